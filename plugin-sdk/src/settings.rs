@@ -1,0 +1,55 @@
+//! Settings: from JSON text to the author's type, and their JSON Schema.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::constraint::Constraint;
+
+/// The settings of a constraint that has none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoSettings {}
+
+/// One thing wrong with settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsProblem {
+    pub(crate) pointer: String,
+    pub(crate) message: String,
+}
+
+impl SettingsProblem {
+    /// `pointer` is a JSON Pointer into the settings, `/attributes/0`; empty for all of them.
+    pub fn new(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), message: message.into() }
+    }
+
+    /// Where.
+    pub fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
+    /// What.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+/// The settings as the author's type.
+pub(crate) fn parse<C: Constraint>(settings: &str) -> Result<C::Settings, String> {
+    // A tenant that set nothing has set an empty object.
+    let settings = if settings.trim().is_empty() { "{}" } else { settings };
+    serde_json::from_str(settings).map_err(|cause| format!("settings: {cause}"))
+}
+
+/// Everything wrong with the settings.
+pub(crate) fn check<C: Constraint>(settings: &str) -> Vec<SettingsProblem> {
+    match parse::<C>(settings) {
+        Ok(settings) => C::check_settings(&settings),
+        Err(message) => vec![SettingsProblem::new("", message)],
+    }
+}
+
+/// JSON Schema (2020-12) of the settings.
+pub(crate) fn schema<C: Constraint>() -> String {
+    schemars::schema_for!(C::Settings).as_value().to_string()
+}

@@ -1,0 +1,191 @@
+use serde_json::json;
+
+use super::*;
+use crate::{Document, Error, NoSettings, Operation, ReadError, about, directory};
+
+/// Runs a closure as a constraint, with everything granted.
+fn ask<T: 'static>(scenario: &Scenario, question: impl FnOnce(&Operation) -> T) -> T {
+    let about = About::new("ask", "0.0.0", "").looks_up(["User", "Group"]);
+    let (operation, tenant) = scenario.build(&about);
+    let entered = tenant.enter();
+    let answer = question(&operation);
+    entered.leave();
+    answer
+}
+
+fn ada() -> Json {
+    json!({
+        "id": "a1", "userName": "Ada", "active": true, "externalId": "E1", "loginCount": 3,
+        "name": { "givenName": "Ada" },
+        "emails": [{ "value": "a@x", "type": "work", "primary": true }, { "value": "a@y", "type": "home" }],
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": { "manager": { "value": "b1" } },
+    })
+}
+
+#[track_caller]
+fn check_path(path: &str, expected: &[&str]) {
+    let path = path.to_owned();
+    let found = ask(&Scenario::create("User", ada()), move |operation| operation.after().unwrap().values(&path));
+    let found: Vec<String> = found.unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn paths_select_what_rfc_7644_says() {
+    check_path("userName", &["Ada"]);
+    check_path("USERNAME", &["Ada"]);
+    check_path("urn:ietf:params:scim:schemas:core:2.0:User:userName", &["Ada"]);
+    check_path("name.givenName", &["Ada"]);
+    check_path("loginCount", &["3"]);
+    check_path("emails.value", &["a@x", "a@y"]);
+    check_path(r#"emails[type eq "work"].value"#, &["a@x"]);
+    check_path(r#"emails[type eq "home" or primary eq true].type"#, &["work", "home"]);
+    check_path(r#"emails[value eq "a@y"]"#, &[r#"{"type":"home","value":"a@y"}"#]);
+    check_path("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value", &["b1"]);
+    check_path("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User", &[r#"{"manager":{"value":"b1"}}"#]);
+    check_path("nickName", &[]);
+}
+
+#[track_caller]
+fn check_filter(filter: &str, expected: Result<bool, &str>) {
+    let asked = filter.to_owned();
+    let found = ask(&Scenario::create("User", ada()), move |operation| operation.after().unwrap().matches(&asked));
+    match (found, expected) {
+        (Err(ReadError::Invalid(message)), Err(part)) => assert!(message.contains(part), "{message}"),
+        (found, expected) => assert_eq!(found.ok(), expected.ok(), "{filter}"),
+    }
+}
+
+#[test]
+fn filters_hold_as_rfc_7644_says() {
+    check_filter(r#"userName eq "ADA""#, Ok(true));
+    check_filter(r#"externalId eq "e1""#, Ok(false));
+    check_filter(r#"userName sw "a" and userName ew "a" and userName co "d""#, Ok(true));
+    check_filter("active eq true and not (title pr)", Ok(true));
+    check_filter(r#"title ne "Countess""#, Ok(true));
+    check_filter(r#"emails[type eq "work" and value ew "@x"]"#, Ok(true));
+    check_filter(r#"emails[type eq "home" and value ew "@x"]"#, Ok(false));
+    check_filter(r#"emails eq "a@y""#, Ok(true));
+    check_filter(r#"title pr or userName eq "x" or active eq true"#, Ok(true));
+    check_filter(r#"(title pr or active eq true) and userName eq "x""#, Ok(false));
+}
+
+#[test]
+fn what_the_double_does_not_know_is_an_error_and_not_an_answer() {
+    check_filter("loginCount gt 2", Err("`gt`"));
+    check_filter(r#"emails.type ne "work""#, Err("several values"));
+    check_filter("userName eq ada", Err("text in quotes"));
+    check_filter(r#"userName eq "ada" or"#, Err("a name"));
+    check_filter(r#"(userName eq "ada""#, Err("`)`"));
+    check_filter("", Err("a name"));
+}
+
+#[track_caller]
+fn check_differences(before: Json, after: Json, expected: &[&str]) {
+    let scenario = Scenario::update("User", before, after);
+    let found = ask(&scenario, |operation| operation.all_differences()).unwrap();
+    let show = |value: &Option<crate::Value>| value.as_ref().map_or("-".to_owned(), ToString::to_string);
+    let found: Vec<String> =
+        found.iter().map(|d| format!("{}: {} > {}", d.path, show(&d.before), show(&d.after))).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn differences_are_named_at_the_finest_path() {
+    check_differences(ada(), ada(), &[]);
+    check_differences(
+        json!({ "userName": "a" }),
+        json!({ "userName": "b", "title": "T" }),
+        &["title: - > T", "userName: a > b"],
+    );
+    check_differences(json!({ "name": { "givenName": "A" } }), json!({}), &["name.givenName: A > -"]);
+    check_differences(
+        json!({ "emails": [{ "value": "a@x", "type": "work" }, { "value": "a@y" }] }),
+        json!({ "emails": [{ "value": "a@z" }, { "value": "a@x", "type": "home" }] }),
+        &[
+            r#"emails[value eq "a@x"].type: work > home"#,
+            r#"emails[value eq "a@y"]: {"value":"a@y"} > -"#,
+            r#"emails[value eq "a@z"]: - > {"value":"a@z"}"#,
+        ],
+    );
+    check_differences(
+        json!({ "urn:x:User": { "department": "A" } }),
+        json!({ "urn:x:User": { "department": "B" } }),
+        &["urn:x:User:department: A > B"],
+    );
+}
+
+#[test]
+fn gained_and_lost_values_are_named_by_their_value() {
+    let group =
+        |ids: &[&str]| json!({ "id": "g", "members": ids.iter().map(|id| json!({ "value": id })).collect::<Vec<_>>() });
+    let scenario = Scenario::update("Group", group(&["a", "b"]), group(&["b", "c"]));
+    assert_eq!(ask(&scenario, |operation| operation.added("members")).unwrap(), ["c"]);
+    assert_eq!(ask(&scenario, |operation| operation.removed("members")).unwrap(), ["a"]);
+}
+
+#[test]
+fn look_ups_see_the_tenant_as_of_before_the_operation() {
+    let before = json!({ "id": "a1", "userName": "ada", "active": true });
+    let after = json!({ "id": "a1", "userName": "ada", "active": false });
+    let scenario = Scenario::update("User", before, after)
+        .group(json!({ "id": "g1", "members": [{ "value": "a1" }] }))
+        .group(json!({ "id": "g2", "members": [{ "value": "g1" }] }));
+    let count = ask(&scenario, |_| directory::count("User", r#"groups.value eq "g1" and active eq true"#));
+    assert_eq!(count, Ok(1));
+    assert_eq!(ask(&scenario, |_| directory::is_member("g2", "a1")), Ok(false));
+    assert_eq!(ask(&scenario, |_| directory::is_member_transitively("g2", "a1")), Ok(true));
+    let groups = ask(&scenario, |operation| operation.before().unwrap().texts("groups.value"));
+    assert_eq!(groups.unwrap(), ["g1"]);
+}
+
+struct Nosy;
+
+impl Constraint for Nosy {
+    type Settings = NoSettings;
+
+    fn about() -> About {
+        about!().reads(["emails.value", "name"])
+    }
+
+    fn evaluate(operation: &Operation, _: &NoSettings) -> Result<Verdict, Error> {
+        let user: Document = operation.after().ok_or_else(|| Error::new("no state after"))?;
+        user.text("emails.value")?;
+        user.text("name.givenName")?;
+        assert!(!user.has("name.familyName")?, "a family name");
+        user.texts(r#"emails[type eq "work"].value"#)?;
+        Ok(Verdict::allow())
+    }
+}
+
+#[test]
+fn a_read_that_was_not_declared_is_a_fault_also_within_a_value_filter() {
+    let outcome = Scenario::create("User", ada()).check::<Nosy>(json!({}));
+    assert_eq!(outcome.fault(), Some("not granted: `emails.type` is not among the declared reads"));
+    assert_eq!(outcome.reads(), ["after emails.value", "after name.givenName", "after name.familyName"]);
+}
+
+#[test]
+fn a_panic_and_wrong_settings_are_faults_with_a_message() {
+    let named = Scenario::create("User", json!({ "name": { "familyName": "L" } }));
+    assert_eq!(named.check::<Nosy>(json!({})).fault(), Some("panicked: a family name"));
+    assert!(named.check::<Nosy>(json!({ "x": 1 })).fault().unwrap().starts_with("settings: unknown field `x`"));
+}
+
+#[test]
+fn a_look_up_that_was_not_declared_is_refused() {
+    let (_operation, tenant) = Scenario::create("User", ada()).build(&About::new("a", "0.0.0", ""));
+    let entered = tenant.enter();
+    assert!(matches!(directory::get("User", "a1"), Err(ReadError::NotGranted(_))));
+    entered.leave();
+    assert!(matches!(directory::get("User", "a1"), Err(ReadError::Unavailable(_))));
+}
+
+#[test]
+fn a_literal_cannot_break_out_of_its_quotes() {
+    let name = r#"x" or active pr or userName eq ""#;
+    let count = ask(&Scenario::create("User", ada()).user(json!({ "id": "b", "active": true })), move |_| {
+        directory::count("User", &format!("userName eq {}", crate::quoted(name)))
+    });
+    assert_eq!(count, Ok(0));
+}
