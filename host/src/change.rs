@@ -1,0 +1,13 @@
+//! What a request would change, worked out before anything is asked or stored. Pure.
+//!
+//! Start at [`planned`]. [`plan`] makes drafts from requests; a draft becomes a [`PlannedChange`] once the store has
+//! told which of the named members are members already (that is the one thing that a plan cannot know by itself):
+//! [`members`] says what to ask and makes the [`MembersChange`] of the answers, [`Draft::settle`] does the rest.
+
+pub mod diff;
+pub mod members;
+pub mod plan;
+pub mod planned;
+
+pub use crate::scim::members::MemberEdit;
+pub use planned::{Action, Difference, Draft, MembersChange, PlannedChange};

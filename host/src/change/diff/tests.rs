@@ -1,0 +1,96 @@
+use serde_json::json;
+
+use super::*;
+use crate::scim::resource::ResourceId;
+use crate::scim::schema::SchemaRegistry;
+
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+/// Each difference as `[path, attribute, before, after]`.
+#[track_caller]
+fn check(before: Value, after: Value, expected: Value) {
+    let user = SchemaRegistry::core().resource_type("User").unwrap().clone();
+    let found = differences(&user, before.as_object().unwrap(), after.as_object().unwrap(), &MembersChange::default());
+    for difference in &found {
+        let path = Path::parse(&difference.path, &user).unwrap();
+        assert_eq!(
+            (path.to_string(), path.attribute_ref().as_ref()),
+            (difference.path.clone(), Some(&difference.attribute))
+        );
+    }
+    let found: Vec<Value> = found
+        .into_iter()
+        .map(|difference| {
+            json!([difference.path, difference.attribute.to_string(), difference.before, difference.after])
+        })
+        .collect();
+    assert_eq!(Value::Array(found), expected, "{before} {after}");
+}
+
+#[test]
+fn a_difference_stands_at_the_finest_path_that_tells() {
+    let a = json!({ "userName": "a", "name": { "givenName": "x" } });
+    check(a.clone(), a.clone(), json!([]));
+    check(json!({}), a, json!([["name.givenName", "name.givenName", null, "x"], ["userName", "userName", null, "a"]]));
+    check(
+        json!({ "externalId": "1", "active": true }),
+        json!({ "active": false }),
+        json!([["active", "active", true, false], ["externalId", "externalId", "1", null]]),
+    );
+    let department = format!("{ENTERPRISE}:department");
+    let manager = format!("{ENTERPRISE}:manager.value");
+    check(
+        json!({ ENTERPRISE: { "department": "a", "manager": { "value": "m" } } }),
+        json!({ ENTERPRISE: { "department": "b" } }),
+        json!([[department, department, "a", "b"], [manager, manager, "m", null]]),
+    );
+}
+
+#[test]
+fn a_value_of_many_is_known_by_its_value() {
+    check(
+        json!({ "emails": [{ "value": "a@x", "type": "work" }, { "value": "b@x" }] }),
+        json!({ "emails": [{ "value": "b@x" }, { "value": "A@X", "type": "home" }, { "value": "c@x" }] }),
+        json!([
+            ["emails[value eq \"a@x\"].type", "emails.type", "work", "home"],
+            ["emails[value eq \"a@x\"].value", "emails.value", "a@x", "A@X"],
+            ["emails[value eq \"c@x\"]", "emails", null, { "value": "c@x" }]
+        ]),
+    );
+    check(
+        json!({ "emails": [{ "value": "a@x", "type": "work" }, { "value": "b@x" }] }),
+        json!({ "emails": [{ "value": "b@x" }, { "value": "a@x", "type": "work" }] }),
+        json!([]),
+    );
+    check(
+        json!({ "addresses": [{ "locality": "Berlin", "type": "work" }] }),
+        json!({ "addresses": [{ "locality": "Bonn", "type": "work" }] }),
+        json!([
+            ["addresses[locality eq \"Berlin\" and type eq \"work\"]", "addresses", { "locality": "Berlin", "type": "work" }, null],
+            ["addresses[locality eq \"Bonn\" and type eq \"work\"]", "addresses", null, { "locality": "Bonn", "type": "work" }]
+        ]),
+    );
+    check(
+        json!({ "emails": [{ "value": "a@x", "type": "work" }, { "value": "a@x", "type": "home" }] }),
+        json!({ "emails": [{ "value": "a@x", "type": "work" }] }),
+        json!([["emails[value eq \"a@x\" and type eq \"home\"]", "emails", { "value": "a@x", "type": "home" }, null]]),
+    );
+}
+
+#[test]
+fn a_member_is_known_by_its_id() {
+    let group = SchemaRegistry::core().resource_type("Group").unwrap().clone();
+    let member = |number| Member { id: ResourceId(uuid::Uuid::from_u128(number)), resource_type: "User".to_owned() };
+    let members = MembersChange { added: vec![member(2)], removed: vec![member(1)] };
+    let found = differences(&group, &Attributes::new(), &Attributes::new(), &members);
+    let paths: Vec<&str> = found.iter().map(|difference| difference.path.as_str()).collect();
+    assert_eq!(
+        paths,
+        [
+            "members[value eq \"00000000-0000-0000-0000-000000000001\"]",
+            "members[value eq \"00000000-0000-0000-0000-000000000002\"]"
+        ]
+    );
+    assert_eq!(found[0].after, None);
+    assert_eq!(found[1].after, Some(json!({ "type": "User", "value": "00000000-0000-0000-0000-000000000002" })));
+}

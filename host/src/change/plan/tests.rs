@@ -1,0 +1,209 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::change::planned::{MembersChange, PlannedChange};
+use crate::scim::schema::{Mutability, Schema, SchemaRegistry};
+
+const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn id(number: u128) -> ResourceId {
+    ResourceId(uuid::Uuid::from_u128(number))
+}
+
+fn resource_type(name: &str) -> Arc<ResourceType> {
+    SchemaRegistry::core().resource_type(name).unwrap().clone()
+}
+
+fn body(urn: &str, attributes: Value) -> Map<String, Value> {
+    let mut body = attributes.as_object().unwrap().clone();
+    body.insert("schemas".to_owned(), json!([urn]));
+    body
+}
+
+fn created(resource_type: &Arc<ResourceType>, attributes: Value) -> Resource {
+    let body = body(&resource_type.schema.id, attributes);
+    plan_create(resource_type, id(1), &body, at(1)).unwrap().after.unwrap()
+}
+
+fn patch_of(before: &Resource, operations: Value) -> Result<Draft, ScimError> {
+    let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations });
+    let operations = patch::parse(&before.resource_type, body.as_object().unwrap())?;
+    plan_patch(before.clone(), &operations, at(2))
+}
+
+fn paths(change: &PlannedChange) -> Vec<&str> {
+    change.differences.iter().map(|difference| difference.path.as_str()).collect()
+}
+
+#[test]
+fn an_update_raises_the_version_only_if_something_differs() {
+    let before = created(&resource_type("User"), json!({ "userName": "ada", "active": true }));
+    assert_eq!(before.meta, Meta { created: at(1), last_modified: at(1), version: 1 });
+    let change = |operations| patch_of(&before, operations).unwrap().settle(MembersChange::default());
+    assert_eq!(change(json!([{ "op": "replace", "path": "active", "value": "True" }])), None);
+    let changed = change(json!([{ "op": "replace", "path": "active", "value": false }])).unwrap();
+    assert_eq!(paths(&changed), ["active"]);
+    assert_eq!(changed.expected_version(), Some(1));
+    assert_eq!(changed.after.unwrap().meta, Meta { created: at(1), last_modified: at(2), version: 2 });
+}
+
+#[test]
+fn the_four_spellings_of_a_deactivation_are_one_change() {
+    let before = created(&resource_type("User"), json!({ "userName": "ada", "active": true }));
+    let settle = |draft: Draft| draft.settle(MembersChange::default()).unwrap();
+    let expected = settle(patch_of(&before, json!([{ "op": "replace", "path": "active", "value": false }])).unwrap());
+    for operations in [
+        json!([{ "op": "Replace", "path": "ACTIVE", "value": "False" }]),
+        json!([{ "op": "replace", "value": { "active": false } }]),
+        json!([{ "op": "add", "path": format!("{USER}:active"), "value": false }]),
+    ] {
+        assert_eq!(settle(patch_of(&before, operations).unwrap()), expected);
+    }
+    let put = body(USER, json!({ "id": "x", "meta": {}, "groups": [], "userName": "ada", "active": false }));
+    assert_eq!(settle(plan_replace(before, &put, at(2)).unwrap()), expected);
+}
+
+#[test]
+fn a_create_has_a_difference_for_each_value_and_a_delete_has_none() {
+    let group = resource_type("Group");
+    let members = json!([{ "value": id(7).to_string() }]);
+    let draft =
+        plan_create(&group, id(1), &body(GROUP, json!({ "displayName": "g", "members": members })), at(1)).unwrap();
+    assert_eq!(draft.member_edits, [MemberEdit::Add(vec![id(7)])]);
+    let before = draft.after.clone().unwrap();
+    let change = draft.settle(MembersChange::default()).unwrap();
+    assert_eq!((change.action, paths(&change), change.expected_version()), (Action::Create, vec!["displayName"], None));
+    let change = plan_delete(before).settle(MembersChange::default()).unwrap();
+    assert_eq!((change.action, change.differences.len(), change.expected_version()), (Action::Delete, 0, Some(1)));
+}
+
+#[test]
+fn a_put_replaces_the_members_too() {
+    let before = created(&resource_type("Group"), json!({ "displayName": "g" }));
+    let edits = |attributes| plan_replace(before.clone(), &body(GROUP, attributes), at(2)).unwrap().member_edits;
+    let members = json!([{ "value": id(7).to_string() }]);
+    assert_eq!(edits(json!({ "displayName": "g", "members": members })), [MemberEdit::Replace(vec![id(7)])]);
+    assert_eq!(edits(json!({ "displayName": "g" })), [MemberEdit::RemoveAll]);
+    let user = created(&resource_type("User"), json!({ "userName": "a" }));
+    assert_eq!(plan_replace(user, &body(USER, json!({ "userName": "a" })), at(2)).unwrap().member_edits, []);
+}
+
+#[test]
+fn what_is_required_must_stay() {
+    let before = created(&resource_type("User"), json!({ "userName": "ada" }));
+    let error = patch_of(&before, json!([{ "op": "replace", "value": { "userName": null } }])).unwrap_err();
+    assert_eq!(error.to_string(), "400 mutability: `userName` is required and cannot be removed");
+    let error = plan_replace(before, &body(USER, json!({})), at(2)).unwrap_err();
+    assert_eq!(error.to_string(), "400 invalidValue: `userName` is required");
+}
+
+/// `User` with `title` and `name.givenName` immutable.
+fn with_immutables() -> Arc<ResourceType> {
+    let mut user = (*resource_type("User")).clone();
+    let mut schema = Schema::clone(&user.schema);
+    for attribute in &mut schema.attributes {
+        let attribute = Arc::make_mut(attribute);
+        match attribute.name.as_str() {
+            "title" => attribute.mutability = Mutability::Immutable,
+            "name" => Arc::make_mut(&mut attribute.sub_attributes[2]).mutability = Mutability::Immutable,
+            _ => {}
+        }
+    }
+    assert_eq!(schema.attribute("name").unwrap().sub_attributes[2].name, "givenName");
+    user.schema = Arc::new(schema);
+    Arc::new(user)
+}
+
+#[test]
+fn an_immutable_attribute_is_set_once_and_never_changed() {
+    let user = with_immutables();
+    let unset = created(&user, json!({ "userName": "a" }));
+    let set = |value: &str| json!([{ "op": "add", "path": "title", "value": value }, { "op": "add", "path": "name.givenName", "value": value }]);
+    let before = patch_of(&unset, set("x")).unwrap().after.unwrap();
+    assert!(patch_of(&before, set("x")).is_ok());
+    let check = |operations: Value, name: &str| {
+        let error = patch_of(&before, operations).unwrap_err();
+        let expected =
+            format!("400 mutability: `{name}` is immutable: it has a value, which cannot be changed or removed");
+        assert_eq!(error.to_string(), expected);
+    };
+    check(json!([{ "op": "replace", "path": "title", "value": "y" }]), "title");
+    check(json!([{ "op": "remove", "path": "title" }]), "title");
+    check(json!([{ "op": "replace", "path": "name", "value": { "givenName": "y" } }]), "name.givenName");
+    check(json!([{ "op": "remove", "path": "name" }]), "name.givenName");
+    let put = |attributes| plan_replace(before.clone(), &body(USER, attributes), at(2));
+    let kept = put(json!({ "userName": "a" })).unwrap().after.unwrap();
+    assert_eq!(kept.attributes, before.attributes);
+    assert!(put(json!({ "userName": "a", "title": "y" })).is_err());
+}
+
+fn attributes() -> impl Strategy<Value = Value> {
+    let text = || "[a-c]{1,2}";
+    let email = (text(), prop::option::of("work|home"), any::<bool>()).prop_map(|(value, kind, primary)| {
+        let mut email = json!({ "value": value });
+        if let Some(kind) = kind {
+            email["type"] = json!(kind);
+        }
+        if primary {
+            email["display"] = json!("x");
+        }
+        email
+    });
+    (
+        text(),
+        prop::option::of(text()),
+        prop::option::of((text(), prop::option::of(text()))),
+        prop::collection::vec(email, 0..4),
+        prop::option::of(text()),
+        prop::option::of(any::<bool>()),
+    )
+        .prop_map(|(user_name, title, name, emails, department, active)| {
+            json!({
+                "userName": user_name,
+                "title": title,
+                "active": active,
+                "name": name.map(|(given, family)| json!({ "givenName": given, "familyName": family })),
+                "emails": emails,
+                ENTERPRISE: { "department": department }
+            })
+        })
+}
+
+proptest! {
+    #[test]
+    fn a_replace_equals_the_patch_that_does_the_same(before in attributes(), after in attributes()) {
+        let before = created(&resource_type("User"), before);
+        let put = plan_replace(before.clone(), &body(USER, after.clone()), at(2)).unwrap();
+        // `null` in a value takes away, so naming every attribute replaces all of them.
+        let mut value = after;
+        for (name, sub) in [("name", "givenName"), ("name", "familyName")] {
+            if value[name].is_object() && value[name].get(sub).is_none() {
+                value[name][sub] = Value::Null;
+            }
+        }
+        let patch = patch_of(&before, json!([{ "op": "replace", "value": value }])).unwrap();
+        prop_assert_eq!(patch.settle(MembersChange::default()), put.settle(MembersChange::default()));
+    }
+
+    #[test]
+    fn no_difference_means_equal_states_but_for_the_order_of_values(before in attributes(), after in attributes()) {
+        let before = created(&resource_type("User"), before);
+        let put = plan_replace(before.clone(), &body(USER, after), at(2)).unwrap();
+        let sorted = |resource: &Resource| {
+            let mut attributes = resource.attributes.clone();
+            if let Some(Value::Array(emails)) = attributes.get_mut("emails") {
+                emails.sort_by_key(ToString::to_string);
+            }
+            attributes
+        };
+        let same = sorted(&before) == sorted(put.after.as_ref().unwrap());
+        prop_assert_eq!(put.settle(MembersChange::default()).is_none(), same);
+    }
+}

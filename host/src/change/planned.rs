@@ -1,0 +1,113 @@
+//! [`PlannedChange`]: the state before, the state after, and what differs.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::change::diff::differences;
+use crate::scim::members::MemberEdit;
+use crate::scim::path::AttributeRef;
+use crate::scim::resource::{Attributes, Member, Resource, ResourceId};
+use crate::scim::schema::ResourceType;
+
+/// What is being done to a resource. PUT and PATCH are both `Update`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// POST.
+    Create,
+    /// PUT or PATCH.
+    Update,
+    /// DELETE.
+    Delete,
+}
+
+/// The effective change of the attribute kept as rows: what was no member and will be, what was and will not be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MembersChange {
+    /// Sorted by id.
+    pub added: Vec<Member>,
+    /// Sorted by id.
+    pub removed: Vec<Member>,
+}
+
+impl MembersChange {
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty()
+    }
+}
+
+/// One effective difference between the state before and the state after, at the finest path that differs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    /// Canonical path: `userName`, `emails[value eq "a@x"].type`, `members[value eq "…"]`.
+    pub path: String,
+    /// The attribute that `path` leads to, for grants and for look-ups by prefix.
+    pub attribute: AttributeRef,
+    /// `None` where there was no value.
+    pub before: Option<Value>,
+    /// `None` where there is no value any more.
+    pub after: Option<Value>,
+}
+
+/// A request applied to the state before, but for the members: the store has to say which of them are there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    /// What is being done.
+    pub action: Action,
+    /// `None` for a create.
+    pub before: Option<Resource>,
+    /// `None` for a delete.
+    pub after: Option<Resource>,
+    /// Edits of the attribute kept as rows, in the order of the request.
+    pub member_edits: Vec<MemberEdit>,
+}
+
+impl Draft {
+    /// The change in full, now that it is known what becomes of the members. `None`: an update that changes nothing,
+    /// so neither version nor `lastModified` may move.
+    pub fn settle(self, members: MembersChange) -> Option<PlannedChange> {
+        let resource = self.before.as_ref().or(self.after.as_ref())?;
+        let (resource_type, id) = (resource.resource_type.clone(), resource.id);
+        let empty = Attributes::new();
+        let before = self.before.as_ref().map_or(&empty, |resource| &resource.attributes);
+        let after = self.after.as_ref().map_or(&empty, |resource| &resource.attributes);
+        let differences = match self.action {
+            Action::Delete => Vec::new(),
+            Action::Create | Action::Update => differences(&resource_type, before, after, &members),
+        };
+        if self.action == Action::Update && differences.is_empty() {
+            return None;
+        }
+        let Draft { action, before, after, .. } = self;
+        Some(PlannedChange { action, resource_type, id, before, after, members, differences })
+    }
+}
+
+/// A change as it would be made, in full.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedChange {
+    /// What is being done.
+    pub action: Action,
+    /// The type of the resource.
+    pub resource_type: Arc<ResourceType>,
+    /// The id of the resource; also of one that is only being created.
+    pub id: ResourceId,
+    /// `None` for a create.
+    pub before: Option<Resource>,
+    /// `None` for a delete. Its version is the one it will have.
+    pub after: Option<Resource>,
+    /// Effective change of the attribute kept as rows. Empty for a delete: the rows go with the resource.
+    pub members: MembersChange,
+    /// Every effective difference, by path. For a delete: none, everything goes.
+    pub differences: Vec<Difference>,
+}
+
+impl PlannedChange {
+    /// The version the resource must still have when the change is committed; `None` for a create.
+    pub fn expected_version(&self) -> Option<i64> {
+        self.before.as_ref().map(|before| before.meta.version)
+    }
+}

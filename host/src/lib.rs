@@ -1,0 +1,5 @@
+//! Scruple: a multi-tenant SCIM 2.0 service provider whose tenants decide which changes may happen.
+
+pub mod scim;
+pub mod change;
+

@@ -1,0 +1,3 @@
+//! Scruple.
+
+fn main() {}

@@ -1,0 +1,131 @@
+//! What of a resource can be looked up by equality, in the form in which it is compared.
+//!
+//! INVARIANT: two values of an attribute are equal to a filter's `eq` exactly when [`normalise_value`] gives the same
+//! text for both. So a look-up by that text and an evaluation of the filter find the same resources.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde_json::{Number, Value};
+
+use crate::scim::filter::Literal;
+use crate::scim::path::AttributeRef;
+use crate::scim::resource::Resource;
+use crate::scim::schema::{Attribute, Schema, Storage, Type, Uniqueness, core};
+use crate::scim::time;
+
+/// One value that can be looked up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IndexEntry {
+    /// Canonical path of the attribute: `emails.value`.
+    pub attribute: String,
+    /// The value as it is compared.
+    pub norm: String,
+    /// Whether no other resource of the type may have it.
+    pub unique: bool,
+}
+
+/// Every indexed value of the resource, sorted, each once.
+pub fn entries(resource: &Resource) -> Vec<IndexEntry> {
+    let mut entries = Vec::new();
+    let base = resource.resource_type.schema.attributes.iter().chain(core::common_attributes());
+    for attribute in base.filter(|attribute| attribute.name != "id") {
+        collect(resource, None, attribute, &mut entries);
+    }
+    for extension in &resource.resource_type.extensions {
+        if resource.attributes.contains_key(&extension.schema.id) {
+            for attribute in &extension.schema.attributes {
+                collect(resource, Some(&extension.schema), attribute, &mut entries);
+            }
+        }
+    }
+    entries.sort_unstable();
+    entries.dedup();
+    entries
+}
+
+/// Whether `eq` on the attribute can be answered from [`entries`]. Not so for what is kept elsewhere, and not for
+/// `id`, which identifies the resource itself.
+pub fn is_indexed(attribute: &AttributeRef) -> bool {
+    let leaf = attribute.leaf();
+    attribute.storage() == Storage::Inline && leaf.name != "id" && is_index_leaf(leaf)
+}
+
+fn is_index_leaf(attribute: &Attribute) -> bool {
+    attribute.indexed || attribute.uniqueness != Uniqueness::None
+}
+
+fn collect(
+    resource: &Resource,
+    extension: Option<&Arc<Schema>>,
+    attribute: &Arc<Attribute>,
+    entries: &mut Vec<IndexEntry>,
+) {
+    if attribute.storage != Storage::Inline {
+        return;
+    }
+    let whole = AttributeRef { extension: extension.cloned(), attribute: attribute.clone(), sub_attribute: None };
+    let subs = attribute.sub_attributes.iter().filter(|sub| is_index_leaf(sub)).map(|sub| whole.with_sub(sub));
+    for leaf in subs.chain(is_index_leaf(attribute).then(|| whole.clone())) {
+        let name = leaf.to_string();
+        let unique = leaf.leaf().uniqueness != Uniqueness::None;
+        leaf.any(resource, &mut |value| {
+            if let Some(norm) = normalise_value(leaf.leaf(), value) {
+                entries.push(IndexEntry { attribute: name.clone(), norm, unique });
+            }
+            false
+        });
+    }
+}
+
+/// The form in which a value of the attribute is compared; `None` if it cannot be one.
+pub fn normalise_value(attribute: &Attribute, value: &Value) -> Option<String> {
+    match (attribute.kind, value) {
+        (Type::String | Type::Reference | Type::Binary, Value::String(text)) => Some(text_norm(attribute, text)),
+        (Type::DateTime, Value::String(text)) => time::parse(text).map(|time| time.to_string()),
+        (Type::Boolean, Value::Bool(boolean)) => Some(boolean.to_string()),
+        (Type::Integer | Type::Decimal, Value::Number(number)) => Some(number_norm(number)),
+        _ => None,
+    }
+}
+
+/// The form in which a filter's literal is compared; `None` for `null` and for what no value equals.
+pub fn normalise(attribute: &Attribute, literal: &Literal) -> Option<String> {
+    match (attribute.kind, literal) {
+        (Type::String | Type::Reference | Type::Binary, Literal::Text(text)) => Some(text_norm(attribute, text)),
+        (Type::DateTime, Literal::Time(time)) => Some(time.to_string()),
+        (Type::Boolean, Literal::Boolean(boolean)) => Some(boolean.to_string()),
+        (Type::Integer | Type::Decimal, Literal::Number(number)) => Some(number_norm(number)),
+        _ => None,
+    }
+}
+
+fn text_norm(attribute: &Attribute, text: &str) -> String {
+    if attribute.folds_case() { fold(text).into_owned() } else { text.to_owned() }
+}
+
+/// Full Unicode case folding. Lower-casing is not enough: `ß` and `SS`, `ς` and `σ` would stay different.
+pub fn fold(text: &str) -> Cow<'_, str> {
+    if !text.is_ascii() {
+        Cow::Owned(caseless::default_case_fold_str(text))
+    } else if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// One spelling for each number: 1, 1.0 and 1e0 are the same.
+pub(crate) fn number_norm(number: &Number) -> String {
+    // Integers beyond 2^53 are not exact as a float, so a float that large is left in its own spelling.
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    match number.as_f64() {
+        Some(float) if !number.is_i64() && !number.is_u64() && float.fract() == 0.0 && float.abs() < EXACT_MAX => {
+            format!("{float:.0}").replace("-0", "0")
+        }
+        _ => number.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! From the JSON that a client sends to canonical attributes.
+//!
+//! Names get the schema's spelling, read-only attributes are passed over (RFC 7644 §3.3: "SHALL be ignored"), `null`,
+//! `[]` and `{}` are no value (RFC 7643 §2.5), and what cannot be a value of its attribute is refused by the
+//! attribute's name. Texts are kept as they were sent: a client that reads back must find what it wrote.
+//!
+//! Start at [`normalize`], which reads a whole resource; [`value`] reads the values of one attribute and is what PATCH
+//! uses too.
+
+pub mod value;
+
+use serde_json::{Map, Value};
+
+use crate::scim::error::ScimError;
+use crate::scim::path::parse::excerpt;
+use crate::scim::resource::{Attributes, ResourceId};
+use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned, Storage};
+use value::Place;
+
+/// What a client sent, as the schema says it should be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Normalized {
+    /// The attributes that are kept inline.
+    pub attributes: Attributes,
+    /// The ids in the attribute kept as rows; `None` if it was left out.
+    pub members: Option<Vec<ResourceId>>,
+}
+
+/// Reads the resource in the body of a POST or PUT.
+///
+/// Attributes with `returned: never` (`password`) are checked and dropped: nothing here authenticates with them, and
+/// what is not kept cannot leak.
+pub fn normalize(resource_type: &ResourceType, body: &Map<String, Value>) -> Result<Normalized, ScimError> {
+    check_schemas(resource_type, body)?;
+    let mut normalized = Normalized { attributes: Attributes::new(), members: None };
+    let mut seen: Vec<&str> = Vec::with_capacity(body.len());
+    for (key, value) in body {
+        if let Some(attribute) = resource_type.attribute(key) {
+            once(&mut seen, &attribute.name)?;
+            let place = Place::of(&attribute.name);
+            if attribute.mutability == Mutability::ReadOnly {
+                continue;
+            }
+            if attribute.storage == Storage::Rows {
+                normalized.members = Some(value::member_ids(attribute, value, place)?);
+            } else {
+                keep(&mut normalized.attributes, attribute, value, place)?;
+            }
+        } else if let Some(extension) = resource_type.extension(key) {
+            once(&mut seen, &extension.id)?;
+            let place = Place::of(&extension.id);
+            let attributes = extension_attributes(&extension.attributes, value, place)?;
+            if !attributes.is_empty() {
+                normalized.attributes.insert(extension.id.clone(), Value::Object(attributes));
+            }
+        } else if !value.is_null() {
+            return Err(unknown(key, &resource_type.name));
+        }
+    }
+    Ok(normalized)
+}
+
+/// RFC 7643 §3: "The "schemas" attribute is a REQUIRED attribute". It has to name the base schema. URNs that the
+/// resource type does not have are passed over, because Entra ID names one of its own on groups, and so is the absence
+/// of an extension's URN, because it sends the attributes of one that it does not name.
+fn check_schemas(resource_type: &ResourceType, body: &Map<String, Value>) -> Result<(), ScimError> {
+    let urns = match get_ignoring_case(body, "schemas") {
+        Some(Value::Array(urns)) => urns,
+        Some(Value::Null) | None => return Err(ScimError::invalid_value("`schemas` is required")),
+        Some(_) => return Err(ScimError::invalid_syntax("`schemas` must be a list of URNs")),
+    };
+    let base = &resource_type.schema.id;
+    if urns.iter().filter_map(Value::as_str).any(|urn| urn.eq_ignore_ascii_case(base)) {
+        return Ok(());
+    }
+    Err(ScimError::invalid_syntax(format!("`schemas` must name `{base}`")))
+}
+
+fn extension_attributes(
+    schema: &[std::sync::Arc<Attribute>],
+    value: &Value,
+    place: Place<'_>,
+) -> Result<Attributes, ScimError> {
+    let object = match value {
+        Value::Object(object) => object,
+        Value::Null => return Ok(Attributes::new()),
+        other => return Err(value::wrong_type(place, "an object", other)),
+    };
+    let mut attributes = Attributes::new();
+    let mut seen: Vec<&str> = Vec::new();
+    for (key, value) in object {
+        let Some(attribute) = schema.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(key)) else {
+            if value.is_null() {
+                continue;
+            }
+            return Err(unknown(key, &place.to_string()));
+        };
+        once(&mut seen, &attribute.name)?;
+        if attribute.mutability != Mutability::ReadOnly {
+            keep(&mut attributes, attribute, value, place.extension_attribute(&attribute.name))?;
+        }
+    }
+    Ok(attributes)
+}
+
+fn keep(attributes: &mut Attributes, attribute: &Attribute, value: &Value, place: Place<'_>) -> Result<(), ScimError> {
+    if let Some(value) = value::normalize_value(attribute, value, place)?
+        && attribute.returned != Returned::Never
+    {
+        attributes.insert(attribute.name.clone(), value);
+    }
+    Ok(())
+}
+
+/// Names are compared without regard to case, so two spellings of one are one attribute with two values.
+pub(crate) fn once<'n>(seen: &mut Vec<&'n str>, name: &'n str) -> Result<(), ScimError> {
+    if seen.contains(&name) {
+        return Err(ScimError::invalid_syntax(format!("`{name}` is given more than once")));
+    }
+    seen.push(name);
+    Ok(())
+}
+
+pub(crate) fn unknown(name: &str, owner: &str) -> ScimError {
+    ScimError::invalid_value(format!("`{}` is not an attribute of {owner}", excerpt(name)))
+}
+
+/// A member of a JSON object by a name in any spelling of case.
+pub(crate) fn get_ignoring_case<'v>(object: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+    object.get(name).or_else(|| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
+}
+
+#[cfg(test)]
+mod tests;

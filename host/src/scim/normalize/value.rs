@@ -1,0 +1,261 @@
+//! The values of one attribute.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde_json::{Map, Value};
+
+use crate::scim::error::ScimError;
+use crate::scim::filter::parser::parse_boolean;
+use crate::scim::normalize::{once, unknown};
+use crate::scim::path::parse::excerpt;
+use crate::scim::resource::ResourceId;
+use crate::scim::schema::{Attribute, Mutability, Returned, Type};
+use crate::scim::time;
+
+/// Longest text in bytes. The largest that clients send are certificates and inline photos: a certificate is 2–4 KB, a
+/// thumbnail as a `data:` URI some tens of KB.
+pub const TEXT_BYTES_MAX: usize = 64 * 1024;
+
+/// Longest text of an indexed attribute in bytes. Case folding makes a text three times as long at most (`ΐ`: 2 bytes to
+/// 6), and PostgreSQL's index entries end at 2,704 bytes: 3 × 800 leaves room for the rest of the key.
+pub const INDEXED_BYTES_MAX: usize = 800;
+
+/// Most values of one multi-valued attribute that is kept inline. Roles and entitlements reach some hundreds; members
+/// are rows and not limited here.
+pub const VALUES_MAX: usize = 1_000;
+
+/// Where a value stands, for errors. Put together only when it is printed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    parent: Option<&'a Place<'a>>,
+    separator: &'static str,
+    name: &'a str,
+}
+
+impl<'a> Place<'a> {
+    pub(crate) fn of(name: &'a str) -> Self {
+        Self { parent: None, separator: "", name }
+    }
+
+    pub(crate) fn sub(&'a self, name: &'a str) -> Self {
+        Self { parent: Some(self), separator: ".", name }
+    }
+
+    pub(crate) fn extension_attribute(&'a self, name: &'a str) -> Self {
+        Self { parent: Some(self), separator: ":", name }
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(parent) = self.parent {
+            write!(f, "{parent}{}", self.separator)?;
+        }
+        f.write_str(self.name)
+    }
+}
+
+/// The value of an attribute: for a multi-valued one an array. `None`: it has no value.
+pub(crate) fn normalize_value(
+    attribute: &Attribute,
+    value: &Value,
+    place: Place<'_>,
+) -> Result<Option<Value>, ScimError> {
+    if attribute.multi_valued {
+        let values = normalize_values(attribute, value, place)?;
+        return Ok((!values.is_empty()).then_some(Value::Array(values)));
+    }
+    match (attribute.kind, value) {
+        // Entra ID sends `manager` as a list of one.
+        (Type::Complex, Value::Array(values)) => match values.as_slice() {
+            [] => Ok(None),
+            [single] => normalize_single(attribute, single, place),
+            _ => Err(ScimError::invalid_value(format!("`{place}` has one value, and {} are given", values.len()))),
+        },
+        _ => normalize_single(attribute, value, place),
+    }
+}
+
+/// The values of a multi-valued attribute. One alone may be given without its list.
+pub(crate) fn normalize_values(
+    attribute: &Attribute,
+    value: &Value,
+    place: Place<'_>,
+) -> Result<Vec<Value>, ScimError> {
+    let given = match value {
+        Value::Array(values) => values.as_slice(),
+        Value::Null => &[],
+        single => std::slice::from_ref(single),
+    };
+    if given.len() > VALUES_MAX {
+        return Err(ScimError::invalid_value(format!(
+            "`{place}` has {} values; the limit is {VALUES_MAX}",
+            given.len()
+        )));
+    }
+    let mut values: Vec<Value> = Vec::with_capacity(given.len());
+    for value in given {
+        // RFC 7643 §2.4: service providers "SHOULD NOT return the same (type, value) combination more than once".
+        if let Some(value) = normalize_single(attribute, value, place)?
+            && !values.contains(&value)
+        {
+            values.push(value);
+        }
+    }
+    Ok(values)
+}
+
+/// One value of the attribute; `None` for what counts as no value.
+pub(crate) fn normalize_single(
+    attribute: &Attribute,
+    value: &Value,
+    place: Place<'_>,
+) -> Result<Option<Value>, ScimError> {
+    match (attribute.kind, value) {
+        (_, Value::Null) => Ok(None),
+        (Type::Complex, Value::Object(object)) => complex(attribute, object, place),
+        // `manager` and members as bare ids; an empty one is how Entra ID clears a manager.
+        (Type::Complex, Value::String(text)) if let Some(sub) = attribute.sub_attribute("value") => {
+            if text.is_empty() {
+                return Ok(None);
+            }
+            let single = normalize_single(sub, value, place.sub(&sub.name))?;
+            Ok(single.map(|value| Value::Object(Map::from_iter([(sub.name.clone(), value)]))))
+        }
+        (Type::Complex, other) => Err(wrong_type(place, "an object", other)),
+        (Type::Boolean, Value::Bool(_)) => Ok(Some(value.clone())),
+        // Entra ID sends "True" and "False".
+        (Type::Boolean, Value::String(text)) if let Some(boolean) = parse_boolean(text) => {
+            Ok(Some(Value::Bool(boolean)))
+        }
+        (Type::Boolean, other) => Err(wrong_type(place, "true or false", other)),
+        (Type::Integer, Value::Number(number)) if number.is_i64() || number.is_u64() => Ok(Some(value.clone())),
+        (Type::Integer, other) => Err(wrong_type(place, "an integer", other)),
+        (Type::Decimal, Value::Number(_)) => Ok(Some(value.clone())),
+        (Type::Decimal, other) => Err(wrong_type(place, "a number", other)),
+        (Type::Reference, Value::String(text)) if text.is_empty() => Ok(None),
+        (_, Value::String(text)) => {
+            check_text(attribute, text, place)?;
+            Ok(Some(value.clone()))
+        }
+        (_, other) => Err(wrong_type(place, "a string", other)),
+    }
+}
+
+fn complex(attribute: &Attribute, object: &Map<String, Value>, place: Place<'_>) -> Result<Option<Value>, ScimError> {
+    let mut normal = Map::new();
+    let mut seen: Vec<&str> = Vec::with_capacity(object.len());
+    for (key, value) in object {
+        let Some(sub) = attribute.sub_attribute(key) else {
+            // Entra ID sends `"$ref": null` with everything.
+            if value.is_null() {
+                continue;
+            }
+            return Err(unknown(key, &format!("`{place}`")));
+        };
+        once(&mut seen, &sub.name)?;
+        if sub.mutability == Mutability::ReadOnly {
+            continue;
+        }
+        if let Some(value) = normalize_value(sub, value, place.sub(&sub.name))?
+            && sub.returned != Returned::Never
+        {
+            normal.insert(sub.name.clone(), value);
+        }
+    }
+    // `{"value": ""}` clears a manager like `""` does.
+    let cleared = !attribute.multi_valued && normal.get("value").and_then(Value::as_str) == Some("");
+    Ok((!normal.is_empty() && !cleared).then_some(Value::Object(normal)))
+}
+
+fn check_text(attribute: &Attribute, text: &str, place: Place<'_>) -> Result<(), ScimError> {
+    let bytes_max = if attribute.indexed { INDEXED_BYTES_MAX } else { TEXT_BYTES_MAX };
+    if text.len() > bytes_max {
+        return Err(ScimError::invalid_value(format!("`{place}` has {} bytes; the limit is {bytes_max}", text.len())));
+    }
+    // PostgreSQL's text cannot hold it.
+    if text.contains('\0') {
+        return Err(ScimError::invalid_value(format!("`{place}` contains the character U+0000")));
+    }
+    let expected = match attribute.kind {
+        Type::DateTime if time::parse(text).is_none() => "a dateTime such as 2008-01-23T04:56:22Z",
+        Type::Binary if !is_base64(text) => "binary in base64",
+        Type::Reference if !is_reference(text) => "a URI",
+        _ => return Ok(()),
+    };
+    Err(ScimError::invalid_value(format!("`{place}` must be {expected}, and `{}` is not", excerpt(text))))
+}
+
+/// RFC 7643 §2.3.6: base64 of RFC 4648 §4 or §5, padded or not.
+fn is_base64(text: &str) -> bool {
+    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    [&base64::alphabet::STANDARD, &base64::alphabet::URL_SAFE]
+        .into_iter()
+        .any(|alphabet| GeneralPurpose::new(alphabet, config).decode(text).is_ok())
+}
+
+/// RFC 7643 §2.3.7: a URI, which may be relative. RFC 3986 has no space and no control character in either.
+fn is_reference(text: &str) -> bool {
+    !text.contains(|character: char| character.is_whitespace() || character.is_control())
+}
+
+/// The ids in the attribute kept as rows, in their order, each once. Only `value` is read: the type follows from the
+/// member itself, and `$ref` and `display` from both.
+pub(crate) fn member_ids(attribute: &Attribute, value: &Value, place: Place<'_>) -> Result<Vec<ResourceId>, ScimError> {
+    let given = match value {
+        Value::Array(values) => values.as_slice(),
+        Value::Null => &[],
+        single => std::slice::from_ref(single),
+    };
+    let mut ids = Vec::with_capacity(given.len());
+    for value in given {
+        let id = match value {
+            Value::Null => continue,
+            Value::String(id) => id,
+            Value::Object(object) => member_value(attribute, object, place)?,
+            other => return Err(wrong_type(place, "an object", other)),
+        };
+        let id = id.parse().map_err(|_| {
+            ScimError::invalid_value(format!("`{}` in `{place}` is not the id of a resource", excerpt(id)))
+        })?;
+        ids.push(id);
+    }
+    let mut seen = std::collections::HashSet::with_capacity(ids.len());
+    ids.retain(|id| seen.insert(*id));
+    Ok(ids)
+}
+
+fn member_value<'v>(
+    attribute: &Attribute,
+    object: &'v Map<String, Value>,
+    place: Place<'_>,
+) -> Result<&'v str, ScimError> {
+    let mut id = None;
+    for (key, value) in object {
+        match attribute.sub_attribute(key) {
+            Some(sub) if sub.name == "value" => id = Some(value),
+            Some(_) => {}
+            None if value.is_null() => {}
+            None => return Err(unknown(key, &format!("`{place}`"))),
+        }
+    }
+    match id {
+        Some(Value::String(id)) => Ok(id),
+        Some(other) if !other.is_null() => Err(wrong_type(place.sub("value"), "a string", other)),
+        _ => Err(ScimError::invalid_value(format!("a value of `{place}` has no `value`"))),
+    }
+}
+
+pub(crate) fn wrong_type(place: Place<'_>, expected: &str, found: &Value) -> ScimError {
+    let found = match found {
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) => "a boolean".to_owned(),
+        Value::Number(_) => "a number".to_owned(),
+        Value::String(text) => format!("the text `{}`", excerpt(text)),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    };
+    ScimError::invalid_value(format!("`{place}` must be {expected}, not {found}"))
+}

@@ -1,0 +1,154 @@
+//! PATCH (RFC 7644 §3.5.2): from a request to the attributes that a resource has afterwards.
+//!
+//! Start at [`request`] (the message) and [`apply`] (what it does). All operations are applied to a copy, one after the
+//! other, so a request takes effect whole or not at all (§3.5.2: "MUST be treated as atomic"). Members are not touched:
+//! they become [`MemberEdit`]s.
+//!
+//! What clients send beyond the RFC, and what is made of it:
+//! * a value without a path whose keys are paths (`name.givenName`, `urn:…:User:department`,
+//!   `emails[type eq "work"].value`): each key is an operation of its own. Read-only ones among them are passed over, as
+//!   in any body; a read-only attribute as `path` is refused.
+//! * a path with a filter and a sub-attribute that selects nothing yet: the value is made from the filter, if the filter
+//!   says nothing but what it is equal to (Entra ID; §3.5.2.3 has `noTarget`).
+//! * `remove` with a `value`: only those values (Entra ID, for members); the RFC knows no value there, and to remove
+//!   everything instead would be the worst misunderstanding possible.
+
+mod add;
+mod members;
+mod remove;
+mod replace;
+pub mod request;
+mod target;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::scim::error::ScimError;
+use crate::scim::members::MemberEdit;
+use crate::scim::normalize::once;
+use crate::scim::path::Path;
+use crate::scim::resource::{Attributes, Resource};
+use crate::scim::schema::{Attribute, Mutability, Storage};
+
+pub use request::{OperationKind, PatchOperation, parse};
+use target::Target;
+
+/// What a PATCH comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Patched {
+    /// The attributes afterwards, canonical but not yet [validated](crate::scim::validate).
+    pub attributes: Attributes,
+    /// Edits of the attribute kept as rows, in the order of the request.
+    pub member_edits: Vec<MemberEdit>,
+}
+
+/// Applies the operations in their order. The first that fails fails all.
+pub fn apply(resource: &Resource, operations: &[PatchOperation]) -> Result<Patched, ScimError> {
+    let mut patch =
+        Patch { resource, patched: Patched { attributes: resource.attributes.clone(), member_edits: Vec::new() } };
+    for operation in operations {
+        match (operation.kind, &operation.path) {
+            (OperationKind::Remove, Some(path)) => patch.remove(path, operation.value.as_ref())?,
+            (OperationKind::Remove, None) => return Err(remove::without_path()),
+            (kind, Some(path)) => patch.write(kind, path, operation.value()?)?,
+            (kind, None) => patch.write_each(kind, "", operation.value()?)?,
+        }
+    }
+    Ok(patch.patched)
+}
+
+struct Patch<'r> {
+    resource: &'r Resource,
+    patched: Patched,
+}
+
+impl Patch<'_> {
+    /// A value without a path, or that of a whole extension: each of its keys is a path (after the prefix).
+    fn write_each(&mut self, kind: OperationKind, prefix: &str, value: &Value) -> Result<(), ScimError> {
+        let Value::Object(object) = value else {
+            return Err(ScimError::invalid_value("without a path to an attribute, the value must be an object"));
+        };
+        let mut paths: Vec<(Path, &Value)> = Vec::with_capacity(object.len());
+        for (key, value) in object {
+            match Path::parse(&format!("{prefix}{key}"), &self.resource.resource_type) {
+                Ok(path) => paths.push((path, value)),
+                // `"$ref": null` and the like.
+                Err(_) if value.is_null() => {}
+                Err(error) => return Err(ScimError::invalid_value(error.to_string())),
+            }
+        }
+        let names: Vec<String> = paths.iter().map(|(path, _)| path.to_string()).collect();
+        let mut seen = Vec::with_capacity(names.len());
+        for ((path, value), name) in paths.iter().zip(&names) {
+            once(&mut seen, name)?;
+            if !is_read_only(path) {
+                self.write(kind, path, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, kind: OperationKind, path: &Path, value: &Value) -> Result<(), ScimError> {
+        if is_read_only(path) {
+            return Err(read_only(path));
+        }
+        match &path.extension {
+            Some(extension) if path.attribute.is_none() => {
+                if value.is_null() {
+                    return self.remove(path, None);
+                }
+                let prefix = format!("{}:", extension.id);
+                return self.write_each(kind, &prefix, value);
+            }
+            _ => {}
+        }
+        if path.attribute_storage() == Storage::Rows {
+            return members::write(&mut self.patched.member_edits, kind, path, value);
+        }
+        if value.is_null() {
+            // RFC 7643 §2.5: `null` is "no value". Nothing to add; for a replacement: nothing afterwards.
+            return if kind == OperationKind::Add { Ok(()) } else { self.remove_values(path, None, true) };
+        }
+        let target = Target::new(&self.resource.resource_type, &mut self.patched.attributes, path)?;
+        match kind {
+            OperationKind::Replace => replace::replace(target, value),
+            _ => add::add(target, value),
+        }
+    }
+
+    fn remove(&mut self, path: &Path, value: Option<&Value>) -> Result<(), ScimError> {
+        if is_read_only(path) {
+            return Err(read_only(path));
+        }
+        if path.attribute_storage() == Storage::Rows {
+            return members::remove(&mut self.patched.member_edits, path, value);
+        }
+        self.remove_values(path, value, false)
+    }
+
+    fn remove_values(&mut self, path: &Path, value: Option<&Value>, absent_is_fine: bool) -> Result<(), ScimError> {
+        match (&path.extension, &path.attribute) {
+            (Some(extension), None) => {
+                self.patched.attributes.remove(&extension.id);
+                Ok(())
+            }
+            _ => {
+                let target = Target::new(&self.resource.resource_type, &mut self.patched.attributes, path)?;
+                remove::remove(target, value, absent_is_fine)
+            }
+        }
+    }
+}
+
+fn is_read_only(path: &Path) -> bool {
+    let read_only = |attribute: &Arc<Attribute>| attribute.mutability == Mutability::ReadOnly;
+    path.attribute.as_ref().is_some_and(read_only) || path.sub_attribute.as_ref().is_some_and(read_only)
+}
+
+fn read_only(path: &Path) -> ScimError {
+    ScimError::mutability(format!("`{path}` is read-only"))
+}
+
+#[cfg(test)]
+mod tests;

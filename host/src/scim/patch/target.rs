@@ -1,0 +1,255 @@
+//! What a path leads to in the attributes that are being changed.
+
+use serde_json::{Map, Value};
+
+use crate::scim::error::ScimError;
+use crate::scim::filter::{Filter, Literal, Operator, eval};
+use crate::scim::normalize::unknown;
+use crate::scim::normalize::value::{Place, normalize_single, normalize_value};
+use crate::scim::path::Path;
+use crate::scim::resource::Attributes;
+use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned, Schema, Type};
+use crate::scim::validate::is_primary;
+
+/// An attribute that is kept inline, and the attributes that it is one of.
+pub(super) struct Target<'t> {
+    pub(super) path: &'t Path,
+    pub(super) attribute: &'t Attribute,
+    attributes: &'t mut Attributes,
+    extension: Option<&'t Schema>,
+}
+
+impl<'t> Target<'t> {
+    /// The path has to lead to an attribute.
+    pub(super) fn new(
+        resource_type: &ResourceType,
+        attributes: &'t mut Attributes,
+        path: &'t Path,
+    ) -> Result<Self, ScimError> {
+        let attribute = path.attribute.as_deref().ok_or_else(|| {
+            ScimError::invalid_path(format!("`{path}` is not an attribute of {}", resource_type.name))
+        })?;
+        Ok(Self { path, attribute, attributes, extension: path.extension.as_deref() })
+    }
+
+    pub(super) fn filter(&self) -> Option<&'t Filter> {
+        self.path.filter.as_deref()
+    }
+
+    pub(super) fn sub_attribute(&self) -> Option<&'t Attribute> {
+        self.path.sub_attribute.as_deref()
+    }
+
+    pub(super) fn no_target(&self) -> ScimError {
+        ScimError::no_target(&self.path.to_string())
+    }
+
+    /// What reads values for it while it is being edited.
+    pub(super) fn reader(&self) -> Reader<'t> {
+        Reader { path: self.path, attribute: self.attribute }
+    }
+
+    /// The value as canonical JSON; `None` for no value.
+    pub(super) fn normalize(&self, attribute: &Attribute, value: &Value) -> Result<Option<Value>, ScimError> {
+        self.reader().normalize(attribute, value)
+    }
+
+    /// Lets `edit` change the value of the attribute, which begins as `null` if there is none. What is no value
+    /// afterwards is taken away, with the extension if it was the last of it.
+    pub(super) fn edit<T>(self, edit: impl FnOnce(&mut Value) -> Result<T, ScimError>) -> Result<T, ScimError> {
+        let name = &self.attribute.name;
+        let object = match self.extension {
+            None => &mut *self.attributes,
+            Some(schema) => {
+                let extension = self.attributes.entry(schema.id.clone()).or_insert_with(empty_object);
+                match extension {
+                    Value::Object(object) => object,
+                    _ => return Err(ScimError::no_target(&self.path.to_string())),
+                }
+            }
+        };
+        let mut value = object.remove(name).unwrap_or(Value::Null);
+        let result = edit(&mut value)?;
+        if self.attribute.returned != Returned::Never
+            && let Some(value) = pruned(value)
+        {
+            object.insert(name.clone(), value);
+        }
+        if let Some(schema) = self.extension
+            && object.is_empty()
+        {
+            self.attributes.remove(&schema.id);
+        }
+        Ok(result)
+    }
+}
+
+/// Reads values for an attribute.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'t> {
+    path: &'t Path,
+    attribute: &'t Attribute,
+}
+
+impl Reader<'_> {
+    fn normalize(&self, attribute: &Attribute, value: &Value) -> Result<Option<Value>, ScimError> {
+        let path = self.path.to_string();
+        normalize_value(attribute, unwrapped(attribute, value), Place::of(&path))
+    }
+}
+
+/// Without the empty lists and objects, which are no value (RFC 7643 §2.5).
+fn pruned(mut value: Value) -> Option<Value> {
+    match &mut value {
+        Value::Null => return None,
+        Value::Array(values) => {
+            values.retain(|value| !matches!(value, Value::Object(object) if object.is_empty()));
+            if values.is_empty() {
+                return None;
+            }
+        }
+        Value::Object(object) if object.is_empty() => return None,
+        _ => {}
+    }
+    Some(value)
+}
+
+fn empty_object() -> Value {
+    Value::Object(Map::new())
+}
+
+/// Takes the values of a multi-valued attribute out, as a list to be changed and put back.
+pub(super) fn take_list(value: &mut Value) -> Vec<Value> {
+    match value.take() {
+        Value::Array(values) => values,
+        Value::Null => Vec::new(),
+        single => vec![single],
+    }
+}
+
+/// Takes the sub-attributes of a complex value out, to be changed and put back.
+pub(super) fn take_object(value: &mut Value) -> Map<String, Value> {
+    match value.take() {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    }
+}
+
+/// Entra ID sends the value of a single simple attribute as `[{"$ref": null, "value": "x"}]`, too.
+fn unwrapped<'v>(attribute: &Attribute, value: &'v Value) -> &'v Value {
+    if attribute.multi_valued || attribute.kind == Type::Complex {
+        return value;
+    }
+    let single = match value {
+        Value::Array(values) => match values.as_slice() {
+            [single] => single,
+            _ => return value,
+        },
+        other => other,
+    };
+    let inner = single.as_object().and_then(|object| {
+        let mut given = object.iter().filter(|(_, value)| !value.is_null());
+        match (given.next(), given.next()) {
+            (Some((key, inner)), None) if key.eq_ignore_ascii_case("value") => Some(inner),
+            _ => None,
+        }
+    });
+    inner.unwrap_or(value)
+}
+
+/// Sets the sub-attributes that the value names, and leaves the others. RFC 7644 §3.5.2.1 and §3.5.2.3: "a set of
+/// sub-attributes SHALL be specified in the "value" parameter" that is added to, or replaces, existing ones. `null`
+/// takes one away.
+pub(super) fn merge(reader: &Reader<'_>, complex: &mut Map<String, Value>, value: &Value) -> Result<(), ScimError> {
+    let attribute = reader.attribute;
+    let value = match value {
+        Value::Array(values) if values.len() == 1 => values.first().unwrap_or(value),
+        value => value,
+    };
+    let Value::Object(given) = value else {
+        // A bare value stands for `value`, an empty one clears all.
+        let path = reader.path.to_string();
+        match normalize_single(attribute, value, Place::of(&path))? {
+            Some(Value::Object(normal)) => complex.extend(normal),
+            _ => complex.clear(),
+        }
+        return Ok(());
+    };
+    for (key, value) in given {
+        let Some(sub) = attribute.sub_attribute(key) else {
+            if value.is_null() {
+                continue;
+            }
+            return Err(unknown(key, &format!("`{}`", reader.path)));
+        };
+        if sub.mutability == Mutability::ReadOnly {
+            continue;
+        }
+        set(complex, sub, reader.normalize(sub, value)?);
+    }
+    if !attribute.multi_valued && complex.get("value").and_then(Value::as_str) == Some("") {
+        complex.clear();
+    }
+    Ok(())
+}
+
+/// Sets a sub-attribute, or takes it away.
+pub(super) fn set(complex: &mut Map<String, Value>, sub: &Attribute, value: Option<Value>) {
+    match value {
+        Some(value) if sub.returned != Returned::Never => {
+            complex.insert(sub.name.clone(), value);
+        }
+        _ => {
+            complex.remove(&sub.name);
+        }
+    }
+}
+
+/// The places of the values that the filter matches; all without a filter.
+pub(super) fn matching(filter: Option<&Filter>, values: &[Value]) -> Vec<usize> {
+    let matches = |value: &Value| match (filter, value) {
+        (None, _) => true,
+        (Some(filter), Value::Object(object)) => eval::matches_value(filter, object),
+        (Some(_), _) => false,
+    };
+    values.iter().enumerate().filter(|(_, value)| matches(value)).map(|(place, _)| place).collect()
+}
+
+/// A value that the filter matches, if it says nothing but what sub-attributes are equal to.
+pub(super) fn from_filter(filter: &Filter) -> Option<Map<String, Value>> {
+    match filter {
+        Filter::Compare { attribute, operator: Operator::Eq, value } => {
+            let value = match value {
+                Literal::Text(text) => Value::from(text.as_str()),
+                Literal::Boolean(boolean) => Value::Bool(*boolean),
+                Literal::Number(number) => Value::Number(number.clone()),
+                Literal::Time(_) | Literal::Null => return None,
+            };
+            Some(Map::from_iter([(attribute.leaf().name.clone(), value)]))
+        }
+        Filter::And(filters) => {
+            let mut all = Map::new();
+            for filter in filters {
+                all.extend(from_filter(filter)?);
+            }
+            Some(all)
+        }
+        _ => None,
+    }
+}
+
+/// RFC 7644 §3.5.2: a value whose `primary` becomes true makes that of all others false.
+pub(super) fn settle_primary(values: &mut [Value], written: &[usize]) {
+    let wrote_primary = written.iter().any(|place| values.get(*place).is_some_and(is_primary));
+    if !wrote_primary {
+        return;
+    }
+    for (place, value) in values.iter_mut().enumerate() {
+        if !written.contains(&place)
+            && is_primary(value)
+            && let Value::Object(object) = value
+        {
+            object.insert("primary".to_owned(), Value::Bool(false));
+        }
+    }
+}
