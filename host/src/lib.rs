@@ -2,4 +2,5 @@
 
 pub mod scim;
 pub mod change;
+pub mod decision;
 

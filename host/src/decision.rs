@@ -1,0 +1,16 @@
+//! From verdicts to a decision. Pure.
+//!
+//! [`decide`] is the only way to an [`AdmittedChange`], and the store commits nothing else: a write that nobody
+//! decided on does not compile. Start at [`verdict`], then [`reads`], then [`decide`], then [`record`].
+
+pub mod actor;
+pub mod decide;
+pub mod reads;
+pub mod record;
+pub mod verdict;
+
+pub use actor::{Actor, TenantId};
+pub use decide::{AdmittedChange, Refusal, RefusalKind, decide};
+pub use reads::{LookUp, LookUpAnswer, Read, ReadSet};
+pub use record::{ConstraintName, DecisionId, DecisionRecord, Evaluation, Outcome};
+pub use verdict::{ConstraintFault, FailurePolicy, Hold, Mode, Reason, Verdict};

@@ -1,0 +1,172 @@
+//! [`decide`]: fault (fail closed) > deny > hold > allow.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::change::PlannedChange;
+use crate::decision::actor::Actor;
+use crate::decision::reads::{LookUp, LookUpAnswer};
+use crate::decision::record::{ConstraintName, DecisionId, DecisionRecord, Evaluation, Outcome};
+use crate::decision::verdict::{FailurePolicy, Hold, Mode, Reason, Verdict};
+
+/// What is known of a decision before anybody is asked.
+#[derive(Clone, Debug)]
+pub struct DecisionContext {
+    /// Id of the decision to be.
+    pub id: DecisionId,
+    /// Time of the request.
+    pub at: Timestamp,
+    /// Id of the HTTP request.
+    pub request_id: String,
+    /// The generation of the constraints that are asked.
+    pub generation: i64,
+    /// Who asks.
+    pub actor: Actor,
+}
+
+/// A change that may be committed. Only [`decide`] makes one.
+#[derive(Debug)]
+pub struct AdmittedChange {
+    planned: Arc<PlannedChange>,
+    record: Arc<DecisionRecord>,
+}
+
+impl AdmittedChange {
+    /// What is to be committed.
+    pub fn planned(&self) -> &PlannedChange {
+        &self.planned
+    }
+
+    /// The entry of the decision log that is committed with it.
+    pub fn record(&self) -> &Arc<DecisionRecord> {
+        &self.record
+    }
+
+    /// The look-ups the decision rests on: each must still answer the same at the commit. Those of a constraint whose
+    /// answer cannot refuse (`shadow`, `warn`) are not among them: nothing would come out differently.
+    pub fn look_ups(&self) -> impl Iterator<Item = (&LookUp, &LookUpAnswer)> {
+        self.record
+            .evaluations
+            .iter()
+            .filter(|evaluation| evaluation.mode == Mode::Enforce)
+            .flat_map(|evaluation| evaluation.reads.look_ups())
+    }
+
+    /// Warnings to tell the client, with the constraint that has each.
+    pub fn warnings(&self) -> impl Iterator<Item = (&ConstraintName, &Reason)> {
+        warnings(&self.record)
+    }
+}
+
+/// What refused a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// Somebody objects.
+    Denied,
+    /// Nobody objects, somebody cannot judge yet.
+    Held {
+        /// Ask again no earlier than this many seconds from now.
+        not_before_seconds: Option<u32>,
+    },
+    /// Somebody who must be asked could not be.
+    Faulted,
+}
+
+/// A change that may not be committed.
+#[derive(Debug)]
+pub struct Refusal {
+    /// What refused it.
+    pub kind: RefusalKind,
+    /// Every reason of every constraint that counts, with the constraint's name. For a fault: none, what broke is not
+    /// for the client.
+    pub reasons: Vec<(ConstraintName, Reason)>,
+    /// The constraints that broke and fail closed.
+    pub faulted: Vec<ConstraintName>,
+    /// The entry of the decision log, to be recorded before the client is answered.
+    pub record: Arc<DecisionRecord>,
+}
+
+/// Combines what the constraints said about a change. No constraint asked: admitted, and recorded so.
+pub fn decide(
+    context: DecisionContext,
+    planned: impl Into<Arc<PlannedChange>>,
+    evaluations: Vec<Evaluation>,
+) -> Result<AdmittedChange, Box<Refusal>> {
+    let planned: Arc<PlannedChange> = planned.into();
+    let faulted: Vec<ConstraintName> = enforced(&evaluations)
+        .filter(|evaluation| evaluation.answer.is_err() && evaluation.on_fault == FailurePolicy::Deny)
+        .map(|evaluation| evaluation.constraint.clone())
+        .collect();
+    let denials = reasons_of(&evaluations, |verdict| match verdict {
+        Verdict::Deny(reasons) => reasons,
+        Verdict::Allow | Verdict::NotApplicable | Verdict::Hold(_) => &[],
+    });
+    let holds: Vec<&Hold> = enforced(&evaluations)
+        .filter_map(|evaluation| match &evaluation.answer {
+            Ok(Verdict::Hold(hold)) => Some(hold),
+            _ => None,
+        })
+        .collect();
+
+    let (outcome, refused) = if !faulted.is_empty() {
+        (Outcome::Faulted, Some((RefusalKind::Faulted, denials)))
+    } else if !denials.is_empty() {
+        (Outcome::Denied, Some((RefusalKind::Denied, denials)))
+    } else if !holds.is_empty() {
+        let not_before_seconds = holds.iter().filter_map(|hold| hold.not_before_seconds).max();
+        let reasons = reasons_of(&evaluations, |verdict| match verdict {
+            Verdict::Hold(hold) => &hold.reasons,
+            Verdict::Allow | Verdict::NotApplicable | Verdict::Deny(_) => &[],
+        });
+        (Outcome::Held, Some((RefusalKind::Held { not_before_seconds }, reasons)))
+    } else {
+        (Outcome::Allowed, None)
+    };
+
+    let record = Arc::new(DecisionRecord {
+        id: context.id,
+        at: context.at,
+        request_id: context.request_id,
+        generation: context.generation,
+        actor: context.actor,
+        action: planned.action,
+        resource_type: planned.resource_type.name.clone(),
+        resource_id: planned.id,
+        resource_version: planned.expected_version(),
+        outcome,
+        evaluations,
+    });
+    match refused {
+        None => Ok(AdmittedChange { planned, record }),
+        Some((kind, reasons)) => Err(Box::new(Refusal { kind, reasons, faulted, record })),
+    }
+}
+
+/// The warnings of a decision that the client is told: what a constraint reported, and what one in `warn` would have
+/// refused for. Nothing of a `shadow` constraint.
+pub fn warnings(record: &DecisionRecord) -> impl Iterator<Item = (&ConstraintName, &Reason)> {
+    record.evaluations.iter().filter(|evaluation| matches!(evaluation.mode, Mode::Enforce | Mode::Warn)).flat_map(
+        |evaluation| {
+            let unenforced: &[Reason] = match &evaluation.answer {
+                Ok(Verdict::Deny(reasons)) if evaluation.mode == Mode::Warn => reasons,
+                Ok(Verdict::Hold(hold)) if evaluation.mode == Mode::Warn => &hold.reasons,
+                _ => &[],
+            };
+            evaluation.warnings.iter().chain(unenforced).map(|reason| (&evaluation.constraint, reason))
+        },
+    )
+}
+
+fn enforced(evaluations: &[Evaluation]) -> impl Iterator<Item = &Evaluation> {
+    evaluations.iter().filter(|evaluation| evaluation.mode == Mode::Enforce)
+}
+
+fn reasons_of(evaluations: &[Evaluation], pick: impl Fn(&Verdict) -> &[Reason]) -> Vec<(ConstraintName, Reason)> {
+    enforced(evaluations)
+        .filter_map(|evaluation| evaluation.answer.as_ref().ok().map(|verdict| (evaluation, verdict)))
+        .flat_map(|(evaluation, verdict)| {
+            pick(verdict).iter().map(|reason| (evaluation.constraint.clone(), reason.clone()))
+        })
+        .collect()
+}
