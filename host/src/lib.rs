@@ -3,4 +3,5 @@
 pub mod scim;
 pub mod change;
 pub mod decision;
+pub mod constraints;
 

@@ -1,0 +1,40 @@
+//! The sandbox: what a tenant's component is compiled into, run in, allowed to read and stopped by.
+//!
+//! The only module that knows wasmtime. It knows nothing of storage: look-ups go through the trait
+//! [`DirectoryView`] that the caller lends. Start at [`sandbox`] (what the rest of the program calls), then
+//! [`evaluate`] (one constraint asked about one change) and `host_api` (what it may call meanwhile).
+//!
+//! On the way in: [`check_component`] → [`compile`] → [`about`] → [`descriptor`]; kept by [`cache`]; put to work by
+//! [`registry`], with [`settings`] and [`grants`].
+
+pub mod about;
+pub mod admission;
+mod bindings;
+pub mod cache;
+mod canonical_json;
+pub mod check_component;
+pub mod compile;
+mod convert;
+pub mod descriptor;
+pub mod directory;
+pub mod engine;
+pub mod evaluate;
+pub mod grants;
+mod host_api;
+pub mod limits;
+pub mod paths;
+mod recorder;
+pub mod registry;
+pub mod sandbox;
+pub mod settings;
+pub mod state;
+#[cfg(test)]
+mod tests;
+
+pub use admission::Overloaded;
+pub use descriptor::Descriptor;
+pub use directory::{DirectoryError, DirectoryView};
+pub use grants::Grants;
+pub use limits::Limits;
+pub use registry::{ConstraintSet, EnabledConstraint, Registry};
+pub use sandbox::{Operation, Sandbox, SandboxConfig};

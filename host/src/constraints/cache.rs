@@ -1,0 +1,141 @@
+//! Compiled components on disk.
+//!
+//! `deserialize` trusts its input: whoever can write a file that we load can run any machine code as us. So each file
+//! stands under a MAC with a key that only we know, over its name and its contents; the name holds the component's
+//! digest and everything that the machine code depends on (wasmtime's version, its settings, the CPU). A file that
+//! was changed, cut short, swapped with another or made by another build does not pass, and is made anew.
+
+use std::fs::{self, File};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tracing::warn;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// Bytes of the MAC in front of the machine code.
+const MAC_BYTES: usize = 32;
+
+/// A folder of compiled components.
+#[derive(Debug)]
+pub struct CompiledFiles {
+    folder: PathBuf,
+    key: [u8; 32],
+    /// Hash of what the machine code depends on besides the component.
+    compatibility: String,
+    /// Makes the names of unfinished files differ, within this process.
+    unfinished: AtomicU64,
+}
+
+impl CompiledFiles {
+    /// Opens the folder, making it if it is not there.
+    pub fn open(folder: &Path, key: [u8; 32], engine: &Engine) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let compatibility = compatibility(engine);
+        Ok(Self { folder: folder.to_owned(), key, compatibility, unfinished: AtomicU64::new(0) })
+    }
+
+    /// The compiled component of that digest, if there is one that we have made for this engine. Reads a file, so call
+    /// it where blocking is allowed.
+    pub fn load(&self, engine: &Engine, digest: &str) -> Option<Component> {
+        let path = self.path(digest);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                warn!(component.digest = digest, error = %error, "cannot read a compiled component; compiling it again");
+                return None;
+            }
+        };
+        let Some(code) = self.verified(digest, &bytes) else {
+            warn!(component.digest = digest, "a compiled component was tampered with or damaged; compiling it again");
+            return None;
+        };
+        match deserialize(engine, code) {
+            Ok(component) => Some(component),
+            Err(error) => {
+                let error = format!("{error:#}");
+                warn!(component.digest = digest, error, "a compiled component does not load; compiling it again");
+                None
+            }
+        }
+    }
+
+    /// Keeps a compiled component. A failure costs time later and nothing else, so it is only logged.
+    pub fn keep(&self, digest: &str, component: &Component) {
+        let kept = component.serialize().map_err(io::Error::other).and_then(|code| self.write(digest, &code));
+        if let Err(error) = kept {
+            warn!(component.digest = digest, error = %error, "cannot keep a compiled component");
+        }
+    }
+
+    /// Where the compiled component of that digest is kept.
+    pub fn path(&self, digest: &str) -> PathBuf {
+        self.folder.join(self.name(digest))
+    }
+
+    fn name(&self, digest: &str) -> String {
+        format!("{digest}-{}.cwasm", self.compatibility)
+    }
+
+    /// Written under another name, synced and renamed, so that a name never stands for half a file.
+    fn write(&self, digest: &str, code: &[u8]) -> io::Result<()> {
+        let number = self.unfinished.fetch_add(1, Ordering::Relaxed);
+        let unfinished = self.folder.join(format!("{digest}.{}-{number}.tmp", std::process::id()));
+        let write = || {
+            let mut file = File::create(&unfinished)?;
+            file.write_all(self.mac(digest, code).as_bytes())?;
+            file.write_all(code)?;
+            file.sync_all()?;
+            fs::rename(&unfinished, self.path(digest))
+        };
+        write().inspect_err(|_| drop(fs::remove_file(&unfinished)))
+    }
+
+    fn verified<'a>(&self, digest: &str, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let (mac, code) = bytes.split_first_chunk::<MAC_BYTES>()?;
+        // Compares in constant time.
+        (self.mac(digest, code) == *mac).then_some(code)
+    }
+
+    /// The name is part of what is authenticated: a file under another component's name is not that component.
+    fn mac(&self, digest: &str, code: &[u8]) -> blake3::Hash {
+        let name = self.name(digest);
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(&(name.len() as u64).to_le_bytes());
+        hasher.update(name.as_bytes());
+        hasher.update(code);
+        hasher.finalize()
+    }
+}
+
+#[expect(unsafe_code, reason = "loading machine code is believing it; the MAC is why we may")]
+fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: `Component::deserialize` demands bytes that `Component::serialize` has made. `code` was verified under a
+    // key that only this host knows and with which it signs nothing but what `serialize` has returned, and the very
+    // bytes that were verified are loaded: they are in our memory, so that changing the file between the check and the
+    // use changes nothing. That they fit this version of wasmtime and its settings is checked by wasmtime itself.
+    unsafe { Component::deserialize(engine, code) }
+}
+
+fn compatibility(engine: &Engine) -> String {
+    let mut hasher = IntoBlake3(blake3::Hasher::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.0.finalize().to_hex().chars().take(16).collect()
+}
+
+/// Lets `Hash` feed a hash that is the same in every build of Rust.
+struct IntoBlake3(blake3::Hasher);
+
+impl Hasher for IntoBlake3 {
+    fn finish(&self) -> u64 {
+        let hash = self.0.finalize();
+        hash.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+}

@@ -1,0 +1,145 @@
+//! WIT ↔ ours. What comes from a guest is checked here and nowhere else: sizes, alphabets, keywords.
+
+use serde_json::{Number, Value};
+
+use crate::change::Action;
+use crate::decision::{ConstraintFault, Hold, Reason, Verdict};
+use crate::scim::error::ScimType;
+
+use super::bindings::scruple::constraint::types;
+use super::canonical_json;
+use super::limits::Limits;
+
+/// One value of an attribute, as a guest reads it.
+pub(super) fn value_to_wit(value: &Value) -> types::Value {
+    match value {
+        Value::String(text) => types::Value::Text(text.clone()),
+        Value::Bool(flag) => types::Value::Boolean(*flag),
+        Value::Number(number) => number_to_wit(number),
+        Value::Null | Value::Array(_) | Value::Object(_) => types::Value::Complex(canonical_json::to_text(value)),
+    }
+}
+
+/// Integers beyond 64 bits with a sign travel as decimals, like everything with a fraction.
+fn number_to_wit(number: &Number) -> types::Value {
+    match number.as_i64() {
+        Some(integer) => types::Value::Integer(integer),
+        None => types::Value::Decimal(number.as_f64().unwrap_or(f64::NAN)),
+    }
+}
+
+/// How many bytes of a guest's memory a value fills, near enough for a budget.
+pub(super) fn value_bytes(value: &types::Value) -> usize {
+    match value {
+        types::Value::Text(text) | types::Value::Complex(text) => text.len(),
+        types::Value::Boolean(_) | types::Value::Integer(_) | types::Value::Decimal(_) => 8,
+    }
+}
+
+pub(super) fn action_to_wit(action: Action) -> types::Action {
+    match action {
+        Action::Create => types::Action::Create,
+        Action::Update => types::Action::Update,
+        Action::Delete => types::Action::Delete,
+    }
+}
+
+impl From<types::Action> for super::descriptor::DescribedAction {
+    fn from(action: types::Action) -> Self {
+        match action {
+            types::Action::Create => Self::Create,
+            types::Action::Update => Self::Update,
+            types::Action::Delete => Self::Delete,
+            types::Action::Assess => Self::Assess,
+        }
+    }
+}
+
+/// A guest's verdict, if it is one that the contract allows.
+pub(super) fn verdict_from_wit(verdict: types::Verdict, limits: &Limits) -> Result<Verdict, ConstraintFault> {
+    match verdict {
+        types::Verdict::Allow => Ok(Verdict::Allow),
+        types::Verdict::NotApplicable => Ok(Verdict::NotApplicable),
+        types::Verdict::Deny(reasons) => Ok(Verdict::Deny(reasons_from_wit("denial", reasons, limits)?)),
+        types::Verdict::Hold(hold) => Ok(Verdict::Hold(Hold {
+            reasons: reasons_from_wit("hold", hold.reasons, limits)?,
+            not_before_seconds: hold.not_before_seconds,
+            expires_after_seconds: hold.expires_after_seconds,
+        })),
+    }
+}
+
+fn reasons_from_wit(what: &str, reasons: Vec<types::Reason>, limits: &Limits) -> Result<Vec<Reason>, ConstraintFault> {
+    if reasons.is_empty() {
+        return Err(bad_output(format!("a {what} without a reason")));
+    }
+    check_count(what, reasons.len(), limits.reasons_max, "reasons")?;
+    reasons.into_iter().map(|reason| reason_from_wit(reason, limits)).collect()
+}
+
+/// A guest's reason, if it is one that the contract allows.
+pub(super) fn reason_from_wit(reason: types::Reason, limits: &Limits) -> Result<Reason, ConstraintFault> {
+    check_code("code of a reason", &reason.code, limits)?;
+    check_bytes("message of a reason", &reason.message, limits.message_bytes_max)?;
+    check_count("reason", reason.paths.len(), limits.reason_paths_max, "paths")?;
+    reason.paths.iter().try_for_each(|path| check_bytes("path of a reason", path, limits.path_bytes_max))?;
+    let scim_type = match reason.scim_type {
+        None => None,
+        Some(text) => Some(
+            ScimType::parse(&text)
+                .ok_or_else(|| bad_output(format!("`{}` is no scimType of RFC 7644 table 9", excerpt(&text))))?,
+        ),
+    };
+    Ok(Reason { code: reason.code, message: reason.message, paths: reason.paths, scim_type })
+}
+
+/// A guest's note, if it is one that the contract allows.
+pub(super) fn note_from_wit(key: String, value: String, limits: &Limits) -> Result<(String, String), ConstraintFault> {
+    check_bytes("key of a note", &key, limits.note_key_bytes_max)?;
+    if key.is_empty() || key.chars().any(char::is_control) {
+        return Err(bad_output(format!("the key of a note `{}` is empty or has control characters", excerpt(&key))));
+    }
+    check_bytes("value of a note", &value, limits.note_bytes_max)?;
+    Ok((key, value))
+}
+
+/// A guest's error message. It is for the log alone, so that too long a one is cut instead of making another fault of it.
+pub(super) fn message_from_wit(mut message: String, limits: &Limits) -> String {
+    message.truncate(message.floor_char_boundary(limits.message_bytes_max));
+    message
+}
+
+pub(super) fn bad_output(detail: impl Into<String>) -> ConstraintFault {
+    ConstraintFault::BadOutput { detail: detail.into() }
+}
+
+/// Codes go into URLs, dashboards and waivers, so their alphabet is small.
+fn check_code(what: &str, code: &str, limits: &Limits) -> Result<(), ConstraintFault> {
+    check_bytes(what, code, limits.code_bytes_max)?;
+    let known = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+    if code.is_empty() || !code.bytes().all(known) {
+        let shown = excerpt(code);
+        return Err(bad_output(format!(
+            "the {what} `{shown}` is not made of lower-case letters, digits, `-`, `_`, `.`"
+        )));
+    }
+    Ok(())
+}
+
+fn check_bytes(what: &str, text: &str, bytes_max: usize) -> Result<(), ConstraintFault> {
+    if text.len() > bytes_max {
+        return Err(bad_output(format!("a {what} of {} bytes, more than the limit of {bytes_max}", text.len())));
+    }
+    Ok(())
+}
+
+pub(super) fn check_count(what: &str, count: usize, most: usize, of: &str) -> Result<(), ConstraintFault> {
+    if count > most {
+        return Err(bad_output(format!("a {what} with {count} {of}, more than the limit of {most}")));
+    }
+    Ok(())
+}
+
+fn excerpt(text: &str) -> String {
+    text.chars().take(64).collect()
+}

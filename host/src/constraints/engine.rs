@@ -1,0 +1,144 @@
+//! The one `wasmtime::Engine`, and the thread that ticks its epoch.
+//!
+//! Every setting is here and says why. Changing one changes the engine's compatibility hash, so that components
+//! compiled before are compiled again ([`super::cache`]).
+
+use std::thread;
+use std::time::Duration;
+
+use thiserror::Error;
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use super::limits::{Limits, POOL_MEMORY_BYTES_MAX, POOL_TABLE_ELEMENTS_MAX};
+
+/// Instances that can live at once. 320: the sandbox admits fewer evaluations than that
+/// ([`EVALUATIONS_MAX`]), so that a slot is always there for one that was admitted. A live instance costs 32–38 KiB and
+/// four maps (320 × 4 = 1,280 of the 65,530 that Linux gives a process); an idle slot costs address space alone.
+const SLOTS: u32 = 320;
+
+/// Evaluations at once in the whole process. 256, and the remaining 64 slots for `describe` and `check-settings`.
+pub const EVALUATIONS_MAX: usize = 256;
+
+/// Calls of `describe` and `check-settings` at once. 32: half of what [`EVALUATIONS_MAX`] leaves.
+pub const ABOUT_CALLS_MAX: usize = 32;
+
+/// Core instances of one component. wit-component makes three (the module, the shim, the fix-up), composed ones more.
+const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 8;
+
+/// Time between two ticks. 1 ms: what a hostile guest can take from its neighbours before it yields.
+const TICK: Duration = Duration::from_millis(1);
+
+/// The engine could not be made.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// wasmtime refuses the settings, or the address space for the pool is not to be had.
+    #[error("the WebAssembly engine could not be made")]
+    Config(#[source] wasmtime::Error),
+    /// A limit is larger than a slot of the pool.
+    #[error("`{limit}` of {value} is more than the pool's {most}")]
+    Pool {
+        /// Name of the limit.
+        limit: &'static str,
+        /// What it is set to.
+        value: usize,
+        /// The most that it can be.
+        most: usize,
+    },
+    /// The thread for the ticks could not be started.
+    #[error("the thread that ticks the epoch could not be started")]
+    Ticker(#[source] std::io::Error),
+}
+
+/// Makes the engine and starts its ticker, which ends by itself when the last handle of the engine is gone.
+pub fn build_engine(limits: &Limits) -> Result<Engine, EngineError> {
+    check_pool("memory_bytes_max", limits.memory_bytes_max, POOL_MEMORY_BYTES_MAX)?;
+    check_pool("table_elements_max", limits.table_elements_max, POOL_TABLE_ELEMENTS_MAX)?;
+    let engine = Engine::new(&config(limits)).map_err(EngineError::Config)?;
+    start_ticker(&engine).map_err(EngineError::Ticker)?;
+    Ok(engine)
+}
+
+fn check_pool(limit: &'static str, value: usize, most: usize) -> Result<(), EngineError> {
+    if value > most { Err(EngineError::Pool { limit, value, most }) } else { Ok(()) }
+}
+
+fn config(limits: &Limits) -> Config {
+    let mut config = Config::new();
+    // A fresh instance for each evaluation is only affordable from a pool: 29 µs without, 6 µs with.
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+    // Memory images are mapped copy-on-write, so an instance pays for the pages that it touches and no others.
+    config.memory_init_cow(true);
+    // Fuel decides (the same count on every machine), the epoch schedules and stops what fuel does not see.
+    config.consume_fuel(true);
+    config.epoch_interruption(true);
+    // Guest code and host functions share the fiber's stack: half for each.
+    config.max_wasm_stack(limits.stack_bytes_max);
+    config.async_stack_size(limits.stack_bytes_max.saturating_mul(2));
+    // A verdict must not depend on the bits of a NaN, which differ from CPU to CPU.
+    config.cranelift_nan_canonicalization(true);
+    // The same for relaxed SIMD, whose very point is to differ. Plain SIMD is deterministic and stays.
+    config.wasm_relaxed_simd(false);
+    // One 32-bit memory: what the pool is cut for, and what makes bounds checks free.
+    config.wasm_memory64(false);
+    config.wasm_multi_memory(false);
+    // Backtraces would name a tenant's functions in our log and cost time at each trap.
+    config.wasm_backtrace_max_frames(None);
+    config
+}
+
+fn pool() -> PoolingAllocationConfig {
+    let core_instances = SLOTS.saturating_mul(CORE_INSTANCES_PER_COMPONENT_MAX);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(SLOTS)
+        .total_core_instances(core_instances)
+        .total_memories(SLOTS)
+        .total_tables(core_instances)
+        .total_stacks(SLOTS)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
+        .max_memories_per_component(1)
+        .max_tables_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
+        .table_elements(POOL_TABLE_ELEMENTS_MAX)
+        .max_memory_size(POOL_MEMORY_BYTES_MAX)
+        // What a small guest touches is reset by copying instead of by giving pages back, which would serialise the
+        // process on its memory map and fault each page in again.
+        .linear_memory_keep_resident(256 << 10)
+        .table_keep_resident(32 << 10)
+        .async_stack_keep_resident(16 << 10)
+        .pagemap_scan(pagemap_scan());
+    pool
+}
+
+/// Asking the kernel which pages are dirty is fastest, but the answer leaves out dirty pages that were swapped out, and
+/// those would show the next guest in the slot what the last one left. So only where nothing can be swapped out.
+fn pagemap_scan() -> Enabled {
+    match std::fs::read_to_string("/proc/swaps") {
+        // The first line is the heading; each further one is a swap area.
+        Ok(swaps) if swaps.lines().count() <= 1 => Enabled::Auto,
+        _ => Enabled::No,
+    }
+}
+
+/// A plain thread and not a task: tasks stop ticking when the workers are busy, which is when ticks are needed.
+fn start_ticker(engine: &Engine) -> std::io::Result<()> {
+    let engine = engine.weak();
+    thread::Builder::new().name("scruple-epoch".into()).spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            thread::sleep(TICK);
+        }
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_larger_than_a_slot_of_the_pool_is_refused_by_name() {
+        let limits = Limits { memory_bytes_max: POOL_MEMORY_BYTES_MAX + 1, ..Limits::default() };
+        let error = build_engine(&limits).expect_err("too large");
+        assert_eq!(error.to_string(), "`memory_bytes_max` of 67108865 is more than the pool's 67108864");
+    }
+}

@@ -1,0 +1,193 @@
+//! One constraint asked about one change: fresh store → instantiate → call → outcome; the store is dropped here.
+//!
+//! Never an error: whatever goes wrong is a [`ConstraintFault`] in the [`Evaluation`], for the failure policy to judge.
+//! The order of the limits in `new_store` matters: all of them stand before the guest's first instruction, and
+//! instantiating runs some.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use wasmtime::{Engine, Store, Trap, UpdateDeadline};
+
+use super::bindings;
+use super::compile::ConstraintPre;
+use super::convert::{message_from_wit, verdict_from_wit};
+use super::directory::DirectoryView;
+use super::limits::Limits;
+use super::registry::EnabledConstraint;
+use super::sandbox::Operation;
+use super::state::{CallLabel, GuestState, OperationHandle, Subject};
+use crate::decision::{ConstraintFault, Evaluation, ReadSet, TenantId, Verdict};
+use crate::scim::schema::SchemaRegistry;
+
+/// What every call of a guest needs.
+#[derive(Clone)]
+pub struct Runner {
+    /// The engine.
+    pub engine: Engine,
+    /// The limits.
+    pub limits: Arc<Limits>,
+    /// The resource types there are.
+    pub schemas: Arc<SchemaRegistry>,
+}
+
+impl Runner {
+    /// Asks one constraint about one change.
+    pub async fn evaluate(
+        &self,
+        tenant: TenantId,
+        constraint: &EnabledConstraint,
+        operation: &Arc<Operation>,
+        directory: &Arc<dyn DirectoryView>,
+    ) -> Evaluation {
+        let started = Instant::now();
+        let pre = match &constraint.pre {
+            Ok(pre) => pre,
+            Err(detail) => {
+                let fault = ConstraintFault::Unavailable { detail: detail.clone() };
+                return constraint.evaluation(Err(fault), started);
+            }
+        };
+        let subject = Subject {
+            operation: Arc::clone(operation),
+            directory: Arc::clone(directory),
+            paths: Arc::clone(&constraint.paths),
+        };
+        let label = CallLabel { tenant: Some(tenant), constraint: Some(constraint.name.clone()) };
+        let fuel_max = self.limits.fuel_max;
+        let mut store = match self.new_store(label, Some(subject), fuel_max) {
+            Ok(store) => store,
+            Err(error) => return constraint.evaluation(Err(unavailable(&error)), started),
+        };
+        let answer = self.judge(pre, &mut store, &constraint.settings, fuel_max).await;
+        let fuel_used = fuel_max.saturating_sub(store.get_fuel().unwrap_or(0));
+        let state = store.into_data();
+        Evaluation {
+            reads: state.recorder.into_read_set(),
+            warnings: state.warnings,
+            notes: state.notes,
+            fuel_used,
+            memory_bytes: state.limiter.memory_bytes as u64,
+            ..constraint.evaluation(answer, started)
+        }
+    }
+
+    /// Instantiates the component, calls `evaluate`, and takes its answer for what the contract says it is.
+    async fn judge(
+        &self,
+        pre: &ConstraintPre,
+        store: &mut Store<GuestState>,
+        settings: &str,
+        fuel_max: u64,
+    ) -> Result<Verdict, ConstraintFault> {
+        let instance = self.instantiate(pre, store, fuel_max).await?;
+        let operation = store.data_mut().table.push(OperationHandle);
+        let operation = operation.map_err(|error| unavailable(&error.into()))?;
+        match instance.scruple_constraint_check().call_evaluate(&mut *store, operation, settings).await {
+            Ok(Ok(verdict)) => verdict_from_wit(verdict, &self.limits),
+            Ok(Err(message)) => Err(ConstraintFault::Failed { message: message_from_wit(message, &self.limits) }),
+            Err(error) => Err(self.fault(&error, store, fuel_max)),
+        }
+    }
+
+    /// A fresh instance. Instantiating runs code of the guest, so it can break here as well; what is no trap of the
+    /// guest's is a component that does not fit.
+    pub(super) async fn instantiate(
+        &self,
+        pre: &ConstraintPre,
+        store: &mut Store<GuestState>,
+        fuel_max: u64,
+    ) -> Result<bindings::Constraint, ConstraintFault> {
+        match pre.pre.instantiate_async(&mut *store).await {
+            Ok(instance) => Ok(instance),
+            Err(error) if error.is::<Trap>() => Err(self.fault(&error, store, fuel_max)),
+            Err(error) => Err(store.data_mut().take_fault().unwrap_or_else(|| unavailable(&error))),
+        }
+    }
+
+    /// A store with every limit set, for one call.
+    #[expect(clippy::disallowed_methods, reason = "the one place that makes stores, and it sets every limit")]
+    pub(super) fn new_store(
+        &self,
+        label: CallLabel,
+        subject: Option<Subject>,
+        fuel_max: u64,
+    ) -> wasmtime::Result<Store<GuestState>> {
+        let limits = Arc::clone(&self.limits);
+        let output_bytes_max = limits.output_bytes_max;
+        let ticks_max = limits.deadline_ms;
+        let state = GuestState::new(label, limits, Arc::clone(&self.schemas), subject);
+        let mut store = Store::new(&self.engine, state);
+        store.limiter(|state| &mut state.limiter);
+        store.set_hostcall_fuel(output_bytes_max);
+        store.set_fuel(fuel_max)?;
+        // Each tick finds the guest running, so ticks count its own time. It yields at each, with tokio's own yield:
+        // that puts it behind everything else that is ready, where wasmtime's would be polled again at once.
+        store.epoch_deadline_callback(move |mut context| {
+            let state = context.data_mut();
+            state.ticks = state.ticks.saturating_add(1);
+            if state.ticks >= ticks_max {
+                return Err(state.stop(ConstraintFault::Deadline { deadline_ms: ticks_max }));
+            }
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+        });
+        store.set_epoch_deadline(1);
+        Ok(store)
+    }
+
+    /// What an error of wasmtime means.
+    pub(super) fn fault(
+        &self,
+        error: &wasmtime::Error,
+        store: &mut Store<GuestState>,
+        fuel_max: u64,
+    ) -> ConstraintFault {
+        // What the host stopped it for, if it did: the error then only says that it was stopped.
+        if let Some(fault) = store.data_mut().take_fault() {
+            return fault;
+        }
+        match error.downcast_ref::<Trap>() {
+            Some(Trap::OutOfFuel) => ConstraintFault::OutOfFuel { fuel_max },
+            Some(Trap::StackOverflow) => ConstraintFault::Stack { stack_bytes_max: self.limits.stack_bytes_max },
+            Some(Trap::Interrupt) => ConstraintFault::Deadline { deadline_ms: self.limits.deadline_ms },
+            Some(trap) => ConstraintFault::Trap { message: trap.to_string() },
+            None if is_output_exhausted(error) => {
+                ConstraintFault::Output { output_bytes_max: self.limits.output_bytes_max }
+            }
+            // What a guest can do wrong without a trap of the machine: hand over a text that is no UTF-8, a handle
+            // that is none.
+            None => ConstraintFault::Trap { message: message_from_wit(error.root_cause().to_string(), &self.limits) },
+        }
+    }
+}
+
+/// wasmtime has no public type for this error; its text is all there is to tell it by. A test with a guest that hands
+/// over too much fails if the text changes.
+fn is_output_exhausted(error: &wasmtime::Error) -> bool {
+    error.chain().any(|cause| cause.to_string().contains("fuel allocated for hostcalls has been exhausted"))
+}
+
+pub(super) fn unavailable(error: &wasmtime::Error) -> ConstraintFault {
+    ConstraintFault::Unavailable { detail: error.root_cause().to_string() }
+}
+
+impl EnabledConstraint {
+    /// An evaluation that read nothing.
+    fn evaluation(&self, answer: Result<Verdict, ConstraintFault>, started: Instant) -> Evaluation {
+        Evaluation {
+            constraint: self.name.clone(),
+            plugin: self.plugin.clone(),
+            version: self.version,
+            digest: self.digest.clone(),
+            mode: self.mode,
+            on_fault: self.on_fault,
+            answer,
+            reads: ReadSet::default(),
+            warnings: Vec::new(),
+            notes: Vec::new(),
+            fuel_used: 0,
+            memory_bytes: 0,
+            duration_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! [`Limits`]: how much one evaluation may use of anything, and what a component may be at all.
+//!
+//! Fuel is the limit that decides, because it is the only one that counts the same on every run and every machine. The
+//! others bound what fuel does not see: time lost to page faults, memory of the host, bytes that go into the log.
+
+/// What a component, and one call of it, may use. Every evaluation has all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Fuel of one evaluation: about one unit for each WebAssembly instruction. 10 M: a Rust rule needs 20–60 thousand,
+    /// QuickJS 0.2 M, Python 0.5 M, SpiderMonkey 2 M for its first call, so this is five times the costliest honest
+    /// guest; an endless loop burns it in 2–4 ms.
+    pub fuel_max: u64,
+    /// Fuel of `describe` and of `check-settings`. 5 M: they read nothing and decide nothing, but a garbage-collected
+    /// guest still has to start (2 M).
+    pub fuel_about_max: u64,
+    /// Wall-clock backstop, in epoch ticks of one millisecond during which the guest was running: waiting for its turn
+    /// or for a look-up does not count, so a busy neighbour cannot make an innocent constraint fail. 100 ms: fuel runs
+    /// out after 4 ms, touching all of its memory costs 0.6 ms/MiB × 32 MiB = 20 ms, and five times their sum is a
+    /// machine in trouble.
+    pub deadline_ms: u64,
+    /// How long one look-up may take before it answers `unavailable`. 2 s: a store that needs longer is not going to
+    /// answer, and the client of the write is waiting.
+    pub look_up_wait_ms: u64,
+    /// Linear memory. 32 MiB: a Rust guest uses 1–2 MiB, SpiderMonkey 15 MiB. Also a limit of time, since each MiB
+    /// touched costs 0.6 ms of page faults that fuel hardly sees. Not more than [`POOL_MEMORY_BYTES_MAX`].
+    pub memory_bytes_max: usize,
+    /// Elements of one table. 20,000: SpiderMonkey has 12,000 functions in its table. 8 bytes each.
+    /// Not more than [`POOL_TABLE_ELEMENTS_MAX`].
+    pub table_elements_max: usize,
+    /// WebAssembly stack, for the whole engine. 512 KiB: half of the fiber's stack (1 MiB), the other half is for the
+    /// host functions that the guest calls on the same fiber.
+    pub stack_bytes_max: usize,
+    /// Calls of host functions. 10,000: at 0.25 µs each that is 2.5 ms, as much as fuel allows to compute.
+    pub host_calls_max: u32,
+    /// Bytes that the guest hands over in one call, and in its answer. 256 KiB: a full set of reasons is
+    /// [`reasons_max`](Self::reasons_max) × (4 KiB + 32 × 512 bytes) at the very most, real ones are under 10 KiB. The
+    /// default of wasmtime, 128 MiB, lets a few aliased bytes cost the host 100 ms.
+    pub output_bytes_max: usize,
+    /// Bytes of text that an evaluation may read from documents, look-ups and differences; they are also what its
+    /// reads may take in the decision log. 1 MiB: sixteen times the largest user we have seen (64 KB).
+    pub read_bytes_max: usize,
+    /// Look-ups of one evaluation, repeated ones and reads of members and groups included. 64: each is asked again at the commit, inside the transaction, at about
+    /// 20 µs, so this bounds what a constraint adds to the writer's time to 1.3 ms.
+    pub look_ups_max: usize,
+    /// Resources one `find` may return, whatever it asks for. 100: as many as a page of a SCIM list; a rule about more
+    /// should count.
+    pub find_results_max: u32,
+    /// Members of a group that one read may load. 1,000: about 1 ms of the store and 100 KB. Point reads such as
+    /// `members[value eq "…"]` load only what they name, in groups of any size.
+    pub members_read_max: usize,
+    /// Reasons of a verdict, and warnings of an evaluation. 32: nobody reads more in one SCIM error.
+    pub reasons_max: usize,
+    /// Attribute paths of one reason. 32.
+    pub reason_paths_max: usize,
+    /// Bytes of a reason's code. 64.
+    pub code_bytes_max: usize,
+    /// Bytes of a reason's message, or of the message of an error. 4 KiB: HTTP clients cut longer details anyway.
+    pub message_bytes_max: usize,
+    /// Bytes of a path or a filter. 2 KiB: the longest core path with its URN is about 150 bytes, and a filter with
+    /// thirty alternatives fits.
+    pub path_bytes_max: usize,
+    /// Notes of one evaluation. 32.
+    pub notes_max: usize,
+    /// Bytes of a note's key. 256: a word or two and an attribute's path with its URN, about 150 bytes.
+    pub note_key_bytes_max: usize,
+    /// Bytes of a note's value. 1 KiB.
+    pub note_bytes_max: usize,
+    /// Bytes that one evaluation may log; what is beyond is dropped, since a log line changes no outcome. 8 KiB: a
+    /// hundred lines.
+    pub log_bytes_max: usize,
+    /// Size of a component. 32 MiB: SpiderMonkey with a rule is 12 MB, CPython 20 MB.
+    pub component_bytes_max: usize,
+    /// Bytes of the settings of a constraint. 64 KiB: the guest parses them in each evaluation.
+    pub settings_bytes_max: usize,
+    /// Bytes of each text in a descriptor but the settings' schema. 1 KiB.
+    pub descriptor_text_bytes_max: usize,
+    /// Entries of each list in a descriptor. 256.
+    pub descriptor_entries_max: usize,
+}
+
+/// What one slot of the pool has room for, whatever [`Limits`] says. 64 MiB: twice the default.
+pub const POOL_MEMORY_BYTES_MAX: usize = 64 << 20;
+
+/// What one table of the pool has room for: see [`Limits::table_elements_max`]. Twice the default.
+pub const POOL_TABLE_ELEMENTS_MAX: usize = 40_000;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fuel_max: 10_000_000,
+            fuel_about_max: 5_000_000,
+            deadline_ms: 100,
+            look_up_wait_ms: 2_000,
+            memory_bytes_max: 32 << 20,
+            table_elements_max: 20_000,
+            stack_bytes_max: 512 << 10,
+            host_calls_max: 10_000,
+            output_bytes_max: 256 << 10,
+            read_bytes_max: 1 << 20,
+            look_ups_max: 64,
+            find_results_max: 100,
+            members_read_max: 1_000,
+            reasons_max: 32,
+            reason_paths_max: 32,
+            code_bytes_max: 64,
+            message_bytes_max: 4 << 10,
+            path_bytes_max: 2 << 10,
+            notes_max: 32,
+            note_key_bytes_max: 256,
+            note_bytes_max: 1 << 10,
+            log_bytes_max: 8 << 10,
+            component_bytes_max: 32 << 20,
+            settings_bytes_max: 64 << 10,
+            descriptor_text_bytes_max: 1 << 10,
+            descriptor_entries_max: 256,
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What a `wasmtime::Store` carries during one call: what may be asked, what was, and how much of everything is left.
+//!
+//! A host function that must stop the guest leaves the reason here (`GuestState::stop`) and returns an error; the
+//! reason, not the error's text, becomes the fault.
+
+use std::sync::Arc;
+
+use wasmtime::ResourceLimiter;
+use wasmtime::component::ResourceTable;
+
+use crate::decision::{ConstraintFault, ConstraintName, Reason, TenantId};
+use crate::scim::resource::Resource;
+use crate::scim::schema::SchemaRegistry;
+
+use super::bindings::scruple::constraint::types;
+use super::directory::DirectoryView;
+use super::limits::Limits;
+use super::paths::PathCache;
+use super::recorder::Recorder;
+use super::sandbox::Operation;
+
+/// The operation, as a guest holds it: there is one, so the handle has nothing to say.
+#[derive(Debug)]
+pub struct OperationHandle;
+
+/// A document, as a guest holds it.
+#[derive(Clone, Debug)]
+pub enum DocumentHandle {
+    /// The state before.
+    Before,
+    /// The state after.
+    After,
+    /// A resource found by a look-up.
+    LookedUp(Arc<Resource>),
+}
+
+/// Whom a call is for, in logs.
+#[derive(Clone, Debug)]
+pub struct CallLabel {
+    /// The tenant.
+    pub tenant: Option<TenantId>,
+    /// The constraint; `None` while a component is being uploaded.
+    pub constraint: Option<ConstraintName>,
+}
+
+/// What a call is about; a call of `about` is about nothing.
+#[derive(Clone)]
+pub struct Subject {
+    /// The operation under judgement.
+    pub operation: Arc<Operation>,
+    /// The tenant's other resources.
+    pub directory: Arc<dyn DirectoryView>,
+    /// Prepared paths of the constraint, with its grants.
+    pub paths: Arc<PathCache>,
+}
+
+/// The data of one `wasmtime::Store`.
+pub struct GuestState {
+    pub(super) label: CallLabel,
+    pub(super) limits: Arc<Limits>,
+    pub(super) schemas: Arc<SchemaRegistry>,
+    pub(super) subject: Option<Subject>,
+    pub(super) table: ResourceTable,
+    pub(super) limiter: Limiter,
+    pub(super) recorder: Recorder,
+    pub(super) warnings: Vec<Reason>,
+    pub(super) notes: Vec<(String, String)>,
+    pub(super) ticks: u64,
+    host_calls: u32,
+    look_ups: usize,
+    read_bytes: usize,
+    log_bytes: usize,
+    fault: Option<ConstraintFault>,
+}
+
+/// Why a read has no answer.
+#[derive(Debug)]
+pub enum ReadFailure {
+    /// The guest is told and goes on.
+    Refused(types::ReadError),
+    /// The guest is stopped.
+    Stopped(wasmtime::Error),
+}
+
+impl From<wasmtime::Error> for ReadFailure {
+    fn from(error: wasmtime::Error) -> Self {
+        Self::Stopped(error)
+    }
+}
+
+impl From<types::ReadError> for ReadFailure {
+    fn from(error: types::ReadError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl GuestState {
+    /// The state of a call that has done nothing yet.
+    pub fn new(label: CallLabel, limits: Arc<Limits>, schemas: Arc<SchemaRegistry>, subject: Option<Subject>) -> Self {
+        Self {
+            limiter: Limiter {
+                memory_bytes_max: limits.memory_bytes_max,
+                table_elements_max: limits.table_elements_max,
+                memory_bytes: 0,
+                fault: None,
+            },
+            label,
+            limits,
+            schemas,
+            subject,
+            table: ResourceTable::new(),
+            recorder: Recorder::default(),
+            warnings: Vec::new(),
+            notes: Vec::new(),
+            ticks: 0,
+            host_calls: 0,
+            look_ups: 0,
+            read_bytes: 0,
+            log_bytes: 0,
+            fault: None,
+        }
+    }
+
+    /// Why the guest was stopped, if the host stopped it.
+    pub(super) fn take_fault(&mut self) -> Option<ConstraintFault> {
+        self.fault.take().or_else(|| self.limiter.fault.take())
+    }
+
+    /// Stops the guest: the error is to be returned from the host function.
+    pub(super) fn stop(&mut self, fault: ConstraintFault) -> wasmtime::Error {
+        // The first reason is the cause; what a guest provokes while it is being stopped is not.
+        self.fault.get_or_insert(fault);
+        wasmtime::Error::msg("stopped by the host")
+    }
+
+    /// Counts a call of the host.
+    pub(super) fn count_call(&mut self) -> wasmtime::Result<()> {
+        self.host_calls = self.host_calls.saturating_add(1);
+        if self.host_calls > self.limits.host_calls_max {
+            let host_calls_max = self.limits.host_calls_max;
+            return Err(self.stop(ConstraintFault::HostCalls { host_calls_max }));
+        }
+        Ok(())
+    }
+
+    /// What the call is about. A guest has no handle before it is given one, so there is always an answer.
+    pub(super) fn subject(&self) -> wasmtime::Result<&Subject> {
+        self.subject.as_ref().ok_or_else(|| wasmtime::Error::msg("there is no operation"))
+    }
+
+    /// Takes so many bytes from what may still be read.
+    pub(super) fn take_read_bytes(&mut self, bytes: usize) -> Result<(), types::ReadError> {
+        let read_bytes_max = self.limits.read_bytes_max;
+        self.read_bytes = self.read_bytes.saturating_add(bytes);
+        if self.read_bytes > read_bytes_max {
+            let message = format!("more than {read_bytes_max} bytes were read");
+            return Err(types::ReadError::BudgetExhausted(message));
+        }
+        Ok(())
+    }
+
+    /// Counts a question to the directory.
+    pub(super) fn count_look_up(&mut self) -> Result<(), types::ReadError> {
+        let look_ups_max = self.limits.look_ups_max;
+        self.look_ups = self.look_ups.saturating_add(1);
+        if self.look_ups > look_ups_max {
+            return Err(types::ReadError::BudgetExhausted(format!("more than {look_ups_max} look-ups were made")));
+        }
+        Ok(())
+    }
+
+    /// How much of a log message may still be written.
+    pub(super) fn take_log_bytes(&mut self, wanted: usize) -> usize {
+        let taken = wanted.min(self.limits.log_bytes_max.saturating_sub(self.log_bytes));
+        self.log_bytes = self.log_bytes.saturating_add(taken);
+        taken
+    }
+}
+
+/// Counts memory and tables, and stops a guest that asks for more than it may have. To refuse the growth instead would
+/// leave it to the guest's allocator to fail somehow, mostly in a way that looks like a bug.
+#[derive(Debug)]
+pub struct Limiter {
+    memory_bytes_max: usize,
+    table_elements_max: usize,
+    pub(super) memory_bytes: usize,
+    fault: Option<ConstraintFault>,
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let total = self.memory_bytes.saturating_sub(current).saturating_add(desired);
+        if total > self.memory_bytes_max {
+            self.fault = Some(ConstraintFault::Memory { memory_bytes_max: self.memory_bytes_max });
+            return Err(wasmtime::Error::msg("over the memory limit"));
+        }
+        self.memory_bytes = total;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if desired > self.table_elements_max {
+            self.fault = Some(ConstraintFault::Tables { table_elements_max: self.table_elements_max });
+            return Err(wasmtime::Error::msg("over the table limit"));
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,12 @@
+//! Guests against the sandbox. Each is written down as a core module, a few lines of it per test, and made a component
+//! by [`guest`]; [`world`] has the operation that they judge and the directory that they look into.
+
+mod components;
+mod documents;
+mod faults;
+mod guest;
+mod look_ups;
+mod neighbours;
+mod storage;
+mod uploads;
+mod world;
