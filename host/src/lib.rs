@@ -4,4 +4,5 @@ pub mod scim;
 pub mod change;
 pub mod decision;
 pub mod constraints;
+pub mod store;
 

@@ -1,0 +1,233 @@
+//! Persistence in domain words. Everything of a tenant is reached through a [`TenantStore`], which is had with a
+//! [`TenantId`]; no method that touches a tenant's data takes none.
+//!
+//! [`TenantStore::commit`] takes an [`AdmittedChange`] and nothing else. What it writes is described by one
+//! [`WriteSet`], so that atomicity is decided in one place, for every engine.
+
+pub mod model;
+pub mod query;
+pub mod schema;
+pub mod sqlite;
+pub mod write_set;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use thiserror::Error;
+
+use crate::change::Action;
+use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, LookUp, LookUpAnswer, TenantId};
+use crate::scim::filter::Filter;
+use crate::scim::resource::{Member, Resource, ResourceId};
+use crate::scim::schema::ResourceType;
+
+pub use model::{
+    Activation, ActivationState, DecisionPage, DecisionQuery, NewToken, NewVersion, PluginVersion, StoredDecision,
+    Tenant, Token, TokenHash, TokenOwner,
+};
+pub use query::{Matches, Page};
+pub use sqlite::{SqliteOptions, SqliteStore};
+pub use write_set::WriteSet;
+
+#[cfg(test)]
+mod conformance;
+
+/// The store could not do what it was asked, through no fault of the caller.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The database refused.
+    #[error("the database failed")]
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// What is stored is not what was written.
+    #[error("stored data is damaged: {0}")]
+    Damaged(String),
+    /// The store is shutting down or its writer has died.
+    #[error("the store is closed")]
+    Closed,
+    /// The tenant is not there, or is being deleted.
+    #[error("there is no such tenant")]
+    NoTenant,
+    /// A look-up that no constraint could have made: its resource type or filter does not exist.
+    #[error("a look-up makes no sense: {0}")]
+    LookUp(String),
+    /// Something could not be written as JSON.
+    #[error("a value cannot be written as JSON")]
+    Unwritable(#[source] serde_json::Error),
+    /// A change that has not the states its action needs: a create with a before, a delete with an after.
+    #[error("a change of kind {0:?} has states that do not fit it")]
+    Incoherent(Action),
+    /// The directory or file of the database cannot be used.
+    #[error("`{path}` cannot be used")]
+    Path {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is another program's.
+    #[error("the database file was not made by this program")]
+    NotOurs,
+    /// A newer program has been at work here.
+    #[error(
+        "the database has schema version {found}, but this program knows only {known}: use the program that last wrote it, or a newer one"
+    )]
+    SchemaNewer {
+        /// What the database has.
+        found: i64,
+        /// What this program knows.
+        known: i64,
+    },
+    /// A migration that was applied is not the one that this program has under its number.
+    #[error("migration {version} of the database is not the one that this program knows")]
+    SchemaChanged {
+        /// Its number.
+        version: i64,
+    },
+}
+
+/// A commit that did not happen. Nothing of it was written.
+#[derive(Debug, Error)]
+pub enum CommitError {
+    /// The resource is not in the version that was judged any more, or not there any more.
+    #[error("the resource has changed")]
+    VersionMoved,
+    /// The tenant's constraints are not the ones that were asked any more.
+    #[error("the constraints have changed")]
+    GenerationMoved,
+    /// A look-up the decision rests on answers differently now.
+    #[error("a look-up has changed its answer")]
+    LookUpMoved,
+    /// A member that is to be added is not there any more.
+    #[error("a member has disappeared")]
+    MemberMoved,
+    /// Another resource has the value of a unique attribute.
+    #[error("`{attribute}` is taken")]
+    Duplicate {
+        /// Canonical path of the attribute.
+        attribute: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A query could not be answered.
+#[derive(Debug, Error)]
+pub enum QueryError {
+    /// No index answers it and there are too many candidates to look at each.
+    #[error("the answer would need a look at more than {candidates_max} resources")]
+    TooMany {
+        /// The limit.
+        candidates_max: usize,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A store of any number of tenants.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Makes a tenant; `None` if the name is taken.
+    async fn create_tenant(&self, name: &str, at: jiff::Timestamp) -> Result<Option<Tenant>, StoreError>;
+    /// Every tenant, by name.
+    async fn tenants(&self) -> Result<Vec<Tenant>, StoreError>;
+    /// The tenant of that name.
+    async fn tenant_named(&self, name: &str) -> Result<Option<Tenant>, StoreError>;
+    /// Deletes a tenant with everything it has; `false` if there is none of that name.
+    async fn delete_tenant(&self, name: &str) -> Result<bool, StoreError>;
+    /// Whom a token belongs to, if it is known and not revoked. Expiry is for the caller, who has the clock.
+    async fn token_owner(&self, hash: &TokenHash) -> Result<Option<TokenOwner>, StoreError>;
+    /// The component with that SHA-256 digest, of whichever tenant: contents alone decide what it is.
+    async fn component(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Whether the store can be reached; for readiness.
+    async fn ping(&self) -> Result<(), StoreError>;
+    /// What one tenant has.
+    fn tenant(&self, tenant: TenantId) -> Arc<dyn TenantStore>;
+}
+
+/// What one tenant has.
+#[async_trait]
+pub trait TenantStore: Send + Sync {
+    /// The tenant's resources as they stand now, to be read from any number of times. The moment is that of the first
+    /// question. A caller holds at most one snapshot at a time: there is a maximum of them, and whoever waits for a
+    /// second one while holding the first may wait for himself.
+    async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError>;
+    /// Writes the change and its decision in one transaction, if version, generation and look-ups still hold.
+    /// Returns once it is durable.
+    async fn commit(&self, change: Arc<AdmittedChange>) -> Result<(), CommitError>;
+    /// Writes the decision on a change that was refused. Returns once it is durable.
+    async fn record_refusal(&self, record: Arc<DecisionRecord>) -> Result<(), StoreError>;
+
+    /// Makes a token.
+    async fn create_token(&self, token: NewToken) -> Result<Token, StoreError>;
+    /// Every token that is not revoked, oldest first.
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError>;
+    /// Revokes a token; `false` if there is none of that id.
+    async fn revoke_token(&self, id: uuid::Uuid, at: jiff::Timestamp) -> Result<bool, StoreError>;
+
+    /// Adds a plugin version; the same digest again gives the version it has (`false`: nothing was added).
+    async fn add_version(&self, version: NewVersion) -> Result<(PluginVersion, bool), StoreError>;
+    /// Every version of every plugin, or of one, by plugin and number.
+    async fn versions(&self, plugin: Option<&str>) -> Result<Vec<PluginVersion>, StoreError>;
+
+    /// The current generation and the constraints in force, by order, then name.
+    async fn activations(&self) -> Result<(i64, Vec<Activation>), StoreError>;
+    /// Puts a constraint into a state, or takes it away (`None`). Raises the generation and returns the new one.
+    async fn activate(
+        &self,
+        name: &ConstraintName,
+        state: Option<ActivationState>,
+        by: &str,
+        at: jiff::Timestamp,
+    ) -> Result<i64, StoreError>;
+    /// Every state a constraint has had, newest first. A state of `None` is a removal.
+    async fn activation_history(&self, name: &ConstraintName) -> Result<Vec<Activation>, StoreError>;
+
+    /// A page of the decision log, newest first.
+    async fn decisions(&self, query: DecisionQuery) -> Result<DecisionPage, StoreError>;
+    /// One decision.
+    async fn decision(&self, id: DecisionId) -> Result<Option<StoredDecision>, StoreError>;
+}
+
+/// A tenant's resources at one moment. Every answer is of the same moment, however much is written meanwhile.
+#[async_trait]
+pub trait Snapshot: Send + Sync {
+    /// The generation of the tenant's constraints at that moment.
+    async fn generation(&self) -> Result<i64, StoreError>;
+    /// One resource, without its members and groups.
+    async fn resource(&self, resource_type: &Arc<ResourceType>, id: ResourceId)
+    -> Result<Option<Resource>, StoreError>;
+    /// The resources that match, by id, from an offset; without their members and groups.
+    async fn find(
+        &self,
+        resource_type: &Arc<ResourceType>,
+        filter: Option<&Filter>,
+        page: Page,
+    ) -> Result<Matches, QueryError>;
+    /// How many match.
+    async fn count(&self, resource_type: &Arc<ResourceType>, filter: Option<&Filter>) -> Result<u64, QueryError>;
+    /// The members of a group, by id, after one of them, at most `limit`.
+    async fn members(
+        &self,
+        group: ResourceId,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Member>, StoreError>;
+    /// Which of these are direct members of the group.
+    async fn members_among(&self, group: ResourceId, ids: &[ResourceId]) -> Result<Vec<Member>, StoreError>;
+    /// Which of these are resources, and of which type.
+    async fn identify(&self, ids: &[ResourceId]) -> Result<Vec<Member>, StoreError>;
+    /// The groups a resource is a direct member of, by id.
+    async fn groups_of(&self, id: ResourceId) -> Result<Vec<ResourceId>, StoreError>;
+    /// What to show for each of these (a user's `displayName`, else `userName`; a group's `displayName`), as far as
+    /// they exist.
+    async fn displays(&self, ids: &[ResourceId]) -> Result<Vec<(ResourceId, String)>, StoreError>;
+    /// Whether one is a member of the other, through nested groups if asked.
+    async fn is_member(&self, group: ResourceId, member: ResourceId, transitive: bool) -> Result<bool, QueryError>;
+    /// Answers a look-up as the commit will check it. Also used for the answers that constraints get, so that both
+    /// cannot differ.
+    async fn answer(&self, look_up: &LookUp) -> Result<LookUpAnswer, QueryError>;
+}

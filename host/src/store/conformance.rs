@@ -1,0 +1,28 @@
+//! What every engine must do, as tests that take any [`Store`]. An engine lists them in its own tests through
+//! [`conformance!`].
+
+mod administration;
+mod commits;
+mod decision_log;
+mod queries;
+mod world;
+
+pub(crate) use administration::*;
+pub(crate) use commits::*;
+pub(crate) use decision_log::*;
+pub(crate) use queries::*;
+pub(crate) use world::*;
+
+/// Makes one test of each: `conformance!(open; a, b, c)`, where `open` gives something to keep, and a store.
+macro_rules! conformance {
+    ($open:path; $($name:ident),+ $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let (_keep, store) = $open();
+                crate::store::conformance::$name(&store).await;
+            }
+        )+
+    };
+}
+pub(crate) use conformance;

@@ -1,0 +1,181 @@
+//! What is stored beside resources: tenants, tokens, plugin versions, activations, decisions.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::decision::{ConstraintName, DecisionId, FailurePolicy, Mode, Outcome, TenantId};
+
+/// A tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its id, never shown.
+    pub id: TenantId,
+    /// Its name in URLs: lower-case letters, digits and dashes.
+    pub name: String,
+    /// Raised by every change to its constraints.
+    pub generation: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Keyed hash of a token. The token itself is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TokenHash(pub [u8; 32]);
+
+/// A token to be made.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// Its id, by which it is listed and revoked.
+    pub id: Uuid,
+    /// Keyed hash of its secret.
+    pub hash: TokenHash,
+    /// For people.
+    pub label: String,
+    /// What it allows.
+    pub scopes: Vec<String>,
+    /// When it is made.
+    pub created_at: Timestamp,
+    /// When it stops being valid.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A token, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Its id.
+    pub id: Uuid,
+    /// For people.
+    pub label: String,
+    /// What it allows.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops being valid.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Whom a token belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenOwner {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// The token.
+    pub token: Token,
+}
+
+/// A plugin version to be added.
+#[derive(Clone, Debug)]
+pub struct NewVersion {
+    /// Name of the plugin in its tenant.
+    pub plugin: String,
+    /// SHA-256 of the component, in hexadecimal.
+    pub digest: String,
+    /// The component.
+    pub component: Vec<u8>,
+    /// The world it targets: `scruple:constraint/constraint@0.1.0`.
+    pub world: String,
+    /// What it says of itself, as JSON.
+    pub descriptor: Value,
+    /// A word of the author's choosing: `v1.2`.
+    pub tag: Option<String>,
+    /// When it is added.
+    pub created_at: Timestamp,
+}
+
+/// A plugin version.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PluginVersion {
+    /// Name of the plugin in its tenant.
+    pub plugin: String,
+    /// 1, 2, 3 … in the plugin.
+    pub version: u32,
+    /// SHA-256 of the component, in hexadecimal.
+    pub digest: String,
+    /// Size of the component in bytes.
+    pub size: u64,
+    /// The world it targets.
+    pub world: String,
+    /// What it says of itself, as JSON.
+    pub descriptor: Value,
+    /// A word of the author's choosing.
+    pub tag: Option<String>,
+    /// When it was added.
+    pub created_at: Timestamp,
+}
+
+/// How a plugin version is put to work.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActivationState {
+    /// The plugin.
+    pub plugin: String,
+    /// Which version of it.
+    pub version: u32,
+    /// SHA-256 of that version's component.
+    pub digest: String,
+    /// What that version says of itself.
+    pub descriptor: Value,
+    /// The constraint's settings.
+    pub settings: Value,
+    /// What it may read: `{"reads": [..], "capabilities": [..]}`.
+    pub grants: Value,
+    /// Whether its answer counts.
+    pub mode: Mode,
+    /// What its fault does.
+    pub on_fault: FailurePolicy,
+    /// Place among the tenant's constraints; ties are by name.
+    pub order: i32,
+}
+
+/// A constraint in one of its states.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Activation {
+    /// The constraint.
+    pub name: ConstraintName,
+    /// 1, 2, 3 … in the constraint.
+    pub revision: u32,
+    /// The generation this state began with.
+    pub generation: i64,
+    /// `None`: the constraint was removed.
+    pub state: Option<ActivationState>,
+    /// Who made it so: the token's label.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What to look for in the decision log.
+#[derive(Clone, Debug, Default)]
+pub struct DecisionQuery {
+    /// Not before this time.
+    pub since: Option<Timestamp>,
+    /// Only with this outcome.
+    pub outcome: Option<Outcome>,
+    /// Only where this constraint was asked.
+    pub constraint: Option<ConstraintName>,
+    /// Only on this resource.
+    pub resource: Option<Uuid>,
+    /// Only older than this decision: where the last page ended.
+    pub before: Option<DecisionId>,
+    /// At most so many; an engine has a limit of its own (500), so that a page stays a few MB.
+    pub limit: usize,
+}
+
+/// A decision as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredDecision {
+    /// Its id.
+    pub id: DecisionId,
+    /// The record as JSON, as `decision::record` renders it.
+    pub record: Value,
+}
+
+/// A page of the decision log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DecisionPage {
+    /// Newest first.
+    pub decisions: Vec<StoredDecision>,
+    /// Where the next page begins; `None` at the end. A page may be short, or empty, and still have a next one: one
+    /// call looks at a bounded number of entries.
+    pub next: Option<DecisionId>,
+}

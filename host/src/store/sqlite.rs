@@ -1,0 +1,282 @@
+//! The store in one SQLite file: one writer thread with group commit, and read connections that never wait for it.
+//!
+//! Start at [`writer`] for how a write becomes durable, at [`commit`] for what one does, and at [`pool`] and
+//! [`snapshot`] for how it is read meanwhile.
+
+mod access;
+mod activations;
+mod commit;
+mod connection;
+mod decisions;
+mod find;
+mod look_up;
+mod migrate;
+mod names;
+mod plugins;
+mod pool;
+mod row;
+mod snapshot;
+mod tenants;
+mod tokens;
+mod view;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use self::names::Names;
+use self::pool::Pool;
+use self::snapshot::SqliteSnapshot;
+use self::view::View;
+use self::writer::Writer;
+use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, TenantId};
+use crate::scim::schema::SchemaRegistry;
+use crate::store::write_set::{DecisionRow, WriteSet};
+use crate::store::{
+    Activation, ActivationState, CommitError, DecisionPage, DecisionQuery, NewToken, NewVersion, PluginVersion,
+    Snapshot, Store, StoreError, StoredDecision, Tenant, TenantStore, Token, TokenHash, TokenOwner,
+};
+
+/// The file's name in the data directory.
+const FILE: &str = "scruple.db";
+
+/// How the store works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SqliteOptions {
+    /// Snapshots that may live at once; whoever wants another waits. Each has a connection with up to 1 MiB of cache.
+    pub snapshots_max: usize,
+    /// Requests that share one durable transaction at most. 1 switches group commit off.
+    pub batch_max: usize,
+}
+
+impl Default for SqliteOptions {
+    /// 64 snapshots: as many requests in evaluation as a machine with many cores works on at a time, at 64 MiB at most.
+    /// 256 requests a batch: at about 100 µs of work each a batch ends within some 25 ms.
+    fn default() -> Self {
+        Self { snapshots_max: 64, batch_max: 256 }
+    }
+}
+
+/// A store in one SQLite file. Cheap to clone. When the last clone, with every [`TenantStore`] it gave, is dropped, what
+/// is queued is finished and the file is left in order.
+#[derive(Clone)]
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    // Dropped in this order: readers first, so that the writer can empty the log when it stops.
+    pool: Arc<Pool>,
+    writer: Writer,
+    shared: Arc<Shared>,
+}
+
+/// What reads and writes need beside a connection.
+struct Shared {
+    names: Names,
+    registry: Arc<SchemaRegistry>,
+}
+
+impl SqliteStore {
+    /// Opens the store in a directory, and makes both if need be.
+    pub fn open(directory: &Path, options: SqliteOptions, registry: Arc<SchemaRegistry>) -> Result<Self, StoreError> {
+        make_private(directory).map_err(|source| StoreError::Path { path: directory.to_owned(), source })?;
+        let path = directory.join(FILE);
+        let connection = connection::open_writer(&path)?;
+        migrate::migrate(&connection)?;
+        let names = in_transaction(&connection, |connection| {
+            let names = Names::load(connection, &registry)?;
+            names::rebuild_indexes(connection, &registry, &names)?;
+            Ok(names)
+        })?;
+        finish_deletions(&connection)?;
+        let pool = Arc::new(Pool::new(path, options.snapshots_max));
+        let writer = Writer::start(connection, options.batch_max)?;
+        Ok(Self { inner: Arc::new(Inner { pool, writer, shared: Arc::new(Shared { names, registry }) }) })
+    }
+}
+
+/// Only the owner may look into it: it holds personal data.
+fn make_private(directory: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)
+}
+
+/// Deletes what is left of tenants whose deletion was cut off.
+fn finish_deletions(connection: &Connection) -> Result<(), StoreError> {
+    for tenant in tenants::hidden(connection)? {
+        while !in_transaction(connection, |connection| tenants::purge(connection, tenant))? {}
+    }
+    Ok(())
+}
+
+/// For the time before the writer runs.
+fn in_transaction<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let done = work(connection);
+    connection.execute_batch(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+    done
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn create_tenant(&self, name: &str, at: Timestamp) -> Result<Option<Tenant>, StoreError> {
+        let name = name.to_owned();
+        self.inner.writer.write(move |connection| tenants::create(connection, &name, at)).await
+    }
+
+    async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
+        self.inner.pool.read(tenants::all).await
+    }
+
+    async fn tenant_named(&self, name: &str) -> Result<Option<Tenant>, StoreError> {
+        let name = name.to_owned();
+        self.inner.pool.read(move |connection| tenants::named(connection, &name)).await
+    }
+
+    async fn delete_tenant(&self, name: &str) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        let writer = &self.inner.writer;
+        let Some(tenant) = writer.write(move |connection| tenants::hide(connection, &name)).await? else {
+            return Ok(false);
+        };
+        while !writer.write(move |connection| tenants::purge(connection, tenant)).await? {}
+        Ok(true)
+    }
+
+    async fn token_owner(&self, hash: &TokenHash) -> Result<Option<TokenOwner>, StoreError> {
+        let hash = *hash;
+        self.inner.pool.read(move |connection| tokens::owner(connection, &hash)).await
+    }
+
+    async fn component(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let digest = digest.to_owned();
+        self.inner.pool.read(move |connection| plugins::component(connection, &digest)).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.inner.pool.read(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?)).await
+    }
+
+    fn tenant(&self, tenant: TenantId) -> Arc<dyn TenantStore> {
+        Arc::new(SqliteTenant { tenant, inner: Arc::clone(&self.inner) })
+    }
+}
+
+/// One tenant's part of the store.
+struct SqliteTenant {
+    tenant: TenantId,
+    inner: Arc<Inner>,
+}
+
+impl SqliteTenant {
+    /// A brief question about this tenant.
+    async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection, TenantId) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let tenant = self.tenant;
+        self.inner.pool.read(move |connection| question(connection, tenant)).await
+    }
+
+    /// A durable write to this tenant.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection, TenantId) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let tenant = self.tenant;
+        self.inner.writer.write(move |connection| work(connection, tenant)).await
+    }
+}
+
+#[async_trait]
+impl TenantStore for SqliteTenant {
+    async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
+        let lease = self.inner.pool.lease().await?;
+        Ok(Arc::new(SqliteSnapshot::new(self.tenant, Arc::clone(&self.inner.shared), lease)))
+    }
+
+    async fn commit(&self, change: Arc<AdmittedChange>) -> Result<(), CommitError> {
+        let write = WriteSet::of(&change)?;
+        let (tenant, shared) = (self.tenant, Arc::clone(&self.inner.shared));
+        self.inner
+            .writer
+            .write(move |connection| {
+                View { connection, tenant, names: &shared.names, registry: &shared.registry }.commit(&write)
+            })
+            .await
+    }
+
+    async fn record_refusal(&self, record: Arc<DecisionRecord>) -> Result<(), StoreError> {
+        let row = DecisionRow::of(&record)?;
+        self.write(move |connection, tenant| {
+            tenants::must_exist(connection, tenant)?;
+            decisions::insert(connection, tenant, &row)
+        })
+        .await
+    }
+
+    async fn create_token(&self, token: NewToken) -> Result<Token, StoreError> {
+        self.write(move |connection, tenant| tokens::create(connection, tenant, &token)).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        self.read(tokens::all).await
+    }
+
+    async fn revoke_token(&self, id: Uuid, at: Timestamp) -> Result<bool, StoreError> {
+        self.write(move |connection, tenant| tokens::revoke(connection, tenant, id, at)).await
+    }
+
+    async fn add_version(&self, version: NewVersion) -> Result<(PluginVersion, bool), StoreError> {
+        self.write(move |connection, tenant| plugins::add(connection, tenant, &version)).await
+    }
+
+    async fn versions(&self, plugin: Option<&str>) -> Result<Vec<PluginVersion>, StoreError> {
+        let plugin = plugin.map(str::to_owned);
+        self.read(move |connection, tenant| plugins::all(connection, tenant, plugin.as_deref())).await
+    }
+
+    async fn activations(&self) -> Result<(i64, Vec<Activation>), StoreError> {
+        self.read(activations::in_force).await
+    }
+
+    async fn activate(
+        &self,
+        name: &ConstraintName,
+        state: Option<ActivationState>,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<i64, StoreError> {
+        let (name, by) = (name.clone(), by.to_owned());
+        self.write(move |connection, tenant| activations::activate(connection, tenant, &name, state.as_ref(), &by, at))
+            .await
+    }
+
+    async fn activation_history(&self, name: &ConstraintName) -> Result<Vec<Activation>, StoreError> {
+        let name = name.clone();
+        self.read(move |connection, tenant| activations::history(connection, tenant, &name)).await
+    }
+
+    async fn decisions(&self, query: DecisionQuery) -> Result<DecisionPage, StoreError> {
+        self.read(move |connection, tenant| decisions::page(connection, tenant, &query)).await
+    }
+
+    async fn decision(&self, id: DecisionId) -> Result<Option<StoredDecision>, StoreError> {
+        self.read(move |connection, tenant| decisions::one(connection, tenant, id)).await
+    }
+}

@@ -1,0 +1,103 @@
+//! Constraints: every state each has had. The one in force is the last.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::row::{json, timestamp, word};
+use super::tenants;
+use crate::decision::{ConstraintName, FailurePolicy, Mode, TenantId};
+use crate::store::{Activation, ActivationState, StoreError};
+
+const COLUMNS: &str = "name, revision, generation, made_by, made_at, plugin, version, digest, descriptor, settings, \
+                       grants, mode, on_fault, ord";
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Activation> {
+    let plugin: Option<String> = row.get(5)?;
+    Ok(Activation {
+        name: ConstraintName(row.get(0)?),
+        revision: row.get(1)?,
+        generation: row.get(2)?,
+        by: row.get(3)?,
+        at: timestamp(row, 4)?,
+        state: plugin.map(|plugin| state_from_row(row, plugin)).transpose()?,
+    })
+}
+
+fn state_from_row(row: &Row<'_>, plugin: String) -> rusqlite::Result<ActivationState> {
+    Ok(ActivationState {
+        plugin,
+        version: row.get(6)?,
+        digest: row.get(7)?,
+        descriptor: json(row, 8)?,
+        settings: json(row, 9)?,
+        grants: json(row, 10)?,
+        mode: word(row, 11, Mode::parse)?,
+        on_fault: word(row, 12, FailurePolicy::parse)?,
+        order: row.get(13)?,
+    })
+}
+
+/// The generation and the constraints in force: one statement each, but of one transaction.
+pub(super) fn in_force(connection: &Connection, tenant: TenantId) -> Result<(i64, Vec<Activation>), StoreError> {
+    let generation = tenants::generation(connection, tenant)?.ok_or(StoreError::NoTenant)?;
+    let sql = format!(
+        "SELECT {COLUMNS} FROM activation a WHERE tenant_id = ?1 AND plugin IS NOT NULL AND revision = \
+         (SELECT max(revision) FROM activation b WHERE b.tenant_id = a.tenant_id AND b.name = a.name) \
+         ORDER BY ord, name"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let activations = statement.query_map([tenant.0], from_row)?.collect::<Result<_, _>>()?;
+    Ok((generation, activations))
+}
+
+/// Every state a constraint has had, newest first.
+pub(super) fn history(
+    connection: &Connection,
+    tenant: TenantId,
+    name: &ConstraintName,
+) -> Result<Vec<Activation>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM activation WHERE tenant_id = ?1 AND name = ?2 ORDER BY revision DESC");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let states = statement.query_map(params![tenant.0, name.0], from_row)?.collect::<Result<_, _>>()?;
+    Ok(states)
+}
+
+/// Adds a state and raises the generation, which it returns.
+pub(super) fn activate(
+    connection: &Connection,
+    tenant: TenantId,
+    name: &ConstraintName,
+    state: Option<&ActivationState>,
+    by: &str,
+    at: Timestamp,
+) -> Result<i64, StoreError> {
+    let generation: i64 = connection
+        .prepare_cached(
+            "UPDATE tenant SET generation = generation + 1 WHERE tenant_id = ?1 AND name IS NOT NULL RETURNING generation",
+        )?
+        .query_row([tenant.0], |row| row.get(0))
+        .optional()?
+        .ok_or(StoreError::NoTenant)?;
+    let sql = format!(
+        "INSERT INTO activation(tenant_id, {COLUMNS}) \
+         SELECT ?1, ?2, 1 + coalesce(max(revision), 0), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14 \
+         FROM activation WHERE tenant_id = ?1 AND name = ?2"
+    );
+    connection.prepare_cached(&sql)?.execute(params![
+        tenant.0,
+        name.0,
+        generation,
+        by,
+        at.as_microsecond(),
+        state.map(|state| &state.plugin),
+        state.map(|state| state.version),
+        state.map(|state| &state.digest),
+        state.map(|state| state.descriptor.to_string()),
+        state.map(|state| state.settings.to_string()),
+        state.map(|state| state.grants.to_string()),
+        state.map(|state| state.mode.as_str()),
+        state.map(|state| state.on_fault.as_str()),
+        state.map(|state| state.order),
+    ])?;
+    Ok(generation)
+}

@@ -1,0 +1,200 @@
+//! Carries out a [`WriteSet`] in the writer's transaction: what it rests on first, then what it writes. An error undoes
+//! all of it: the writer rolls the request back.
+
+use jiff::Timestamp;
+use rusqlite::params;
+
+use super::view::View;
+use super::{decisions, tenants};
+use crate::scim::index::IndexEntry;
+use crate::scim::resource::Member;
+use crate::store::write_set::{ResourceRow, ResourceWrite, WriteSet};
+use crate::store::{CommitError, QueryError, StoreError};
+
+impl View<'_> {
+    /// Commits, if everything still holds.
+    pub(super) fn commit(&self, write: &WriteSet) -> Result<(), CommitError> {
+        self.check_generation(write)?;
+        self.check_look_ups(write)?;
+        match &write.resource {
+            ResourceWrite::Insert(row) => self.insert(write, row)?,
+            ResourceWrite::Update { expected_version, row } => self.update(write, *expected_version, row)?,
+            ResourceWrite::Delete { expected_version } => self.delete(write, *expected_version)?,
+        }
+        self.change_entries(write)?;
+        self.change_members(write)?;
+        decisions::insert(self.connection, self.tenant, &write.decision)?;
+        Ok(())
+    }
+
+    fn check_generation(&self, write: &WriteSet) -> Result<(), CommitError> {
+        match tenants::generation(self.connection, self.tenant).map_err(StoreError::from)? {
+            Some(generation) if generation == write.generation => Ok(()),
+            Some(_) => Err(CommitError::GenerationMoved),
+            None => Err(StoreError::NoTenant.into()),
+        }
+    }
+
+    /// Each look-up is answered again by the code that answered it before, on what is about to be changed.
+    fn check_look_ups(&self, write: &WriteSet) -> Result<(), CommitError> {
+        for (look_up, answer) in &write.look_ups {
+            match self.answer(look_up) {
+                Ok(now) if now == *answer => {}
+                // It was within the limit when the constraint asked, so something has been added since.
+                Ok(_) | Err(QueryError::TooMany { .. }) => return Err(CommitError::LookUpMoved),
+                Err(QueryError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn insert(&self, write: &WriteSet, row: &ResourceRow) -> Result<(), CommitError> {
+        let inserted = self
+            .connection
+            .prepare_cached(
+                "INSERT INTO resource(tenant_id, rtype, id, version, created_at, modified_at, body) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![
+                self.tenant.0,
+                self.names.number(&write.resource_type)?,
+                write.id.0.as_bytes(),
+                row.version,
+                row.created.as_microsecond(),
+                row.modified.as_microsecond(),
+                row.body,
+            ])?;
+        moved_unless(inserted)?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO resource_count(tenant_id, rtype, n) VALUES (?1, ?2, 1) \
+                 ON CONFLICT(tenant_id, rtype) DO UPDATE SET n = n + 1",
+            )?
+            .execute(params![self.tenant.0, self.names.number(&write.resource_type)?])?;
+        Ok(())
+    }
+
+    fn update(&self, write: &WriteSet, expected_version: i64, row: &ResourceRow) -> Result<(), CommitError> {
+        let updated = self
+            .connection
+            .prepare_cached(
+                "UPDATE resource SET version = ?5, modified_at = ?6, body = ?7 \
+                 WHERE tenant_id = ?1 AND rtype = ?2 AND id = ?3 AND version = ?4",
+            )?
+            .execute(params![
+                self.tenant.0,
+                self.names.number(&write.resource_type)?,
+                write.id.0.as_bytes(),
+                expected_version,
+                row.version,
+                row.modified.as_microsecond(),
+                row.body,
+            ])?;
+        moved_unless(updated)
+    }
+
+    fn delete(&self, write: &WriteSet, expected_version: i64) -> Result<(), CommitError> {
+        let rtype = self.names.number(&write.resource_type)?;
+        let deleted = self
+            .connection
+            .prepare_cached("DELETE FROM resource WHERE tenant_id = ?1 AND rtype = ?2 AND id = ?3 AND version = ?4")?
+            .execute(params![self.tenant.0, rtype, write.id.0.as_bytes(), expected_version])?;
+        moved_unless(deleted)?;
+        self.connection
+            .prepare_cached("UPDATE resource_count SET n = n - 1 WHERE tenant_id = ?1 AND rtype = ?2")?
+            .execute(params![self.tenant.0, rtype])?;
+        self.leave_groups(write)?;
+        self.connection
+            .prepare_cached("DELETE FROM group_member WHERE tenant_id = ?1 AND group_id = ?2")?
+            .execute(params![self.tenant.0, write.id.0.as_bytes()])?;
+        Ok(())
+    }
+
+    /// A group that loses a member has changed, whoever caused it: its version says so.
+    fn leave_groups(&self, write: &WriteSet) -> Result<(), CommitError> {
+        let groups = self.groups_of(write.id)?;
+        for group in &groups {
+            for resource_type in self.registry.resource_types().iter().filter(|kind| kind.row_attribute().is_some()) {
+                self.connection
+                    .prepare_cached(
+                        "UPDATE resource SET version = version + 1, modified_at = max(modified_at, ?4) \
+                         WHERE tenant_id = ?1 AND rtype = ?2 AND id = ?3",
+                    )?
+                    .execute(params![
+                        self.tenant.0,
+                        self.names.number(&resource_type.name)?,
+                        group.0.as_bytes(),
+                        Timestamp::as_microsecond(write.decision.at),
+                    ])?;
+            }
+        }
+        self.connection
+            .prepare_cached("DELETE FROM group_member WHERE tenant_id = ?1 AND member_id = ?2")?
+            .execute(params![self.tenant.0, write.id.0.as_bytes()])?;
+        Ok(())
+    }
+
+    fn change_entries(&self, write: &WriteSet) -> Result<(), CommitError> {
+        for entry in &write.entries_removed {
+            self.remove_entry(write, entry)?;
+        }
+        for entry in &write.entries_added {
+            if !self.add_entry(&write.resource_type, write.id, entry)? {
+                return Err(CommitError::Duplicate { attribute: entry.attribute.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_entry(&self, write: &WriteSet, entry: &IndexEntry) -> Result<(), CommitError> {
+        let sql = if entry.unique {
+            "DELETE FROM resource_key WHERE tenant_id = ?1 AND rtype = ?2 AND attr = ?3 AND norm = ?4 AND id = ?5"
+        } else {
+            "DELETE FROM resource_attr WHERE tenant_id = ?1 AND rtype = ?2 AND attr = ?3 AND norm = ?4 AND id = ?5"
+        };
+        self.connection.prepare_cached(sql)?.execute(params![
+            self.tenant.0,
+            self.names.number(&write.resource_type)?,
+            self.names.number(&entry.attribute)?,
+            entry.norm,
+            write.id.0.as_bytes(),
+        ])?;
+        Ok(())
+    }
+
+    fn change_members(&self, write: &WriteSet) -> Result<(), CommitError> {
+        for member in &write.members.removed {
+            self.connection
+                .prepare_cached("DELETE FROM group_member WHERE tenant_id = ?1 AND group_id = ?2 AND member_id = ?3")?
+                .execute(params![self.tenant.0, write.id.0.as_bytes(), member.id.0.as_bytes()])?;
+        }
+        for member in &write.members.added {
+            self.add_member(write, member)?;
+        }
+        Ok(())
+    }
+
+    /// One row, however many there are. The group's version was checked, so a member to be added is none yet; if no row
+    /// is added, there is no such resource any more.
+    fn add_member(&self, write: &WriteSet, member: &Member) -> Result<(), CommitError> {
+        let added = self
+            .connection
+            .prepare_cached(
+                "INSERT INTO group_member(tenant_id, group_id, member_id, mtype) \
+                 SELECT ?1, ?2, ?3, ?4 WHERE EXISTS \
+                 (SELECT 1 FROM resource WHERE tenant_id = ?1 AND rtype = ?4 AND id = ?3) \
+                 ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![
+                self.tenant.0,
+                write.id.0.as_bytes(),
+                member.id.0.as_bytes(),
+                self.names.number(&member.resource_type)?,
+            ])?;
+        if added == 0 { Err(CommitError::MemberMoved) } else { Ok(()) }
+    }
+}
+
+fn moved_unless(rows: usize) -> Result<(), CommitError> {
+    if rows == 0 { Err(CommitError::VersionMoved) } else { Ok(()) }
+}

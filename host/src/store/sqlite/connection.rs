@@ -1,0 +1,68 @@
+//! Opening connections: each setting with its reason.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::store::StoreError;
+
+/// How long a connection waits for a lock of another process (a backup, an operator's `sqlite3`). Within this process
+/// nobody waits: there is one writer, and readers do not lock in WAL mode.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Statements kept prepared for each connection. There are about 60 different ones; preparing one costs more than
+/// running it.
+const PREPARED_STATEMENTS: usize = 96;
+
+/// How much of the file is read through a memory map (1 GiB of addresses, not of memory): pages that the operating
+/// system has cached are not copied again for each connection.
+const MMAP_BYTES: i64 = 1 << 30;
+
+/// Pages the log may grow to before a commit copies them into the database: 4,000 × 4 KiB = 16 MiB. The default of 1,000
+/// makes a busy writer copy, and sync, four times as often.
+const CHECKPOINT_PAGES: i64 = 4_000;
+
+/// The log is cut back to this after a burst: four checkpoints' worth.
+const JOURNAL_BYTES_MAX: i64 = 64 << 20;
+
+/// Page cache of the writer: 64 MiB, so that the inner pages of every index stay in it.
+const WRITER_CACHE_KIB: i64 = 64 << 10;
+
+/// Page cache of a reader: 1 MiB. It holds little that the memory map does not, and there may be 72 readers.
+const READER_CACHE_KIB: i64 = 1 << 10;
+
+/// The one connection that writes.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    configure(&connection, WRITER_CACHE_KIB)?;
+    // Readers see the last commit and never wait for the writer, nor it for them.
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // Each commit is on the disk before it is answered. NORMAL would lose the last commits with the power.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", JOURNAL_BYTES_MAX)?;
+    Ok(connection)
+}
+
+/// A connection that cannot write, whatever it is told.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    configure(&connection, READER_CACHE_KIB)?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection, cache_kib: i64) -> Result<(), StoreError> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
+    connection.pragma_update(None, "mmap_size", MMAP_BYTES)?;
+    // Negative: in KiB instead of pages.
+    connection.pragma_update(None, "cache_size", -cache_kib)?;
+    // Sorting a page of ids needs no file.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // Nothing in the file may call functions: it holds data and no code.
+    connection.pragma_update(None, "trusted_schema", false)?;
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! [`SqliteSnapshot`]: a read transaction, lent for as long as somebody holds the snapshot.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use async_trait::async_trait;
+
+use super::pool::{Lease, blocking};
+use super::view::View;
+use super::{Shared, tenants};
+use crate::decision::{LookUp, LookUpAnswer, TenantId};
+use crate::scim::filter::Filter;
+use crate::scim::resource::{Member, Resource, ResourceId};
+use crate::scim::schema::ResourceType;
+use crate::store::query::Effort;
+use crate::store::{Matches, Page, QueryError, Snapshot, StoreError};
+
+/// A tenant's resources at the moment of the first question. The transaction begins in the same hop as that question,
+/// and the generation is read along with it, so a snapshot costs no hop of its own.
+pub(super) struct SqliteSnapshot {
+    tenant: TenantId,
+    shared: Arc<Shared>,
+    lease: Arc<Mutex<Lease>>,
+    generation: Arc<OnceLock<Option<i64>>>,
+}
+
+impl SqliteSnapshot {
+    pub(super) fn new(tenant: TenantId, shared: Arc<Shared>, lease: Lease) -> Self {
+        Self { tenant, shared, lease: Arc::new(Mutex::new(lease)), generation: Arc::new(OnceLock::new()) }
+    }
+
+    async fn ask<T, E>(&self, question: impl FnOnce(View<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (tenant, shared) = (self.tenant, Arc::clone(&self.shared));
+        let (lease, generation) = (Arc::clone(&self.lease), Arc::clone(&self.generation));
+        blocking(move || {
+            let mut lease = lease.lock().unwrap_or_else(PoisonError::into_inner);
+            let connection = lease.connection()?;
+            if generation.get().is_none() {
+                let read = tenants::generation(connection, tenant).map_err(StoreError::from)?;
+                generation.get_or_init(|| read);
+            }
+            question(View { connection, tenant, names: &shared.names, registry: &shared.registry })
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Snapshot for SqliteSnapshot {
+    async fn generation(&self) -> Result<i64, StoreError> {
+        if self.generation.get().is_none() {
+            self.ask(|_| Ok::<(), StoreError>(())).await?;
+        }
+        self.generation.get().copied().flatten().ok_or(StoreError::NoTenant)
+    }
+
+    async fn resource(
+        &self,
+        resource_type: &Arc<ResourceType>,
+        id: ResourceId,
+    ) -> Result<Option<Resource>, StoreError> {
+        let resource_type = Arc::clone(resource_type);
+        self.ask(move |view| view.resource(&resource_type, id)).await
+    }
+
+    async fn find(
+        &self,
+        resource_type: &Arc<ResourceType>,
+        filter: Option<&Filter>,
+        page: Page,
+    ) -> Result<Matches, QueryError> {
+        let (resource_type, filter) = (Arc::clone(resource_type), filter.cloned());
+        self.ask(move |view| view.find(&resource_type, filter.as_ref(), page, Effort::QUERY)).await
+    }
+
+    async fn count(&self, resource_type: &Arc<ResourceType>, filter: Option<&Filter>) -> Result<u64, QueryError> {
+        self.find(resource_type, filter, Page { offset: 0, limit: 0 }).await.map(|matches| matches.total)
+    }
+
+    async fn members(
+        &self,
+        group: ResourceId,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Member>, StoreError> {
+        self.ask(move |view| view.members(group, after, limit)).await
+    }
+
+    async fn members_among(&self, group: ResourceId, ids: &[ResourceId]) -> Result<Vec<Member>, StoreError> {
+        let ids = ids.to_vec();
+        self.ask(move |view| view.members_among(group, &ids)).await
+    }
+
+    async fn identify(&self, ids: &[ResourceId]) -> Result<Vec<Member>, StoreError> {
+        let ids = ids.to_vec();
+        self.ask(move |view| view.identify(&ids)).await
+    }
+
+    async fn groups_of(&self, id: ResourceId) -> Result<Vec<ResourceId>, StoreError> {
+        self.ask(move |view| view.groups_of(id)).await
+    }
+
+    async fn displays(&self, ids: &[ResourceId]) -> Result<Vec<(ResourceId, String)>, StoreError> {
+        let ids = ids.to_vec();
+        self.ask(move |view| view.displays(&ids)).await
+    }
+
+    async fn is_member(&self, group: ResourceId, member: ResourceId, transitive: bool) -> Result<bool, QueryError> {
+        self.ask(move |view| view.is_member(group, member, transitive)).await
+    }
+
+    async fn answer(&self, look_up: &LookUp) -> Result<LookUpAnswer, QueryError> {
+        let look_up = look_up.clone();
+        self.ask(move |view| view.answer(&look_up)).await
+    }
+}

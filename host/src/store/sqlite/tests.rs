@@ -1,0 +1,402 @@
+//! The conformance tests on SQLite, and what is SQLite's alone: the file, the batches, the costs.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::*;
+use crate::change::MembersChange;
+use crate::scim::resource::Resource;
+use crate::store::conformance::{World, admitted, changed, conformance, member, tick, user, user_type};
+
+fn registry() -> Arc<SchemaRegistry> {
+    Arc::new(SchemaRegistry::core())
+}
+
+fn open() -> (TempDir, SqliteStore) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = reopen(&directory).unwrap();
+    (directory, store)
+}
+
+fn reopen(directory: &TempDir) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open(directory.path(), SqliteOptions::default(), registry())
+}
+
+fn file(directory: &TempDir) -> Connection {
+    Connection::open(directory.path().join(FILE)).unwrap()
+}
+
+conformance!(open;
+    a_tenant_is_made_once_and_found_by_name,
+    a_token_leads_to_its_tenant_until_it_is_revoked,
+    the_same_component_again_is_the_same_version,
+    every_activation_raises_the_generation_and_is_kept,
+    a_deleted_tenant_is_gone_for_those_who_still_hold_it,
+    what_is_committed_reads_back_and_is_in_the_log,
+    a_change_judged_in_an_older_version_is_not_committed,
+    a_change_judged_by_older_constraints_is_not_committed,
+    a_unique_value_is_taken_in_any_spelling_until_it_is_given_up,
+    a_decision_whose_look_up_has_changed_is_not_committed,
+    a_look_up_of_a_constraint_in_shadow_holds_nothing_up,
+    an_id_that_is_none_of_ours_names_nothing,
+    only_what_is_there_becomes_a_member,
+    what_is_deleted_leaves_its_groups_which_change_by_that,
+    a_snapshot_does_not_see_what_is_written_after_its_first_question,
+    tenants_do_not_see_each_other,
+    of_two_writes_that_break_a_rule_together_one_is_committed,
+    a_filter_finds_what_it_says,
+    pages_without_a_filter_follow_each_other_by_id,
+    members_come_in_pages_and_with_names,
+    membership_reaches_through_groups_that_contain_each_other,
+    a_look_up_that_must_look_at_too_many_is_refused,
+    a_refusal_is_recorded_in_full,
+    the_log_is_searched_by_time_outcome_constraint_and_resource,
+);
+
+/// Fills every table with something of the tenant's.
+async fn fill(store: &SqliteStore, world: &World) {
+    let ada = world.user("ada").await;
+    world.group("team", &[&ada]).await;
+    let token = NewToken {
+        id: ada.id.0,
+        hash: TokenHash([1; 32]),
+        label: String::new(),
+        scopes: Vec::new(),
+        created_at: tick(),
+        expires_at: None,
+    };
+    world.tenant.create_token(token).await.unwrap();
+    let version = NewVersion {
+        plugin: "p".to_owned(),
+        digest: "aa".to_owned(),
+        component: vec![1],
+        world: String::new(),
+        descriptor: json!({}),
+        tag: None,
+        created_at: tick(),
+    };
+    world.tenant.add_version(version).await.unwrap();
+    world.tenant.activate(&ConstraintName("c".to_owned()), None, "Ada", tick()).await.unwrap();
+    assert!(store.token_owner(&TokenHash([1; 32])).await.unwrap().is_some());
+}
+
+/// Rows by table, without the tables that belong to no tenant.
+fn rows(connection: &Connection) -> Vec<(String, i64)> {
+    let mut statement = connection
+        .prepare(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' \
+             AND name NOT IN ('name', 'setting', 'schema_migration') ORDER BY name",
+        )
+        .unwrap();
+    let tables: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    let count =
+        |table: &String| connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();
+    tables.iter().map(|table| (table.clone(), count(table))).collect()
+}
+
+#[tokio::test]
+async fn a_deleted_tenant_leaves_no_row_in_any_table() {
+    let (directory, store) = open();
+    fill(&store, &World::new(&store, "acme").await).await;
+    let file = file(&directory);
+    assert!(rows(&file).iter().all(|(_, rows)| *rows > 0), "{:?}", rows(&file));
+    store.delete_tenant("acme").await.unwrap();
+    assert!(rows(&file).iter().all(|(_, rows)| *rows == 0), "{:?}", rows(&file));
+}
+
+#[tokio::test]
+async fn a_deletion_that_was_cut_off_is_finished_at_the_next_start() {
+    let (directory, store) = open();
+    fill(&store, &World::new(&store, "acme").await).await;
+    drop(store);
+    file(&directory).execute("UPDATE tenant SET name = NULL", []).unwrap();
+    let store = reopen(&directory).unwrap();
+    assert_eq!(store.tenants().await.unwrap(), []);
+    assert!(rows(&file(&directory)).iter().all(|(_, rows)| *rows == 0));
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_after_a_restart() {
+    let (directory, store) = open();
+    let acme = World::new(&store, "acme").await;
+    let ada = acme.user("ada").await;
+    drop((acme, store));
+    assert!(!directory.path().join("scruple.db-wal").exists(), "the log was not emptied");
+
+    let store = reopen(&directory).unwrap();
+    let tenant = store.tenant_named("acme").await.unwrap().unwrap();
+    let acme = World { tenant: store.tenant(tenant.id) };
+    assert_eq!(acme.get(&ada).await, Some(ada));
+    assert_eq!(acme.count(&user_type(), "userName eq \"ada\"").await, 1);
+}
+
+#[tokio::test]
+async fn indexes_of_other_schemas_are_made_anew() {
+    let (directory, store) = open();
+    let acme = World::new(&store, "acme").await;
+    let ada = acme.user("ada").await;
+    drop((acme, store));
+    file(&directory)
+        .execute_batch("UPDATE setting SET value = 'old'; DELETE FROM resource_key; DELETE FROM resource_attr")
+        .unwrap();
+
+    let store = reopen(&directory).unwrap();
+    let tenant = store.tenant_named("acme").await.unwrap().unwrap();
+    let acme = World { tenant: store.tenant(tenant.id) };
+    assert_eq!(acme.count(&user_type(), "userName eq \"ada\"").await, 1);
+    assert_eq!(acme.count(&user_type(), "active eq true").await, 1);
+    assert!(matches!(acme.create(&user("ADA")).await, Err(CommitError::Duplicate { .. })));
+    acme.delete(&ada).await.unwrap();
+}
+
+#[test]
+fn a_file_that_is_not_as_this_program_knows_it_is_refused() {
+    let check = |damage: &str, expected: &str| {
+        let (directory, store) = open();
+        drop(store);
+        file(&directory).execute_batch(damage).unwrap();
+        let error = reopen(&directory).err().expect(damage);
+        assert!(error.to_string().contains(expected), "{damage}: {error}");
+    };
+    check("INSERT INTO schema_migration VALUES (99, x'00')", "schema version 99, but this program knows only 1");
+    check("UPDATE schema_migration SET checksum = zeroblob(32)", "migration 1 of the database is not the one");
+    check("PRAGMA application_id = 7", "not made by this program");
+}
+
+#[test]
+fn a_file_of_another_program_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    file(&directory).execute_batch("CREATE TABLE theirs(x)").unwrap();
+    assert!(matches!(reopen(&directory), Err(StoreError::NotOurs)));
+    let tables: i64 = file(&directory).query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
+    assert_eq!(tables, 1);
+
+    std::fs::write(directory.path().join(FILE), b"this is no database at all, whatever its name says").unwrap();
+    assert!(matches!(reopen(&directory), Err(StoreError::Database(_))));
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_an_error_and_not_an_absent_one() {
+    let (directory, store) = open();
+    let acme = World::new(&store, "acme").await;
+    let ada = acme.user("ada").await;
+    file(&directory).execute("UPDATE resource SET body = '{'", []).unwrap();
+    let read = acme.snapshot().await.resource(&user_type(), ada.id).await;
+    assert!(matches!(read, Err(StoreError::Damaged(_))), "{read:?}");
+}
+
+/// Keeps the writer busy until the returned sender is dropped or used, so that what follows is one batch.
+fn block(store: &SqliteStore) -> std::sync::mpsc::Sender<()> {
+    let (release, wait) = std::sync::mpsc::channel();
+    let inner = Arc::clone(&store.inner);
+    tokio::spawn(async move {
+        inner.writer.write(move |_| Ok::<_, StoreError>(wait.recv().is_ok())).await.unwrap();
+    });
+    release
+}
+
+#[tokio::test]
+async fn a_request_that_fails_or_panics_takes_nothing_from_the_others_of_its_batch() {
+    let (_directory, store) = open();
+    let acme = World::new(&store, "acme").await;
+    let (good, also_good) = (user("good"), user("also-good"));
+    let release = block(&store);
+    tokio::task::yield_now().await;
+    let create = |resource: &Resource| {
+        let change = admitted(0, None, Some(resource), MembersChange::default(), Vec::new());
+        let tenant = Arc::clone(&acme.tenant);
+        tokio::spawn(async move { tenant.commit(change).await })
+    };
+    let first = create(&good);
+    let twin = create(&user("GOOD"));
+    let inner = Arc::clone(&store.inner);
+    let panics = tokio::spawn(async move {
+        let broken = |connection: &Connection| -> Result<(), StoreError> {
+            connection.execute("DELETE FROM resource", [])?;
+            panic!("a bug")
+        };
+        inner.writer.write(broken).await
+    });
+    let last = create(&also_good);
+    tokio::task::yield_now().await;
+    release.send(()).unwrap();
+
+    first.await.unwrap().unwrap();
+    assert!(matches!(twin.await.unwrap(), Err(CommitError::Duplicate { .. })));
+    assert!(matches!(panics.await.unwrap(), Err(StoreError::Damaged(_))));
+    last.await.unwrap().unwrap();
+    assert_eq!(acme.snapshot().await.count(&user_type(), None).await.unwrap(), 2);
+    assert_eq!(acme.get(&good).await, Some(good));
+}
+
+#[tokio::test]
+async fn a_transaction_that_fails_fails_every_request_in_it() {
+    let (_directory, store) = open();
+    let acme = World::new(&store, "acme").await;
+    let release = block(&store);
+    tokio::task::yield_now().await;
+    let ada = user("ada");
+    let change = admitted(0, None, Some(&ada), MembersChange::default(), Vec::new());
+    let tenant = Arc::clone(&acme.tenant);
+    let before = tokio::spawn(async move { tenant.commit(change).await });
+    let inner = Arc::clone(&store.inner);
+    let breaks = tokio::spawn(async move {
+        // What SQLite does by itself when the disk is full.
+        inner.writer.write(|connection| Ok::<_, StoreError>(connection.execute_batch("ROLLBACK")?)).await
+    });
+    tokio::task::yield_now().await;
+    release.send(()).unwrap();
+    let failed = before.await.unwrap();
+    assert!(matches!(failed, Err(CommitError::Store(StoreError::Database(_)))), "{failed:?}");
+    assert!(breaks.await.unwrap().is_err());
+    assert_eq!(acme.get(&ada).await, None);
+    acme.create(&ada).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_queued_when_the_store_is_dropped_is_finished() {
+    let (directory, store) = open();
+    let acme = World::new(&store, "acme").await;
+    let release = block(&store);
+    tokio::task::yield_now().await;
+    let ada = user("ada");
+    let change = admitted(0, None, Some(&ada), MembersChange::default(), Vec::new());
+    let queued = tokio::spawn({
+        let tenant = Arc::clone(&acme.tenant);
+        async move { tenant.commit(change).await }
+    });
+    tokio::task::yield_now().await;
+    drop((acme, store));
+    release.send(()).unwrap();
+    queued.await.unwrap().unwrap();
+    let count: i64 = file(&directory).query_row("SELECT count(*) FROM resource", [], |row| row.get(0)).unwrap();
+    assert_eq!(count, 1);
+}
+
+#[tokio::test]
+async fn more_snapshots_than_the_maximum_wait_and_brief_questions_do_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = SqliteOptions { snapshots_max: 1, batch_max: 1 };
+    let store = SqliteStore::open(directory.path(), options, registry()).unwrap();
+    let tenant = store.create_tenant("acme", tick()).await.unwrap().unwrap();
+    let acme = store.tenant(tenant.id);
+    let held = acme.snapshot().await.unwrap();
+    held.generation().await.unwrap();
+    let waiting = tokio::spawn({
+        let acme = Arc::clone(&acme);
+        async move { acme.snapshot().await.map(|_| ()) }
+    });
+    acme.activations().await.unwrap();
+    store.ping().await.unwrap();
+    assert!(!waiting.is_finished());
+    drop(held);
+    waiting.await.unwrap().unwrap();
+}
+
+/// How many rows a commit changes: the writer's own count.
+async fn rows_changed(store: &SqliteStore, tenant: TenantId, write: WriteSet) -> u64 {
+    let shared = Arc::clone(&store.inner.shared);
+    let commit = move |connection: &Connection| {
+        let before = connection.total_changes();
+        let view = View { connection, tenant, names: &shared.names, registry: &shared.registry };
+        view.commit(&write).map(|()| connection.total_changes() - before)
+    };
+    store.inner.writer.write(commit).await.unwrap()
+}
+
+#[tokio::test]
+async fn adding_a_member_to_a_large_group_touches_as_few_rows_as_to_a_small_one() {
+    let (_directory, store) = open();
+    let tenant = store.create_tenant("acme", tick()).await.unwrap().unwrap().id;
+    let acme = World { tenant: store.tenant(tenant) };
+    let mut users = Vec::new();
+    for number in 0..300 {
+        users.push(acme.user(&format!("u{number}")).await);
+    }
+    let new = acme.user("new").await;
+    let mut costs = Vec::new();
+    for size in [1, 300] {
+        let members: Vec<&Resource> = users.iter().take(size).collect();
+        let group = acme.group(&format!("g{size}"), &members).await;
+        let after = changed(&group, json!({}));
+        let change = MembersChange { added: vec![member(&new)], removed: Vec::new() };
+        let change = admitted(0, Some(&group), Some(&after), change, Vec::new());
+        costs.push(rows_changed(&store, tenant, WriteSet::of(&change).unwrap()).await);
+    }
+    // The group's row, the member's row, the decision.
+    assert_eq!(costs, [3, 3]);
+}
+
+/// An empty database with its names, for tests below the store.
+pub(super) fn in_memory() -> (Connection, Names) {
+    let connection = Connection::open_in_memory().unwrap();
+    migrate::migrate(&connection).unwrap();
+    let names = Names::load(&connection, &registry()).unwrap();
+    (connection, names)
+}
+
+/// How SQLite would go about a query.
+pub(super) fn explain(connection: &Connection, sql: &str) -> String {
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let steps = statement.raw_query().mapped(|row| row.get::<_, String>(3)).collect::<Result<Vec<_>, _>>().unwrap();
+    steps.join("; ")
+}
+
+/// Prints what the store costs here: `cargo test -p scruple --lib -- --ignored --nocapture what_the_store_costs`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement, not a test"]
+async fn what_the_store_costs() {
+    for (batch_max, clients, each) in [(256, 1, 500), (256, 64, 100), (1, 64, 30)] {
+        let directory = tempfile::tempdir().unwrap();
+        let options = SqliteOptions { batch_max, ..SqliteOptions::default() };
+        let store = SqliteStore::open(directory.path(), options, registry()).unwrap();
+        let acme = World::new(&store, "acme").await;
+        let changes: Vec<Vec<_>> = (0..clients)
+            .map(|client| {
+                let one = |number| user(&format!("u{client}-{number}"));
+                (0..each)
+                    .map(|number| admitted(0, None, Some(&one(number)), MembersChange::default(), Vec::new()))
+                    .collect()
+            })
+            .collect();
+        let ids: Vec<_> = changes.iter().flatten().map(|change| change.planned().id).collect();
+        let started = std::time::Instant::now();
+        let mut tasks = tokio::task::JoinSet::new();
+        for changes in changes {
+            let tenant = Arc::clone(&acme.tenant);
+            tasks.spawn(async move {
+                for change in changes {
+                    tenant.commit(change).await.unwrap();
+                }
+            });
+        }
+        tasks.join_all().await;
+        let per_second = ids.len() as f64 / started.elapsed().as_secs_f64();
+        println!("batch_max {batch_max}, {clients} clients: {per_second:.0} creates/s");
+
+        let started = std::time::Instant::now();
+        for id in &ids {
+            acme.snapshot().await.resource(&user_type(), *id).await.unwrap().unwrap();
+        }
+        println!("snapshot and one get: {:?}", started.elapsed() / u32::try_from(ids.len()).unwrap());
+        let snapshot = acme.snapshot().await;
+        let started = std::time::Instant::now();
+        for id in &ids {
+            snapshot.resource(&user_type(), *id).await.unwrap().unwrap();
+        }
+        println!("one get more: {:?}", started.elapsed() / u32::try_from(ids.len()).unwrap());
+        let started = std::time::Instant::now();
+        let ids_there = ids.clone();
+        let shared = Arc::clone(&store.inner.shared);
+        let tenant = store.tenant_named("acme").await.unwrap().unwrap().id;
+        let read = move |connection: &Connection| -> Result<(), StoreError> {
+            let view = View { connection, tenant, names: &shared.names, registry: &shared.registry };
+            ids_there.iter().try_for_each(|id| view.resource(&user_type(), *id).map(|_| ()))
+        };
+        store.inner.pool.read(read).await.unwrap();
+        println!("one get without the hop: {:?}", started.elapsed() / u32::try_from(ids.len()).unwrap());
+    }
+}

@@ -1,0 +1,86 @@
+//! Tokens: kept as keyed hashes, found by them.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use super::row::{json, optional_timestamp, timestamp, uuid};
+use super::tenants;
+use crate::decision::TenantId;
+use crate::store::{NewToken, StoreError, Tenant, Token, TokenHash, TokenOwner};
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Token> {
+    let scopes = json(row, 2)?;
+    Ok(Token {
+        id: uuid(row, 0)?,
+        label: row.get(1)?,
+        scopes: scopes.as_array().into_iter().flatten().filter_map(|scope| scope.as_str().map(str::to_owned)).collect(),
+        created_at: timestamp(row, 3)?,
+        expires_at: optional_timestamp(row, 4)?,
+    })
+}
+
+/// Whom a token belongs to: one query, since every request asks.
+pub(super) fn owner(connection: &Connection, hash: &TokenHash) -> Result<Option<TokenOwner>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT k.token_id, k.label, k.scopes, k.created_at, k.expires_at, t.tenant_id, t.name, t.generation, t.created_at \
+         FROM token k JOIN tenant t ON t.tenant_id = k.tenant_id \
+         WHERE k.token_hash = ?1 AND k.revoked_at IS NULL AND t.name IS NOT NULL",
+    )?;
+    let owner = statement
+        .query_row([hash.0], |row| {
+            let tenant = Tenant {
+                id: TenantId(row.get(5)?),
+                name: row.get(6)?,
+                generation: row.get(7)?,
+                created_at: timestamp(row, 8)?,
+            };
+            Ok(TokenOwner { tenant, token: from_row(row)? })
+        })
+        .optional()?;
+    Ok(owner)
+}
+
+pub(super) fn create(connection: &Connection, tenant: TenantId, token: &NewToken) -> Result<Token, StoreError> {
+    tenants::must_exist(connection, tenant)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO token(token_hash, tenant_id, token_id, label, scopes, created_at, expires_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            token.hash.0,
+            tenant.0,
+            token.id.as_bytes(),
+            token.label,
+            serde_json::Value::from(token.scopes.clone()).to_string(),
+            token.created_at.as_microsecond(),
+            token.expires_at.map(Timestamp::as_microsecond),
+        ])?;
+    Ok(Token {
+        id: token.id,
+        label: token.label.clone(),
+        scopes: token.scopes.clone(),
+        created_at: token.created_at,
+        expires_at: token.expires_at,
+    })
+}
+
+pub(super) fn all(connection: &Connection, tenant: TenantId) -> Result<Vec<Token>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT token_id, label, scopes, created_at, expires_at FROM token \
+         WHERE tenant_id = ?1 AND revoked_at IS NULL ORDER BY created_at, token_id",
+    )?;
+    let tokens = statement.query_map([tenant.0], from_row)?.collect::<Result<_, _>>()?;
+    Ok(tokens)
+}
+
+/// The row stays: a hash that was once a token is never one again.
+pub(super) fn revoke(connection: &Connection, tenant: TenantId, id: Uuid, at: Timestamp) -> Result<bool, StoreError> {
+    let revoked = connection
+        .prepare_cached(
+            "UPDATE token SET revoked_at = ?3 WHERE tenant_id = ?1 AND token_id = ?2 AND revoked_at IS NULL",
+        )?
+        .execute(params![tenant.0, id.as_bytes(), at.as_microsecond()])?;
+    Ok(revoked > 0)
+}

@@ -1,0 +1,252 @@
+//! [`View`]: one tenant's resources as one transaction sees them. Snapshots read through it, and so does the writer
+//! when it answers a decision's look-ups again: the same code, so the answers cannot differ.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::Deserialize;
+
+use super::names::Names;
+use super::row::{integer, resource_id, timestamp, unsigned};
+use crate::decision::TenantId;
+use crate::scim::index::IndexEntry;
+use crate::scim::meta::Meta;
+use crate::scim::resource::{Attributes, Member, Resource, ResourceId};
+use crate::scim::schema::{ResourceType, SchemaRegistry};
+use crate::store::{QueryError, StoreError};
+
+/// Groups that a search through nested groups visits at most. It goes upwards, from the member, and an account that is
+/// in more than 1,000 groups, counting those of its groups, would make each write wait for some 5 ms.
+const ANCESTORS_MAX: usize = 1_000;
+
+/// One tenant's rows, in a transaction.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) tenant: TenantId,
+    pub(super) names: &'a Names,
+    pub(super) registry: &'a SchemaRegistry,
+}
+
+impl View<'_> {
+    /// One resource, without its members and groups.
+    pub(super) fn resource(
+        &self,
+        resource_type: &Arc<ResourceType>,
+        id: ResourceId,
+    ) -> Result<Option<Resource>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, version, created_at, modified_at, body FROM resource \
+             WHERE tenant_id = ?1 AND rtype = ?2 AND id = ?3",
+        )?;
+        let rtype = self.names.number(&resource_type.name)?;
+        let row = statement
+            .query_row(params![self.tenant.0, rtype, id.0.as_bytes()], |row| Ok(from_row(row, resource_type)))
+            .optional()?;
+        row.transpose()
+    }
+
+    /// Its version alone.
+    pub(super) fn version(&self, resource_type: &str, id: ResourceId) -> Result<Option<i64>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT version FROM resource WHERE tenant_id = ?1 AND rtype = ?2 AND id = ?3")?;
+        let rtype = self.names.number(resource_type)?;
+        Ok(statement.query_row(params![self.tenant.0, rtype, id.0.as_bytes()], |row| row.get(0)).optional()?)
+    }
+
+    /// Resources of a type by id, after one of them.
+    pub(super) fn resources_after(
+        &self,
+        resource_type: &Arc<ResourceType>,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Resource>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, version, created_at, modified_at, body FROM resource \
+             WHERE tenant_id = ?1 AND rtype = ?2 AND id > ?3 ORDER BY id LIMIT ?4",
+        )?;
+        let rtype = self.names.number(&resource_type.name)?;
+        let mut rows = statement.query(params![self.tenant.0, rtype, bound(after), integer(limit)])?;
+        let mut resources = Vec::new();
+        while let Some(row) = rows.next()? {
+            resources.push(from_row(row, resource_type)?);
+        }
+        Ok(resources)
+    }
+
+    /// How many resources of a type there are.
+    pub(super) fn size(&self, resource_type: &ResourceType) -> Result<u64, StoreError> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT n FROM resource_count WHERE tenant_id = ?1 AND rtype = ?2")?;
+        let rtype = self.names.number(&resource_type.name)?;
+        let size = statement.query_row(params![self.tenant.0, rtype], |row| unsigned(row, 0)).optional()?;
+        Ok(size.unwrap_or(0))
+    }
+
+    /// The members of a group by id, after one of them.
+    pub(super) fn members(
+        &self,
+        group: ResourceId,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Member>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT member_id, mtype FROM group_member \
+             WHERE tenant_id = ?1 AND group_id = ?2 AND member_id > ?3 ORDER BY member_id LIMIT ?4",
+        )?;
+        let mut rows = statement.query(params![self.tenant.0, group.0.as_bytes(), bound(after), integer(limit)])?;
+        let mut members = Vec::new();
+        while let Some(row) = rows.next()? {
+            members.push(Member { id: resource_id(row, 0)?, resource_type: self.names.name(row.get(1)?)?.to_owned() });
+        }
+        Ok(members)
+    }
+
+    /// Which of these are direct members of the group, by id.
+    pub(super) fn members_among(&self, group: ResourceId, ids: &[ResourceId]) -> Result<Vec<Member>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT mtype FROM group_member WHERE tenant_id = ?1 AND group_id = ?2 AND member_id = ?3",
+        )?;
+        let mut found = BTreeMap::new();
+        for &id in ids {
+            let key = params![self.tenant.0, group.0.as_bytes(), id.0.as_bytes()];
+            if let Some(mtype) = statement.query_row(key, |row| row.get(0)).optional()? {
+                found.insert(id, self.names.name(mtype)?.to_owned());
+            }
+        }
+        Ok(found.into_iter().map(|(id, resource_type)| Member { id, resource_type }).collect())
+    }
+
+    /// Which of these are resources, and of which type; by id.
+    pub(super) fn identify(&self, ids: &[ResourceId]) -> Result<Vec<Member>, StoreError> {
+        let mut found = BTreeMap::new();
+        for &id in ids {
+            for resource_type in self.registry.resource_types() {
+                if self.version(&resource_type.name, id)?.is_some() {
+                    found.insert(id, resource_type.name.clone());
+                    break;
+                }
+            }
+        }
+        Ok(found.into_iter().map(|(id, resource_type)| Member { id, resource_type }).collect())
+    }
+
+    /// The groups a resource is a direct member of, by id.
+    pub(super) fn groups_of(&self, id: ResourceId) -> Result<Vec<ResourceId>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT group_id FROM group_member WHERE tenant_id = ?1 AND member_id = ?2 ORDER BY group_id",
+        )?;
+        let groups = statement
+            .query_map(params![self.tenant.0, id.0.as_bytes()], |row| resource_id(row, 0))?
+            .collect::<Result<_, _>>()?;
+        Ok(groups)
+    }
+
+    /// What to show for each of these, as far as they exist.
+    pub(super) fn displays(&self, ids: &[ResourceId]) -> Result<Vec<(ResourceId, String)>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT body FROM resource WHERE tenant_id = ?1 AND rtype = ?2 AND id = ?3")?;
+        let mut displays = Vec::with_capacity(ids.len());
+        for &id in ids {
+            for resource_type in self.registry.resource_types() {
+                let rtype = self.names.number(&resource_type.name)?;
+                let mut rows = statement.query(params![self.tenant.0, rtype, id.0.as_bytes()])?;
+                if let Some(row) = rows.next()? {
+                    let shown: Shown = parse(row, 0)?;
+                    displays.extend(shown.display_name.or(shown.user_name).map(|display| (id, display)));
+                    break;
+                }
+            }
+        }
+        Ok(displays)
+    }
+
+    /// Whether one is a member of the other, through nested groups if asked.
+    pub(super) fn is_member(
+        &self,
+        group: ResourceId,
+        member: ResourceId,
+        transitive: bool,
+    ) -> Result<bool, QueryError> {
+        let key = params![self.tenant.0, group.0.as_bytes(), member.0.as_bytes()];
+        let direct = self
+            .connection
+            .prepare_cached("SELECT 1 FROM group_member WHERE tenant_id = ?1 AND group_id = ?2 AND member_id = ?3")?
+            .exists(key)?;
+        if direct || !transitive {
+            return Ok(direct);
+        }
+        // Upwards, since a member is in few groups and a group has many members. UNION keeps each group once, so that
+        // groups that contain each other end the search and do not keep it going.
+        let mut statement = self.connection.prepare_cached(
+            "WITH RECURSIVE ancestor(id) AS ( \
+               SELECT group_id FROM group_member WHERE tenant_id = ?1 AND member_id = ?3 \
+               UNION \
+               SELECT m.group_id FROM ancestor a JOIN group_member m ON m.tenant_id = ?1 AND m.member_id = a.id \
+               LIMIT ?4) \
+             SELECT count(*), coalesce(max(id = ?2), 0) FROM ancestor",
+        )?;
+        let (visited, found): (u64, bool) = statement.query_row(
+            params![self.tenant.0, group.0.as_bytes(), member.0.as_bytes(), integer(ANCESTORS_MAX + 1)],
+            |row| Ok((unsigned(row, 0)?, row.get(1)?)),
+        )?;
+        if !found && visited > ANCESTORS_MAX as u64 {
+            return Err(QueryError::TooMany { candidates_max: ANCESTORS_MAX });
+        }
+        Ok(found)
+    }
+
+    /// Adds an index entry; `false` if another resource has this unique value.
+    pub(super) fn add_entry(
+        &self,
+        resource_type: &str,
+        id: ResourceId,
+        entry: &IndexEntry,
+    ) -> Result<bool, StoreError> {
+        let sql = if entry.unique {
+            "INSERT INTO resource_key(tenant_id, rtype, attr, norm, id) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING"
+        } else {
+            "INSERT INTO resource_attr(tenant_id, rtype, attr, norm, id) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING"
+        };
+        let added = self.connection.prepare_cached(sql)?.execute(params![
+            self.tenant.0,
+            self.names.number(resource_type)?,
+            self.names.number(&entry.attribute)?,
+            entry.norm,
+            id.0.as_bytes(),
+        ])?;
+        Ok(added > 0 || !entry.unique)
+    }
+}
+
+/// The part of a body that is shown for a member.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown {
+    display_name: Option<String>,
+    user_name: Option<String>,
+}
+
+/// Ids are compared as bytes, and none of ours is empty.
+fn bound(after: Option<ResourceId>) -> Vec<u8> {
+    after.map(|id| id.0.into_bytes().to_vec()).unwrap_or_default()
+}
+
+/// From the columns `id, version, created_at, modified_at, body`.
+pub(super) fn from_row(row: &Row<'_>, resource_type: &Arc<ResourceType>) -> Result<Resource, StoreError> {
+    let attributes: Attributes = parse(row, 4)?;
+    Ok(Resource {
+        resource_type: Arc::clone(resource_type),
+        id: resource_id(row, 0)?,
+        attributes,
+        meta: Meta { version: row.get(1)?, created: timestamp(row, 2)?, last_modified: timestamp(row, 3)? },
+    })
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(row: &Row<'_>, column: usize) -> Result<T, StoreError> {
+    let text = row.get_ref(column)?.as_str().map_err(|error| StoreError::Damaged(error.to_string()))?;
+    serde_json::from_str(text).map_err(|error| StoreError::Damaged(format!("a resource is not JSON: {error}")))
+}

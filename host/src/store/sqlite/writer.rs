@@ -1,0 +1,166 @@
+//! The writer: one thread, one connection, and group commit.
+//!
+//! A durable commit waits for the disk, about as long for one request as for two hundred. So the writer takes whatever
+//! is queued, gives each request a savepoint of its own, commits once, and only then answers. A request that fails is
+//! rolled back alone; if the commit fails, so does everything in it. Nobody waits for a batch to fill: a request that
+//! comes alone is committed alone, and while that takes, the next batch gathers by itself.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::store::StoreError;
+
+/// Requests that may wait: four full batches. Beyond that, a caller waits for its place before it is queued.
+const QUEUE_MAX: usize = 1_024;
+
+/// The thread and the way to it.
+pub(super) struct Writer {
+    /// `None` once it has been told to stop.
+    queue: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A request in the queue.
+trait Job: Send {
+    /// Does its work in the open transaction; whether that shall stay.
+    fn run(&mut self, connection: &Connection) -> bool;
+    /// Answers, after the transaction has ended: with what the work came to, or with why it was not kept.
+    fn answer(self: Box<Self>, commit: Result<(), Arc<rusqlite::Error>>);
+}
+
+impl Writer {
+    /// Starts the thread. It takes at most `batch_max` requests into one transaction.
+    pub(super) fn start(connection: Connection, batch_max: usize) -> Result<Self, StoreError> {
+        let (queue, requests) = mpsc::channel(QUEUE_MAX);
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || serve(&connection, requests, batch_max.max(1)))
+            .map_err(|error| StoreError::Database(Box::new(error)))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Runs `work` in a transaction and returns what it came to, once that is durable. If `work` fails, nothing of it
+    /// stays. If the caller goes away, the work is done nevertheless: it may be half-way.
+    pub(super) async fn write<T, E>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let request = Request { work: Some(work), result: None, reply };
+        let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
+        queue.send(Box::new(request)).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+impl Drop for Writer {
+    /// Finishes what is queued, then stops.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the store's writer had died");
+        }
+    }
+}
+
+struct Request<W, T, E> {
+    work: Option<W>,
+    result: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<W, T, E> Job for Request<W, T, E>
+where
+    W: FnOnce(&Connection) -> Result<T, E> + Send,
+    T: Send,
+    E: From<StoreError> + Send,
+{
+    fn run(&mut self, connection: &Connection) -> bool {
+        let Some(work) = self.work.take() else { return false };
+        // A bug in one request must not take the store from everybody else.
+        let result = catch_unwind(AssertUnwindSafe(|| work(connection)))
+            .unwrap_or_else(|_| Err(StoreError::Damaged("a request to the store panicked".to_owned()).into()));
+        let keep = result.is_ok();
+        self.result = Some(result);
+        keep
+    }
+
+    fn answer(self: Box<Self>, commit: Result<(), Arc<rusqlite::Error>>) {
+        let result = match (self.result, commit) {
+            (Some(Err(error)), _) => Err(error),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (_, Err(error)) => Err(StoreError::Database(Box::new(error)).into()),
+            (None, Ok(())) => Err(StoreError::Closed.into()),
+        };
+        // Nobody may be waiting any more.
+        drop(self.reply.send(result));
+    }
+}
+
+/// The thread's life: it ends when every sender is gone and the queue is empty.
+fn serve(connection: &Connection, mut requests: mpsc::Receiver<Box<dyn Job>>, batch_max: usize) {
+    let mut batch = Vec::with_capacity(batch_max);
+    while let Some(first) = requests.blocking_recv() {
+        batch.push(first);
+        while batch.len() < batch_max
+            && let Ok(next) = requests.try_recv()
+        {
+            batch.push(next);
+        }
+        let outcome = run_batch(connection, &mut batch).map_err(Arc::new);
+        if let Err(error) = &outcome {
+            tracing::error!(error = %error, "a transaction of the store failed");
+        }
+        for job in batch.drain(..) {
+            job.answer(outcome.clone());
+        }
+    }
+    // So that the next start finds one file and nothing to recover.
+    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+        tracing::warn!(error = %error, "the store's log could not be emptied");
+    }
+}
+
+/// One transaction for all of them. An error is one of the transaction, so of every request in it.
+fn run_batch(connection: &Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    execute(connection, "BEGIN IMMEDIATE")?;
+    let done = match batch {
+        // A request alone in its transaction needs no savepoint: two statements fewer for a client that is alone.
+        [only] => Ok(only.run(connection)),
+        many => many.iter_mut().try_for_each(|job| run_in_savepoint(connection, job.as_mut())).map(|()| true),
+    };
+    let ended = match done {
+        Ok(true) => execute(connection, "COMMIT"),
+        Ok(false) => execute(connection, "ROLLBACK"),
+        Err(error) => Err(error),
+    };
+    // A full disk ends the transaction by itself; any other failure leaves it open.
+    if ended.is_err() && !connection.is_autocommit() {
+        execute(connection, "ROLLBACK")?;
+    }
+    ended
+}
+
+/// Some failures (disk full, I/O error, no memory) make SQLite roll the whole transaction back, with what the requests
+/// before did. The savepoint is gone then, so that releasing it fails, and with it the batch.
+fn run_in_savepoint(connection: &Connection, job: &mut dyn Job) -> rusqlite::Result<()> {
+    execute(connection, "SAVEPOINT request")?;
+    if !job.run(connection) {
+        execute(connection, "ROLLBACK TO request")?;
+    }
+    execute(connection, "RELEASE request")
+}
+
+fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(|_| ())
+}

@@ -1,0 +1,143 @@
+//! [`WriteSet`]: everything one commit writes, and everything it rests on, as one value.
+//!
+//! It is made from an [`AdmittedChange`] and from nothing else, before the writer is asked: what can be worked out
+//! without the database (JSON, index entries) is not worked out while others wait for it.
+
+use jiff::Timestamp;
+
+use crate::change::{Action, MembersChange};
+use crate::decision::{AdmittedChange, DecisionId, DecisionRecord, LookUp, LookUpAnswer, Outcome};
+use crate::scim::index::{self, IndexEntry};
+use crate::scim::resource::{Resource, ResourceId};
+use crate::store::StoreError;
+
+/// What a commit writes, and what must still hold when it does.
+#[derive(Clone, Debug)]
+pub struct WriteSet {
+    /// The tenant's constraints must still be those of this generation.
+    pub generation: i64,
+    /// Each must still answer the same.
+    pub look_ups: Vec<(LookUp, LookUpAnswer)>,
+    /// Name of the resource's type.
+    pub resource_type: String,
+    /// The resource.
+    pub id: ResourceId,
+    /// What becomes of its row.
+    pub resource: ResourceWrite,
+    /// Values that it loses in the indexes. They go before the others come.
+    pub entries_removed: Vec<IndexEntry>,
+    /// Values that it gains in the indexes.
+    pub entries_added: Vec<IndexEntry>,
+    /// Members that it gains and loses.
+    pub members: MembersChange,
+    /// The entry of the decision log.
+    pub decision: DecisionRow,
+}
+
+/// What becomes of a resource's row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResourceWrite {
+    /// It is made.
+    Insert(ResourceRow),
+    /// It is replaced, if it still has the expected version.
+    Update {
+        /// The version that was judged.
+        expected_version: i64,
+        /// What it becomes.
+        row: ResourceRow,
+    },
+    /// It goes, with everything that refers to it, if it still has the expected version.
+    Delete {
+        /// The version that was judged.
+        expected_version: i64,
+    },
+}
+
+/// A resource as a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceRow {
+    /// Its version.
+    pub version: i64,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it last changed.
+    pub modified: Timestamp,
+    /// Its attributes as JSON.
+    pub body: String,
+}
+
+/// An entry of the decision log as a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecisionRow {
+    /// Its id.
+    pub id: DecisionId,
+    /// Time of the request.
+    pub at: Timestamp,
+    /// The combined answer.
+    pub outcome: Outcome,
+    /// On which resource.
+    pub resource: ResourceId,
+    /// The constraints that were asked, a line for each.
+    pub constraints: String,
+    /// All of it, as JSON.
+    pub record: String,
+}
+
+impl WriteSet {
+    /// Describes the commit of an admitted change.
+    pub fn of(change: &AdmittedChange) -> Result<Self, StoreError> {
+        let planned = change.planned();
+        let before = planned.before.as_ref().map(index::entries).unwrap_or_default();
+        let after = planned.after.as_ref().map(index::entries).unwrap_or_default();
+        let resource = match (&planned.action, &planned.after, planned.expected_version()) {
+            (Action::Create, Some(after), None) => ResourceWrite::Insert(ResourceRow::of(after)?),
+            (Action::Update, Some(after), Some(expected_version)) => {
+                ResourceWrite::Update { expected_version, row: ResourceRow::of(after)? }
+            }
+            (Action::Delete, None, Some(expected_version)) => ResourceWrite::Delete { expected_version },
+            (action, ..) => return Err(StoreError::Incoherent(*action)),
+        };
+        Ok(Self {
+            generation: change.record().generation,
+            look_ups: change.look_ups().map(|(look_up, answer)| (look_up.clone(), answer.clone())).collect(),
+            resource_type: planned.resource_type.name.clone(),
+            id: planned.id,
+            resource,
+            entries_removed: without(&before, &after),
+            entries_added: without(&after, &before),
+            members: planned.members.clone(),
+            decision: DecisionRow::of(change.record())?,
+        })
+    }
+}
+
+/// The entries of one that the other has not. Both are short: a resource has some ten.
+fn without(these: &[IndexEntry], those: &[IndexEntry]) -> Vec<IndexEntry> {
+    these.iter().filter(|entry| !those.contains(entry)).cloned().collect()
+}
+
+impl ResourceRow {
+    fn of(resource: &Resource) -> Result<Self, StoreError> {
+        Ok(Self {
+            version: resource.meta.version,
+            created: resource.meta.created,
+            modified: resource.meta.last_modified,
+            body: serde_json::to_string(&resource.attributes).map_err(StoreError::Unwritable)?,
+        })
+    }
+}
+
+impl DecisionRow {
+    /// Describes the entry of a decision, allowed or not.
+    pub fn of(record: &DecisionRecord) -> Result<Self, StoreError> {
+        let names = record.evaluations.iter().map(|evaluation| evaluation.constraint.0.as_str());
+        Ok(Self {
+            id: record.id,
+            at: record.at,
+            outcome: record.outcome,
+            resource: record.resource_id,
+            constraints: names.collect::<Vec<_>>().join("\n"),
+            record: serde_json::to_string(record).map_err(StoreError::Unwritable)?,
+        })
+    }
+}
