@@ -1,8 +1,17 @@
-//! Scruple: a multi-tenant SCIM 2.0 service provider whose tenants decide which changes may happen.
+#![doc = include_str!("../ARCHITECTURE.md")]
 
 pub mod scim;
 pub mod change;
 pub mod decision;
 pub mod constraints;
 pub mod store;
+pub mod pipeline;
+pub mod http;
+pub mod router;
+pub mod clock;
+pub mod secrets;
+pub mod config;
+pub mod app;
+pub mod cli;
 
+pub use router::build_handler;

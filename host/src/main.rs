@@ -1,3 +1,7 @@
-//! Scruple.
+//! `scruple`: arguments to one command; see [`scruple::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    scruple::cli::run()
+}

@@ -1,0 +1,140 @@
+//! Everything a request may touch.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::clock::Clock;
+use crate::config::{Config, ScimConfig, StoreConfig};
+use crate::constraints::sandbox::SandboxError;
+use crate::constraints::{Limits, Registry, Sandbox, SandboxConfig};
+use crate::http::auth::Credentials;
+use crate::pipeline::Pipeline;
+use crate::scim::schema::SchemaRegistry;
+use crate::secrets::{Secrets, SecretsError};
+use crate::store::{SqliteOptions, SqliteStore, Store, StoreError};
+
+/// Everything a request may touch. One per server, shared by all requests.
+pub struct App {
+    /// Reads and writes of resources, and the changes to a tenant's constraints.
+    pub pipeline: Pipeline,
+    /// What is stored, for the parts of the API that only list or record.
+    pub store: Arc<dyn Store>,
+    /// Who may do what.
+    pub credentials: Credentials,
+    /// Time and ids.
+    pub clock: Clock,
+    /// Limits of the SCIM endpoint.
+    pub scim: ScimConfig,
+    /// What `meta.location` begins with, if configured.
+    pub public_url: Option<String>,
+    /// Held as long as the server runs: two servers on one folder would each believe in their own caches.
+    _lock: File,
+}
+
+/// The server could not be set up.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// The data folder cannot be made or locked.
+    #[error("cannot use the data folder `{}`", path.display())]
+    Data {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another server has the data folder.
+    #[error("the data folder `{}` is in use by another server", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Keys or the operator's token.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// The database.
+    #[error("cannot open the store")]
+    Store(#[from] StoreError),
+    /// The engine that runs components.
+    #[error("cannot start the sandbox")]
+    Sandbox(#[source] SandboxError),
+}
+
+/// An app, and the operator's token if it was made just now: to be shown once.
+pub struct Opened {
+    /// The app.
+    pub app: Arc<App>,
+    /// The operator's new token.
+    pub operator_token: Option<String>,
+}
+
+impl App {
+    /// Opens the data folder, making what is missing.
+    pub fn open(config: &Config, operator_token: Option<&str>, clock: Clock) -> Result<Opened, AppError> {
+        let data = config.server.data.as_path();
+        let lock = lock(data)?;
+        let secrets = Secrets::open(data)?;
+        let (operator, operator_token) = secrets.operator(data, operator_token)?;
+
+        let schemas = Arc::new(SchemaRegistry::core());
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(data, config.store.options(), Arc::clone(&schemas))?);
+        let sandbox = Sandbox::new(
+            SandboxConfig {
+                limits: config.limits(),
+                cache_dir: Some(data.join("compiled")),
+                cache_key: secrets.cache_key,
+            },
+            Arc::clone(&schemas),
+        )
+        .map_err(AppError::Sandbox)?;
+
+        let pipeline = Pipeline {
+            schemas,
+            store: Arc::clone(&store),
+            sandbox: Arc::new(sandbox),
+            registry: Arc::new(Registry::default()),
+            clock: clock.clone(),
+            turnstile: Default::default(),
+        };
+        let app = Self {
+            pipeline,
+            credentials: Credentials::new(secrets, operator, Arc::clone(&store)),
+            store,
+            clock,
+            scim: config.scim.clone(),
+            public_url: config.server.public_url.clone(),
+            _lock: lock,
+        };
+        Ok(Opened { app: Arc::new(app), operator_token })
+    }
+}
+
+fn lock(data: &Path) -> Result<File, AppError> {
+    let failed = |source| AppError::Data { path: data.to_owned(), source };
+    std::fs::create_dir_all(data).map_err(failed)?;
+    let file = File::create(data.join("lock")).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(AppError::InUse { path: data.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+impl StoreConfig {
+    fn options(&self) -> SqliteOptions {
+        SqliteOptions { snapshots_max: self.snapshots_max, batch_max: self.batch_max }
+    }
+}
+
+impl Config {
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        let given = &self.sandbox;
+        macro_rules! take { ($($field:ident),+) => { $(if let Some(value) = given.$field { limits.$field = value; })+ } }
+        take!(fuel_max, deadline_ms, memory_bytes_max, table_elements_max, host_calls_max, output_bytes_max);
+        limits
+    }
+}

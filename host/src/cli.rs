@@ -1,0 +1,142 @@
+//! The command line: one file a command. Everything but `serve` and `plugin inspect` speaks to a server's
+//! administration API.
+
+mod client;
+mod constraint;
+mod decisions;
+mod output;
+mod plugin;
+mod serve;
+mod tenant;
+mod token;
+
+use std::fmt;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::cli::client::Client;
+use crate::cli::output::Output;
+
+/// Multi-tenant SCIM 2.0 service provider whose tenants decide, in sandboxed WebAssembly, which changes may happen.
+#[derive(Debug, Parser)]
+#[command(name = "scruple", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 fine; 1 the verdict or check is not as expected; 2 usage; 3 the component is at \
+                          fault; 4 the server refused or is away; 5 this computer failed (a file, the network port).";
+
+/// Options of every command.
+#[derive(Debug, Args)]
+struct Global {
+    /// Address of the server.
+    #[arg(long, global = true, env = "SCRUPLE_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    server: String,
+    /// Bearer token: the operator's, or one of the tenant. Better given by the environment than here, where other users
+    /// of the computer can see it.
+    #[arg(long, global = true, env = "SCRUPLE_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    token: Option<String>,
+    /// Print JSON, for programs.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(serve::Serve),
+    /// Make, list and delete tenants (operator).
+    #[command(subcommand)]
+    Tenant(tenant::Tenant),
+    /// Make, list and revoke a tenant's tokens.
+    #[command(subcommand)]
+    Token(token::Token),
+    /// Inspect a component, push it, list what was pushed.
+    #[command(subcommand)]
+    Plugin(plugin::Plugin),
+    /// Put plugin versions to work, list, remove and roll back.
+    #[command(subcommand)]
+    Constraint(constraint::Constraint),
+    /// Read the decision log.
+    #[command(subcommand)]
+    Decisions(decisions::Decisions),
+}
+
+/// The tenant a command is about.
+#[derive(Debug, Args)]
+struct TenantArg {
+    /// The tenant.
+    #[arg(long, env = "SCRUPLE_TENANT", value_name = "NAME")]
+    tenant: String,
+}
+
+/// Why a command did not succeed.
+#[derive(Debug)]
+enum Failure {
+    /// What was asked makes no sense.
+    Usage(String),
+    /// A component is at fault.
+    Component(String),
+    /// The server refused or is away.
+    Server(String),
+    /// A file, a port, the terminal.
+    Local(String),
+}
+
+impl Failure {
+    fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Component(_) => 3,
+            Self::Server(_) => 4,
+            Self::Local(_) => 5,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(text) | Self::Component(text) | Self::Server(text) | Self::Local(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Runs the command that the arguments name.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(cli.global.json);
+    match dispatch(&cli, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure.to_string());
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn dispatch(cli: &Cli, output: &Output) -> Result<(), Failure> {
+    if let Command::Serve(serve) = &cli.command {
+        return serve.run();
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Local(format!("cannot start a runtime: {error}")))?;
+    let client = Client::new(&cli.global.server, cli.global.token.clone())?;
+    runtime.block_on(async {
+        match &cli.command {
+            Command::Serve(_) => Ok(()),
+            Command::Tenant(command) => command.run(&client, output).await,
+            Command::Token(command) => command.run(&client, output).await,
+            Command::Plugin(command) => command.run(&client, output).await,
+            Command::Constraint(command) => command.run(&client, output).await,
+            Command::Decisions(command) => command.run(&client, output).await,
+        }
+    })
+}

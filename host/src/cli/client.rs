@@ -1,0 +1,96 @@
+//! The administration API, called.
+
+use reqwest::{Method, RequestBuilder, Url};
+use serde_json::Value;
+
+use crate::cli::Failure;
+
+/// A server and the token to use it with.
+pub(super) struct Client {
+    base: Url,
+    token: Option<String>,
+    http: reqwest::Client,
+}
+
+impl Client {
+    pub(super) fn new(server: &str, token: Option<String>) -> Result<Self, Failure> {
+        let base = Url::parse(server).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(|| {
+            Failure::Usage(format!("`{server}` is not an address such as `https://scruple.example.com`"))
+        })?;
+        // Fails only if a provider is installed already, which then serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .build()
+            .map_err(|error| Failure::Local(format!("cannot make an HTTP client: {error}")))?;
+        Ok(Self { base, token, http })
+    }
+
+    /// A call below `/api/v1`, each segment taken as it is.
+    pub(super) fn request(&self, method: Method, segments: &[&str]) -> Result<RequestBuilder, Failure> {
+        let token = self.token.as_deref().ok_or_else(|| {
+            Failure::Usage("no token: set SCRUPLE_TOKEN to the operator's token or to one of the tenant".to_owned())
+        })?;
+        let mut url = self.base.clone();
+        url.path_segments_mut()
+            .map_err(|()| Failure::Usage(format!("`{}` cannot have a path", self.base)))?
+            .pop_if_empty()
+            .extend(["api", "v1"])
+            .extend(segments);
+        Ok(self.http.request(method, url).bearer_auth(token))
+    }
+
+    pub(super) async fn get(&self, segments: &[&str]) -> Result<Value, Failure> {
+        self.send(self.request(Method::GET, segments)?).await
+    }
+
+    pub(super) async fn delete(&self, segments: &[&str]) -> Result<Value, Failure> {
+        self.send(self.request(Method::DELETE, segments)?).await
+    }
+
+    pub(super) async fn post(&self, segments: &[&str], body: &Value) -> Result<Value, Failure> {
+        self.send(self.request(Method::POST, segments)?.json(body)).await
+    }
+
+    pub(super) async fn put(&self, segments: &[&str], body: &Value) -> Result<Value, Failure> {
+        self.send(self.request(Method::PUT, segments)?.json(body)).await
+    }
+
+    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Value, Failure> {
+        let response = request
+            .send()
+            .await
+            .map_err(|error| Failure::Server(format!("no answer from {}: {}", self.base, causes(&error))))?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(|error| Failure::Server(causes(&error)))?;
+        let value: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        if status.is_success() {
+            return Ok(value);
+        }
+        Err(refused(status, &value))
+    }
+}
+
+/// A problem in words, with what is wrong in each part of the input.
+fn refused(status: reqwest::StatusCode, problem: &Value) -> Failure {
+    let detail = problem.get("detail").and_then(Value::as_str).unwrap_or("no reason given");
+    let mut text = format!("{} ({})", detail, status.as_u16());
+    for part in super::output::items(problem, "errors") {
+        let pointer = part.get("pointer").and_then(Value::as_str).unwrap_or("");
+        let place = if pointer.is_empty() { "settings" } else { pointer };
+        text.push_str(&format!("\n  {place}: {}", part.get("detail").and_then(Value::as_str).unwrap_or("")));
+    }
+    match problem.get("code").and_then(Value::as_str) {
+        Some(code) if code.starts_with("component") => Failure::Component(text),
+        _ => Failure::Server(text),
+    }
+}
+
+fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = error.to_string();
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,162 @@
+//! `scruple constraint`.
+
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::cli::client::Client;
+use crate::cli::output::{Output, items, text};
+use crate::cli::{Failure, TenantArg};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Constraint {
+    /// Put a plugin version to work, or change how.
+    Set(Box<Set>),
+    /// List the constraints in force.
+    List {
+        #[command(flatten)]
+        tenant: TenantArg,
+    },
+    /// List every state a constraint has had.
+    History {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// The constraint.
+        name: String,
+    },
+    /// Make an earlier state the present one.
+    Rollback {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// The constraint.
+        name: String,
+        /// The revision whose state is to be in force again; the last one before the present, if absent.
+        #[arg(long)]
+        revision: Option<u32>,
+    },
+    /// Take a constraint away; its history stays.
+    Remove {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// The constraint.
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Set {
+    #[command(flatten)]
+    tenant: TenantArg,
+    /// The constraint's name in the tenant.
+    name: String,
+    /// The plugin; the constraint's name, if absent.
+    #[arg(long)]
+    plugin: Option<String>,
+    /// Which version of it; the newest, if absent.
+    #[arg(long)]
+    version: Option<u32>,
+    /// Settings: JSON, or `@file.json`.
+    #[arg(long, default_value = "{}", value_name = "JSON|@FILE")]
+    settings: String,
+    /// Grants: JSON or `@file.json`; exactly what the plugin asks for, if absent.
+    #[arg(long, value_name = "JSON|@FILE")]
+    grants: Option<String>,
+    /// Whether its answer counts.
+    #[arg(long, default_value = "enforce", value_parser = ["enforce", "warn", "shadow", "off"])]
+    mode: String,
+    /// What a fault does.
+    #[arg(long, default_value = "deny", value_parser = ["deny", "allow"])]
+    on_fault: String,
+    /// Place among the tenant's constraints.
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    order: i32,
+}
+
+impl Constraint {
+    pub(super) async fn run(&self, client: &Client, output: &Output) -> Result<(), Failure> {
+        match self {
+            Self::Set(set) => set.run(client, output).await,
+            Self::List { tenant } => {
+                let found = client.get(&["tenants", &tenant.tenant, "constraints"]).await?;
+                let rows = items(&found, "constraints").iter().map(state).collect();
+                output.table(&found, &STATE, rows)
+            }
+            Self::History { tenant, name } => {
+                let found = client.get(&["tenants", &tenant.tenant, "constraints", name, "history"]).await?;
+                let rows = items(&found, "history").iter().map(state).collect();
+                output.table(&found, &STATE, rows)
+            }
+            Self::Rollback { tenant, name, revision } => {
+                let path = ["tenants", &tenant.tenant, "constraints", name, "rollback"];
+                let now = client.post(&path, &json!({ "revision": revision })).await?;
+                output.line(&now, in_force(&now))
+            }
+            Self::Remove { tenant, name } => {
+                client.delete(&["tenants", &tenant.tenant, "constraints", name]).await?;
+                output.line(&json!({ "removed": name }), format!("removed constraint {name}"))
+            }
+        }
+    }
+}
+
+impl Set {
+    async fn run(&self, client: &Client, output: &Output) -> Result<(), Failure> {
+        let body = json!({
+            "plugin": self.plugin.as_deref().unwrap_or(&self.name),
+            "version": self.version,
+            "settings": json_argument("settings", &self.settings)?,
+            "grants": self.grants.as_deref().map(|text| json_argument("grants", text)).transpose()?,
+            "mode": self.mode,
+            "on_fault": self.on_fault,
+            "order": self.order,
+        });
+        let now = client.put(&["tenants", &self.tenant.tenant, "constraints", &self.name], &body).await?;
+        output.line(&now, in_force(&now))
+    }
+}
+
+fn json_argument(name: &str, argument: &str) -> Result<Value, Failure> {
+    let read;
+    let text = match argument.strip_prefix('@') {
+        Some(path) => {
+            read = std::fs::read_to_string(Path::new(path))
+                .map_err(|error| Failure::Usage(format!("cannot read `{path}`: {error}")))?;
+            read.as_str()
+        }
+        None => argument,
+    };
+    serde_json::from_str(text).map_err(|error| Failure::Usage(format!("--{name} is not valid JSON: {error}")))
+}
+
+fn in_force(now: &Value) -> String {
+    format!(
+        "constraint {} is in force: {} version {}, {}, revision {}, generation {}\nit may read {}",
+        text(now, "name"),
+        text(now, "plugin"),
+        text(now, "version"),
+        text(now, "mode"),
+        text(now, "revision"),
+        text(now, "generation"),
+        grants(now.get("grants").unwrap_or(&Value::Null)),
+    )
+}
+
+/// Grants without `reads` are grants of every attribute.
+fn grants(grants: &Value) -> String {
+    let reads = match grants.get("reads") {
+        None => "every attribute".to_owned(),
+        Some(_) if items(grants, "reads").is_empty() => "no attribute".to_owned(),
+        Some(_) => text(grants, "reads"),
+    };
+    match items(grants, "capabilities") {
+        [] => reads,
+        _ => format!("{reads}; and use {}", text(grants, "capabilities")),
+    }
+}
+
+const STATE: [&str; 8] = ["constraint", "revision", "plugin", "version", "mode", "on fault", "by", "at"];
+
+fn state(state: &Value) -> Vec<String> {
+    ["name", "revision", "plugin", "version", "mode", "on_fault", "by", "at"].map(|name| text(state, name)).into()
+}

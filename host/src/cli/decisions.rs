@@ -1,0 +1,259 @@
+//! `scruple decisions`.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::cli::client::Client;
+use crate::cli::output::{Output, items, text};
+use crate::cli::{Failure, TenantArg};
+
+/// How often `tail --follow` asks. A second is what a person watching does not notice.
+const FOLLOW_EVERY: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Decisions {
+    /// The newest decisions, oldest of them first.
+    Tail(Tail),
+    /// One decision: what each constraint said and read.
+    Show {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// Its id: in the client's error, in the response header, in `tail`.
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Tail {
+    #[command(flatten)]
+    tenant: TenantArg,
+    /// Only `allowed`, `denied`, `held` or `faulted`.
+    #[arg(long, value_parser = ["allowed", "denied", "held", "faulted"])]
+    verdict: Option<String>,
+    /// Only where this constraint was asked.
+    #[arg(long)]
+    constraint: Option<String>,
+    /// Only on the resource of this id.
+    #[arg(long)]
+    resource: Option<String>,
+    /// Not before this time: `2026-11-23T12:00:00Z`.
+    #[arg(long)]
+    since: Option<String>,
+    /// How many.
+    #[arg(short = 'n', long, default_value_t = 20)]
+    limit: u32,
+    /// Go on with new ones as they come, until interrupted.
+    #[arg(short, long)]
+    follow: bool,
+}
+
+impl Decisions {
+    pub(super) async fn run(&self, client: &Client, output: &Output) -> Result<(), Failure> {
+        match self {
+            Self::Tail(tail) => tail.run(client, output).await,
+            Self::Show { tenant, id } => {
+                let found = client.get(&["tenants", &tenant.tenant, "decisions", id]).await?;
+                output.line(&found, explain(&found))
+            }
+        }
+    }
+}
+
+impl Tail {
+    async fn run(&self, client: &Client, output: &Output) -> Result<(), Failure> {
+        let mut page = self.page(client).await?;
+        page.reverse();
+        let rows = page.iter().map(row).collect();
+        output.table(&Value::Array(page.clone()), &["decision", "at", "outcome", "what", "by", "why"], rows)?;
+        let mut newest = page.last().map(|decision| text(decision, "id"));
+        while self.follow {
+            tokio::time::sleep(FOLLOW_EVERY).await;
+            let mut page = self.page(client).await?;
+            page.reverse();
+            for decision in page {
+                let id = text(&decision, "id");
+                // Ids sort by time.
+                if newest.as_ref().is_none_or(|newest| *newest < id) {
+                    if output.is_json() {
+                        output.json_line(&decision)?;
+                    } else {
+                        output.line(&decision, row(&decision).join("  "))?;
+                    }
+                    newest = Some(id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn page(&self, client: &Client) -> Result<Vec<Value>, Failure> {
+        let limit = self.limit.to_string();
+        let mut query = vec![("limit", limit.as_str())];
+        let filters = [
+            ("verdict", &self.verdict),
+            ("constraint", &self.constraint),
+            ("resource", &self.resource),
+            ("since", &self.since),
+        ];
+        query.extend(filters.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))));
+        let request = client.request(Method::GET, &["tenants", &self.tenant.tenant, "decisions"])?;
+        let found = client.send(request.query(&query)).await?;
+        Ok(items(&found, "decisions").to_vec())
+    }
+}
+
+fn what(decision: &Value) -> String {
+    format!("{} {} {}", text(decision, "action"), text(decision, "resource_type"), text(decision, "resource_id"))
+}
+
+fn row(decision: &Value) -> Vec<String> {
+    let why: Vec<String> = items(decision, "evaluations")
+        .iter()
+        .filter(|evaluation| !matches!(text(evaluation, "verdict").as_str(), "allow" | "not-applicable"))
+        .map(|evaluation| {
+            let codes: Vec<String> = items(evaluation, "reasons").iter().map(|reason| text(reason, "code")).collect();
+            let said = match evaluation.get("fault") {
+                Some(fault) if !fault.is_null() => text(fault, "kind"),
+                _ => codes.join(", "),
+            };
+            // What did not count is told apart from what did.
+            match text(evaluation, "mode").as_str() {
+                "enforce" => format!("{}: {said}", text(evaluation, "constraint")),
+                mode => format!("{} ({mode}): {said}", text(evaluation, "constraint")),
+            }
+        })
+        .collect();
+    let actor = decision.get("actor").map_or_else(String::new, |actor| text(actor, "label"));
+    vec![text(decision, "id"), text(decision, "at"), text(decision, "outcome"), what(decision), actor, why.join("; ")]
+}
+
+/// A decision in sentences.
+pub(super) fn explain(decision: &Value) -> String {
+    let actor = decision.get("actor").map_or_else(String::new, |actor| text(actor, "label"));
+    let mut lines = vec![
+        format!("decision   {}", text(decision, "id")),
+        format!("at         {}", text(decision, "at")),
+        format!("asked by   {actor} (request {})", text(decision, "request_id")),
+        format!("for        {}", what(decision)),
+        format!("outcome    {} (generation {})", text(decision, "outcome"), text(decision, "generation")),
+    ];
+    let evaluations = items(decision, "evaluations");
+    if evaluations.is_empty() {
+        lines.push("no constraint was asked".to_owned());
+    }
+    for evaluation in evaluations {
+        lines.push(String::new());
+        lines.push(format!(
+            "{} ({} version {}, {}): {}",
+            text(evaluation, "constraint"),
+            text(evaluation, "plugin"),
+            text(evaluation, "version"),
+            text(evaluation, "mode"),
+            text(evaluation, "verdict"),
+        ));
+        explain_evaluation(evaluation, &mut lines);
+    }
+    lines.join("\n")
+}
+
+fn explain_evaluation(evaluation: &Value, lines: &mut Vec<String>) {
+    for reason in items(evaluation, "reasons") {
+        lines.push(format!("  because {}: {}", text(reason, "code"), text(reason, "message")));
+    }
+    if let Some(fault) = evaluation.get("fault").filter(|fault| !fault.is_null()) {
+        lines.push(format!("  fault   {}: {}", text(fault, "kind"), text(fault, "message")));
+    }
+    for warning in items(evaluation, "warnings") {
+        lines.push(format!("  warned  {}: {}", text(warning, "code"), text(warning, "message")));
+    }
+    for note in items(evaluation, "notes") {
+        lines.push(format!("  noted   {}: {}", text(note, "key"), text(note, "value")));
+    }
+    for read in items(evaluation, "reads") {
+        lines.push(format!("  read    {}", read_in_words(read)));
+    }
+    lines.push(format!(
+        "  cost    {} fuel, {} bytes of memory, {} µs",
+        text(evaluation, "fuel_used"),
+        text(evaluation, "memory_bytes"),
+        text(evaluation, "duration_us")
+    ));
+}
+
+/// `before userName = "ada"`, `count User where groups.value eq "…" = 2`.
+fn read_in_words(read: &Value) -> String {
+    let of = |name: &str| read.get(name);
+    if let Some(look_up) = of("look_up") {
+        return format!("{} = {}", question(look_up), of("answer").unwrap_or(&Value::Null));
+    }
+    if let Some(refused) = of("refused").and_then(Value::as_str) {
+        return format!("{refused}: refused, {}", text(read, "error"));
+    }
+    if of("differences_under").is_some() {
+        let found: Vec<String> = items(read, "answer").iter().map(difference).collect();
+        let under = text(read, "differences_under");
+        let under = if under.is_empty() { "differences".to_owned() } else { format!("differences under {under}") };
+        return format!("{under}: {}", if found.is_empty() { "none".to_owned() } else { found.join("; ") });
+    }
+    if let Some(path) = of("changes").and_then(Value::as_str) {
+        return format!("whether {path} changes = {}", text(read, "answer"));
+    }
+    let path = match text(read, "path") {
+        path if path.is_empty() => "everything".to_owned(),
+        path => path,
+    };
+    // The member that holds the answer is named for what was asked.
+    let asked = ["value", "values", "present", "matches", "json"].into_iter().find_map(|name| Some((name, of(name)?)));
+    let document = text(read, "document");
+    match asked {
+        Some(("present", answer)) => format!("{document} has {path} = {answer}"),
+        Some(("matches", answer)) => format!("{document} matches {path} = {answer}"),
+        Some((_, answer)) => format!("{document} {path} = {answer}"),
+        None => format!("{document} {path}"),
+    }
+}
+
+fn question(look_up: &Value) -> String {
+    let of = |name: &str| text(look_up, name);
+    match of("kind").as_str() {
+        "get" => format!("get {} {}", of("resource_type"), of("id")),
+        "find" => format!("find {} where {} (at most {})", of("resource_type"), of("filter"), of("limit")),
+        "count" => format!("count {} where {}", of("resource_type"), of("filter")),
+        "is-member" => format!("whether {} is a member of {}", of("member_id"), of("group_id")),
+        "groups-of" => format!("groups of {}", of("id")),
+        _ => look_up.to_string(),
+    }
+}
+
+fn difference(difference: &Value) -> String {
+    let side = |name: &str| difference.get(name).map_or_else(|| "nothing".to_owned(), Value::to_string);
+    format!("{} from {} to {}", text(difference, "path"), side("before"), side("after"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn reads_are_told_in_words() {
+        let check = |read: Value, expected: &str| assert_eq!(read_in_words(&read), expected);
+        check(json!({ "document": "before", "path": "userName", "value": "ada" }), "before userName = \"ada\"");
+        check(json!({ "document": "after", "path": "title", "present": false }), "after has title = false");
+        check(json!({ "document": "after", "path": "", "json": {} }), "after everything = {}");
+        check(json!({ "refused": "title", "error": "not-granted" }), "title: refused, not-granted");
+        check(json!({ "changes": "emails", "answer": true }), "whether emails changes = true");
+        check(
+            json!({ "differences_under": "", "answer": [{ "path": "title", "before": "a" }] }),
+            "differences: title from \"a\" to nothing",
+        );
+        check(
+            json!({ "look_up": { "kind": "count", "resource_type": "User", "filter": "active eq true" }, "answer": 2 }),
+            "count User where active eq true = 2",
+        );
+    }
+}

@@ -1,0 +1,83 @@
+//! What a command prints: a table for people, JSON for programs.
+
+use std::io::{self, Write};
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Table};
+use serde_json::Value;
+
+use crate::cli::Failure;
+
+/// Where a command prints.
+pub(super) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(super) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// A line of text, or its JSON.
+    pub(super) fn line(&self, json: &Value, text: impl AsRef<str>) -> Result<(), Failure> {
+        if self.json { print(&format!("{json:#}")) } else { print(text.as_ref()) }
+    }
+
+    /// JSON as it is, one value a line.
+    pub(super) fn json_line(&self, json: &Value) -> Result<(), Failure> {
+        print(&json.to_string())
+    }
+
+    /// A table, or its JSON.
+    pub(super) fn table(&self, json: &Value, header: &[&str], rows: Vec<Vec<String>>) -> Result<(), Failure> {
+        if self.json {
+            return print(&format!("{json:#}"));
+        }
+        if rows.is_empty() {
+            return print("nothing yet");
+        }
+        let mut table = Table::new();
+        table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_header(header.to_vec());
+        table.add_rows(rows);
+        print(&table.to_string())
+    }
+
+    /// Why the command failed, on standard error.
+    pub(super) fn failure(&self, text: &str) {
+        // Nobody is left to be told if standard error is closed.
+        let _ = writeln!(io::stderr().lock(), "error: {text}");
+    }
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Ok(()) => Ok(()),
+        // `scruple decisions tail | head` is no failure.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => Err(Failure::Local(format!("cannot print: {error}"))),
+    }
+}
+
+/// A member of a JSON object as people read it.
+pub(super) fn text(value: &Value, name: &str) -> String {
+    match value.get(name) {
+        None | Some(Value::Null) => "–".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(items)) => {
+            let items: Vec<String> =
+                items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect();
+            items.join(", ")
+        }
+        Some(other) => other.to_string(),
+    }
+}
+
+/// The items of an array member.
+pub(super) fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}

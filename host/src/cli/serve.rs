@@ -1,0 +1,129 @@
+//! `scruple serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+use crate::app::{App, Opened};
+use crate::build_handler;
+use crate::cli::Failure;
+use crate::clock::Clock;
+use crate::config::Config;
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Configuration file (TOML); every key has a default.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address and port to listen on; port 0 takes a free one. [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Folder for everything the server keeps. [default: scruple-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The operator's token, at least 32 characters. If absent, one is made at the first start and printed once.
+    #[arg(long, env = "SCRUPLE_ADMIN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    admin_token: Option<String>,
+}
+
+impl Serve {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let config = self.configuration()?;
+        tracing_subscriber::fmt()
+            .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
+            .with_writer(std::io::stderr)
+            .init();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .thread_name("http")
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::Local(format!("cannot start a runtime: {error}")))?;
+        let served = runtime.block_on(serve(&config, self.admin_token.as_deref()));
+        // What is still running after the drain is not waited for.
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        served
+    }
+
+    fn configuration(&self) -> Result<Config, Failure> {
+        let mut config = match &self.config {
+            Some(path) => Config::read(path).map_err(|error| Failure::Usage(with_causes(&error)))?,
+            None => Config::default(),
+        };
+        if let Some(listen) = self.listen {
+            config.server.listen = listen;
+        }
+        if let Some(data) = &self.data {
+            config.server.data.clone_from(data);
+        }
+        Ok(config)
+    }
+}
+
+async fn serve(config: &Config, admin_token: Option<&str>) -> Result<(), Failure> {
+    let Opened { app, operator_token } =
+        App::open(config, admin_token, Clock::system()).map_err(|error| Failure::Local(with_causes(&error)))?;
+    let listen = config.server.listen;
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|error| Failure::Local(format!("cannot listen on {listen}: {error}")))?;
+    let address = listener.local_addr().map_err(|error| Failure::Local(error.to_string()))?;
+    if let Some(token) = operator_token {
+        announce(&format!("The operator's token, shown this once: {token}"));
+    }
+    announce(&format!("Scruple listens on http://{address}, data in {}", config.server.data.display()));
+    info!(listen = %address, data = %config.server.data.display(), "started");
+
+    let drain = Duration::from_secs(config.server.drain_seconds);
+    let stopping = Arc::new(tokio::sync::Notify::new());
+    let signalled = Arc::clone(&stopping);
+    let server = axum::serve(listener, build_handler(Arc::clone(&app))).with_graceful_shutdown(async move {
+        stop_signal().await;
+        signalled.notify_one();
+    });
+    tokio::select! {
+        served = server => served.map_err(|error| Failure::Local(format!("serving failed: {error}")))?,
+        () = async { stopping.notified().await; tokio::time::sleep(drain).await } => {
+            warn!(drain_seconds = drain.as_secs(), "requests were still under way when the drain ended");
+        }
+    }
+    info!("stopped");
+    Ok(())
+}
+
+/// A line on standard output, apart from the log: what whoever started the server must see.
+fn announce(line: &str) {
+    use std::io::Write;
+    // A server whose standard output is closed serves all the same.
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupt = tokio::signal::ctrl_c();
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
+        }
+        Err(_) => {
+            let _ = interrupt.await;
+        }
+    }
+    info!("stopping: no new requests are accepted");
+}
+
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,52 @@
+//! `scruple tenant`.
+
+use clap::Subcommand;
+use serde_json::json;
+
+use crate::cli::Failure;
+use crate::cli::client::Client;
+use crate::cli::output::{Output, items, text};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Tenant {
+    /// Make a tenant.
+    Create {
+        /// Its name in URLs: lower-case letters, digits and dashes.
+        name: String,
+    },
+    /// List the tenants.
+    List,
+    /// Delete a tenant with everything it has.
+    Delete {
+        /// Its name.
+        name: String,
+        /// Really: resources, tokens, plugins, constraints and decisions are gone afterwards.
+        #[arg(long, required = true)]
+        yes: bool,
+    },
+}
+
+impl Tenant {
+    pub(super) async fn run(&self, client: &Client, output: &Output) -> Result<(), Failure> {
+        match self {
+            Self::Create { name } => {
+                let made = client.post(&["tenants"], &json!({ "name": name })).await?;
+                output.line(&made, format!("made tenant {name}; its SCIM endpoint is {}", text(&made, "scim_path")))
+            }
+            Self::List => {
+                let found = client.get(&["tenants"]).await?;
+                let rows = items(&found, "tenants")
+                    .iter()
+                    .map(|tenant| {
+                        ["name", "generation", "created_at", "scim_path"].map(|name| text(tenant, name)).into()
+                    })
+                    .collect();
+                output.table(&found, &["tenant", "generation", "made", "SCIM endpoint"], rows)
+            }
+            Self::Delete { name, yes: _ } => {
+                client.delete(&["tenants", name]).await?;
+                output.line(&json!({ "deleted": name }), format!("deleted tenant {name}"))
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The only module that knows axum: requests in, responses out, and who may make which.
+//!
+//! A handler reads the request, calls the pipeline once, and puts the outcome into words. Start at
+//! [`resources`], then [`error`] (the only place where an error becomes a response).
+
+pub mod auth;
+pub mod extract;
+pub mod middleware;
+pub mod error;
+pub mod problem;
+pub mod respond;
+pub mod resources;
+pub mod query;
+pub mod discovery;
+pub mod tenants;
+pub mod tokens;
+pub mod plugins;
+pub mod constraints;
+pub mod decisions;
+pub mod health;
+pub mod openapi;

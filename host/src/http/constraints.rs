@@ -1,0 +1,288 @@
+//! Constraints: plugin versions put to work, with every earlier state.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::decision::{ConstraintName, FailurePolicy, Mode};
+use crate::http::auth::Principal;
+use crate::http::extract::{ApiJson, ApiPath};
+use crate::http::problem::{Problem, ProblemPart};
+use crate::http::tenants::check_name;
+use crate::pipeline::activation::{ActivationFailure, ConstraintRequest};
+use crate::store::Activation;
+
+/// How a plugin version is to be put to work.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConstraintBody {
+    /// The plugin.
+    pub plugin: String,
+    /// Which version of it; the newest, if absent.
+    pub version: Option<u32>,
+    /// Settings, as the plugin's schema describes them.
+    #[serde(default = "empty_object")]
+    pub settings: Value,
+    /// What it may read: `{"reads": ["userName"], "capabilities": ["directory:User"]}`. No more than its descriptor asks
+    /// for. If absent: exactly what its descriptor asks for; the answer shows it.
+    pub grants: Option<Value>,
+    /// `enforce` (the default), `warn`, `shadow` or `off`.
+    pub mode: Option<String>,
+    /// What a fault does: `deny` (the default) or `allow`.
+    pub on_fault: Option<String>,
+    /// Place among the tenant's constraints. It orders lists and rewriters; the decision never depends on it.
+    #[serde(default)]
+    pub order: i32,
+}
+
+fn empty_object() -> Value {
+    json!({})
+}
+
+/// A constraint in one of its states.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ActivationBody {
+    /// The constraint.
+    pub name: String,
+    /// 1, 2, 3 … in the constraint.
+    pub revision: u32,
+    /// The generation this state began with.
+    pub generation: i64,
+    /// Whether the constraint was removed by this revision; then nothing below is set.
+    pub removed: bool,
+    /// The plugin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<String>,
+    /// Which version of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// SHA-256 of that version's component.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// Settings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Value>,
+    /// What it may read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grants: Option<Value>,
+    /// Whether its answer counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<&'static str>,
+    /// What its fault does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_fault: Option<&'static str>,
+    /// Place among the tenant's constraints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<i32>,
+    /// Who made it so: the label of the token.
+    pub by: String,
+    /// When.
+    pub at: String,
+}
+
+/// The constraints in force.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ConstraintsBody {
+    /// Their generation.
+    pub generation: i64,
+    /// By order, then name.
+    pub constraints: Vec<ActivationBody>,
+}
+
+/// Every state of a constraint.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HistoryBody {
+    /// Newest first.
+    pub history: Vec<ActivationBody>,
+}
+
+/// Where to go back to.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackBody {
+    /// The revision whose state is to be in force again; the last one before the present, if absent.
+    pub revision: Option<u32>,
+}
+
+impl From<Activation> for ActivationBody {
+    fn from(activation: Activation) -> Self {
+        let mut body = Self {
+            name: activation.name.0,
+            revision: activation.revision,
+            generation: activation.generation,
+            removed: activation.state.is_none(),
+            plugin: None,
+            version: None,
+            digest: None,
+            settings: None,
+            grants: None,
+            mode: None,
+            on_fault: None,
+            order: None,
+            by: activation.by,
+            at: activation.at.to_string(),
+        };
+        if let Some(state) = activation.state {
+            body.plugin = Some(state.plugin);
+            body.version = Some(state.version);
+            body.digest = Some(state.digest);
+            body.settings = Some(state.settings);
+            body.grants = Some(state.grants);
+            body.mode = Some(state.mode.as_str());
+            body.on_fault = Some(state.on_fault.as_str());
+            body.order = Some(state.order);
+        }
+        body
+    }
+}
+
+impl From<ActivationFailure> for Problem {
+    fn from(failure: ActivationFailure) -> Self {
+        let detail = failure.to_string();
+        match failure {
+            ActivationFailure::UnknownVersion { .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown-version", detail)
+            }
+            ActivationFailure::UnknownConstraint(name) => Self::not_found(format!("constraint `{name}`")),
+            ActivationFailure::UnknownRevision { .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown-revision", detail)
+            }
+            ActivationFailure::Settings(problems) => {
+                let errors: Vec<ProblemPart> = problems
+                    .into_iter()
+                    .map(|problem| ProblemPart { pointer: problem.pointer, detail: problem.message })
+                    .collect();
+                Self::unprocessable("invalid-settings", detail, errors)
+            }
+            ActivationFailure::Grants(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-grants", detail),
+            ActivationFailure::Component(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "component-fault", detail),
+            ActivationFailure::Store(error) => error.into(),
+        }
+    }
+}
+
+fn request(body: ConstraintBody) -> Result<ConstraintRequest, Problem> {
+    let mode = match &body.mode {
+        None => Mode::Enforce,
+        Some(word) => Mode::parse(word).ok_or_else(|| {
+            Problem::bad_request(
+                "invalid-mode",
+                format!("`{word}` is not a mode: use `enforce`, `warn`, `shadow` or `off`"),
+            )
+        })?,
+    };
+    let on_fault = match &body.on_fault {
+        None => FailurePolicy::Deny,
+        Some(word) => FailurePolicy::parse(word).ok_or_else(|| {
+            Problem::bad_request("invalid-on-fault", format!("`{word}` is not a failure policy: use `deny` or `allow`"))
+        })?,
+    };
+    Ok(ConstraintRequest {
+        plugin: body.plugin,
+        version: body.version,
+        settings: body.settings,
+        grants: body.grants,
+        mode,
+        on_fault,
+        order: body.order,
+    })
+}
+
+/// Puts a plugin version to work, or changes how. Raises the generation.
+#[utoipa::path(put, path = "/api/v1/tenants/{tenant}/constraints/{name}", tag = "constraints",
+    params(("tenant" = String, Path), ("name" = String, Path)), request_body = ConstraintBody, responses(
+        (status = 200, body = ActivationBody),
+        (status = 422, description = "no such version; settings that break the schema; grants beyond the descriptor"),
+))]
+pub async fn set(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    ApiPath((_tenant, name)): ApiPath<(String, String)>,
+    ApiJson(body): ApiJson<ConstraintBody>,
+) -> Result<Json<ActivationBody>, Problem> {
+    check_name("constraint", &name)?;
+    let name = ConstraintName(name);
+    let activation =
+        app.pipeline.set_constraint(principal.tenant.id, &name, request(body)?, &principal.actor.label).await?;
+    Ok(Json(activation.into()))
+}
+
+/// Takes a constraint away. Its history stays.
+#[utoipa::path(delete, path = "/api/v1/tenants/{tenant}/constraints/{name}", tag = "constraints",
+    params(("tenant" = String, Path), ("name" = String, Path)), responses(
+        (status = 204, description = "removed"), (status = 404, description = "no such constraint"),
+))]
+pub async fn remove(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    ApiPath((_tenant, name)): ApiPath<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    app.pipeline.remove_constraint(principal.tenant.id, &ConstraintName(name), &principal.actor.label).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes an earlier state the present one, as a new revision.
+#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/constraints/{name}/rollback", tag = "constraints",
+    params(("tenant" = String, Path), ("name" = String, Path)), request_body = RollbackBody, responses(
+        (status = 200, body = ActivationBody),
+        (status = 404, description = "no such constraint"),
+        (status = 422, description = "no such revision, or nothing to go back to"),
+))]
+pub async fn rollback(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    ApiPath((_tenant, name)): ApiPath<(String, String)>,
+    ApiJson(body): ApiJson<RollbackBody>,
+) -> Result<Json<ActivationBody>, Problem> {
+    let name = ConstraintName(name);
+    let activation = app.pipeline.roll_back(principal.tenant.id, &name, body.revision, &principal.actor.label).await?;
+    Ok(Json(activation.into()))
+}
+
+/// Lists the constraints in force.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/constraints", tag = "constraints", params(("tenant" = String, Path)),
+    responses((status = 200, body = ConstraintsBody)))]
+pub async fn list(State(app): State<Arc<App>>, principal: Principal) -> Result<Json<ConstraintsBody>, Problem> {
+    let (generation, activations) = app.store.tenant(principal.tenant.id).activations().await?;
+    let constraints = activations.into_iter().map(ActivationBody::from).collect();
+    Ok(Json(ConstraintsBody { generation, constraints }))
+}
+
+/// Shows one constraint.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/constraints/{name}", tag = "constraints",
+    params(("tenant" = String, Path), ("name" = String, Path)), responses(
+        (status = 200, body = ActivationBody), (status = 404, description = "no such constraint"),
+))]
+pub async fn show(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    ApiPath((_tenant, name)): ApiPath<(String, String)>,
+) -> Result<Json<ActivationBody>, Problem> {
+    let (_, activations) = app.store.tenant(principal.tenant.id).activations().await?;
+    let found = activations.into_iter().find(|activation| activation.name.0 == name);
+    Ok(Json(found.ok_or_else(|| Problem::not_found(format!("constraint `{name}`")))?.into()))
+}
+
+/// Lists every state a constraint has had, its removals too.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/constraints/{name}/history", tag = "constraints",
+    params(("tenant" = String, Path), ("name" = String, Path)), responses(
+        (status = 200, body = HistoryBody), (status = 404, description = "no such constraint"),
+))]
+pub async fn history(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    ApiPath((_tenant, name)): ApiPath<(String, String)>,
+) -> Result<Json<HistoryBody>, Problem> {
+    let name = ConstraintName(name);
+    let history = app.store.tenant(principal.tenant.id).activation_history(&name).await?;
+    if history.is_empty() {
+        return Err(Problem::not_found(format!("constraint `{name}`")));
+    }
+    Ok(Json(HistoryBody { history: history.into_iter().map(ActivationBody::from).collect() }))
+}

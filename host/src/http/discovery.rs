@@ -1,0 +1,76 @@
+//! What this service provider is and speaks (RFC 7644 §4).
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use serde_json::Value;
+
+use crate::app::App;
+use crate::http::error::{Failure, ScimFailure};
+use crate::http::extract::BaseUrl;
+use crate::http::respond;
+use crate::scim::discovery;
+use crate::scim::error::ScimError;
+use crate::scim::list::{ListQuery, list_response};
+
+/// RFC 7644 §4: "If a "filter" is provided, the service provider SHOULD respond with HTTP status code 403".
+fn refuse_filter(uri: &Uri) -> Result<(), ScimFailure> {
+    let filtered = uri.query().unwrap_or("").split('&').any(|pair| pair == "filter" || pair.starts_with("filter="));
+    if filtered { Err(Failure::Forbidden("discovery endpoints cannot be filtered".to_owned()).into()) } else { Ok(()) }
+}
+
+fn all(resources: Vec<Value>) -> Response {
+    let total = u64::try_from(resources.len()).unwrap_or(u64::MAX);
+    let everything = ListQuery { start_index: 1, count: resources.len() };
+    respond::message(StatusCode::OK, list_response(total, everything, resources))
+}
+
+fn one(found: Option<Value>, what: &str) -> Result<Response, ScimFailure> {
+    let found = found.ok_or_else(|| ScimError::not_found(what))?;
+    Ok(respond::message(StatusCode::OK, found))
+}
+
+/// `GET /ServiceProviderConfig`.
+pub async fn service_provider_config(State(app): State<Arc<App>>, base: BaseUrl) -> Response {
+    respond::message(StatusCode::OK, discovery::service_provider_config(&base.0, app.scim.page_size_max))
+}
+
+/// `GET /ResourceTypes`.
+pub async fn resource_types(State(app): State<Arc<App>>, base: BaseUrl, uri: Uri) -> Result<Response, ScimFailure> {
+    refuse_filter(&uri)?;
+    Ok(all(app
+        .pipeline
+        .schemas
+        .resource_types()
+        .iter()
+        .map(|found| discovery::resource_type(found, &base.0))
+        .collect()))
+}
+
+/// `GET /ResourceTypes/{name}`.
+pub async fn resource_type(
+    State(app): State<Arc<App>>,
+    base: BaseUrl,
+    axum::extract::Path((_tenant, name)): axum::extract::Path<(String, String)>,
+) -> Result<Response, ScimFailure> {
+    let found = app.pipeline.schemas.resource_type(&name).map(|found| discovery::resource_type(found, &base.0));
+    one(found, &format!("the resource type `{name}`"))
+}
+
+/// `GET /Schemas`.
+pub async fn schemas(State(app): State<Arc<App>>, base: BaseUrl, uri: Uri) -> Result<Response, ScimFailure> {
+    refuse_filter(&uri)?;
+    Ok(all(app.pipeline.schemas.schemas().iter().map(|found| discovery::schema(found, &base.0)).collect()))
+}
+
+/// `GET /Schemas/{urn}`.
+pub async fn schema(
+    State(app): State<Arc<App>>,
+    base: BaseUrl,
+    axum::extract::Path((_tenant, urn)): axum::extract::Path<(String, String)>,
+) -> Result<Response, ScimFailure> {
+    let found = app.pipeline.schemas.schema(&urn).map(|found| discovery::schema(found, &base.0));
+    one(found, &format!("the schema `{urn}`"))
+}

@@ -1,0 +1,229 @@
+//! What handlers take out of a request. A rejection is an error of the request's surface, never axum's own words.
+
+use std::sync::Arc;
+
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::app::App;
+use crate::http::auth::Principal;
+use crate::http::error::{Failure, ScimFailure};
+use crate::http::middleware::RequestId;
+use crate::http::problem::Problem;
+use crate::pipeline::write::{Caller, Precondition};
+use crate::scim::error::ScimError;
+use crate::scim::resource::ResourceId;
+use crate::scim::schema::ResourceType;
+
+/// The body of an administration request; far more than any of them needs, settings of a constraint included.
+const API_BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Reads a body up to a limit.
+pub async fn body(request: Request, bytes_max: usize) -> Result<Bytes, Failure> {
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if declared.is_some_and(|length: usize| length > bytes_max) {
+        return Err(Failure::TooLarge(bytes_max));
+    }
+    // The only other error is a connection that broke, whose answer nobody reads.
+    to_bytes(request.into_body(), bytes_max).await.map_err(|_| Failure::TooLarge(bytes_max))
+}
+
+/// A SCIM message: a JSON object of a media type we read. Nesting beyond 128 levels is refused by the JSON parser.
+pub struct ScimJson(pub Map<String, Value>);
+
+impl FromRequest<Arc<App>> for ScimJson {
+    type Rejection = ScimFailure;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ScimFailure> {
+        media_type(request.headers())?;
+        let bytes = body(request, app.scim.body_bytes_max).await?;
+        match serde_json::from_slice(&bytes) {
+            Ok(Value::Object(object)) => Ok(Self(object)),
+            Ok(_) => Err(ScimError::invalid_syntax("the request body is not a JSON object").into()),
+            Err(error) => Err(ScimError::invalid_syntax(format!("the request body is not valid JSON: {error}")).into()),
+        }
+    }
+}
+
+/// RFC 7644 §3.1: `application/scim+json`, and `application/json`; with parameters. No type at all is let pass, as
+/// some clients send none.
+fn media_type(headers: &HeaderMap) -> Result<(), ScimError> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let text = value.to_str().unwrap_or("").to_owned();
+    let essence = text.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    match essence.as_str() {
+        "application/scim+json" | "application/json" => Ok(()),
+        _ => Err(ScimError::unsupported_media_type(&text)),
+    }
+}
+
+/// The resource type that the path's `{endpoint}` names.
+pub struct Endpoint(pub Arc<ResourceType>);
+
+impl FromRequestParts<Arc<App>> for Endpoint {
+    type Rejection = ScimFailure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ScimFailure> {
+        let Path(params) = path_params(parts, app).await;
+        let endpoint = param(&params, "endpoint");
+        // RFC 7644 §3.11: without a resource behind the subject, `/Me` is 501.
+        if endpoint == "Me" {
+            return Err(ScimError::not_implemented("`/Me`").into());
+        }
+        let resource_type = app.pipeline.schemas.by_endpoint(endpoint);
+        Ok(Self(resource_type.cloned().ok_or_else(|| ScimError::not_found(&format!("the endpoint `/{endpoint}`")))?))
+    }
+}
+
+/// The resource that the path names.
+pub struct ResourcePath {
+    /// Its type.
+    pub resource_type: Arc<ResourceType>,
+    /// Its id.
+    pub id: ResourceId,
+}
+
+impl FromRequestParts<Arc<App>> for ResourcePath {
+    type Rejection = ScimFailure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ScimFailure> {
+        let Endpoint(resource_type) = <Endpoint as FromRequestParts<Arc<App>>>::from_request_parts(parts, app).await?;
+        let Path(params) = path_params(parts, app).await;
+        let text = param(&params, "id");
+        // What is no id of ours is the id of nothing.
+        let id = text.parse().map_err(|_| ScimError::not_found(&format!("{} `{text}`", resource_type.name)))?;
+        Ok(Self { resource_type, id })
+    }
+}
+
+type Params = Vec<(String, String)>;
+
+async fn path_params(parts: &mut Parts, app: &Arc<App>) -> Path<Params> {
+    // Fails only where a parameter is not UTF-8, which then names nothing.
+    <Path<Params> as FromRequestParts<Arc<App>>>::from_request_parts(parts, app).await.unwrap_or(Path(Vec::new()))
+}
+
+fn param<'a>(params: &'a Params, name: &str) -> &'a str {
+    params.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
+}
+
+/// `If-Match`.
+pub struct IfMatch(pub Precondition);
+
+impl FromRequestParts<Arc<App>> for IfMatch {
+    type Rejection = ScimFailure;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &Arc<App>) -> Result<Self, ScimFailure> {
+        let tags = entity_tags(&parts.headers, header::IF_MATCH);
+        Ok(Self(if tags.is_empty() { Precondition::None } else { Precondition::Match(tags) }))
+    }
+}
+
+/// The entity tags of a header. Our tags have no commas in them, so splitting there loses none of ours.
+pub fn entity_tags(headers: &HeaderMap, name: header::HeaderName) -> Vec<String> {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|tag| tag.trim().to_owned())
+        .filter(|tag| !tag.is_empty())
+        .collect()
+}
+
+impl FromRequestParts<Arc<App>> for Caller {
+    type Rejection = ScimFailure;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &Arc<App>) -> Result<Self, ScimFailure> {
+        let principal = principal(parts)?;
+        let request_id = parts.extensions.get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
+        Ok(Self { tenant: principal.tenant.id, actor: principal.actor, request_id })
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Principal {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &Arc<App>) -> Result<Self, Problem> {
+        Ok(principal(parts)?)
+    }
+}
+
+fn principal(parts: &Parts) -> Result<Principal, Failure> {
+    // Absent only if a tenant's handler stands in a route that is not a tenant's: refuse rather than guess.
+    parts.extensions.get::<Principal>().cloned().ok_or(Failure::Unauthorized("send a bearer token"))
+}
+
+/// Scheme, host and the tenant's path: what `meta.location` and `$ref` begin with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrl(pub String);
+
+impl FromRequestParts<Arc<App>> for BaseUrl {
+    type Rejection = ScimFailure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ScimFailure> {
+        let principal = principal(parts)?;
+        let origin = match &app.public_url {
+            Some(url) => url.clone(),
+            None => {
+                // HTTP/2 has the host in the URI, HTTP/1.1 in a header.
+                let host = parts.uri.authority().map(|authority| authority.as_str());
+                let host = host.or_else(|| parts.headers.get(header::HOST)?.to_str().ok()).unwrap_or("localhost");
+                format!("http://{host}")
+            }
+        };
+        Ok(Self(format!("{origin}/scim/{}/v2", principal.tenant.name)))
+    }
+}
+
+/// A JSON body of the administration API. An error names where in the body it is.
+pub struct ApiJson<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for ApiJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _app: &Arc<App>) -> Result<Self, Problem> {
+        let bytes = body(request, API_BODY_BYTES_MAX).await?;
+        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
+        let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+            let path = error.path().to_string();
+            let place = if path == "." { String::new() } else { format!(" at `{path}`") };
+            Problem::bad_request("invalid-body", format!("the request body is not valid{place}: {}", error.inner()))
+        })?;
+        deserializer
+            .end()
+            .map_err(|error| Problem::bad_request("invalid-body", format!("the request body is not valid: {error}")))?;
+        Ok(Self(value))
+    }
+}
+
+/// Query parameters of the administration API.
+pub struct ApiQuery<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for ApiQuery<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &Arc<App>) -> Result<Self, Problem> {
+        axum::extract::Query::<T>::try_from_uri(&parts.uri)
+            .map(|query| Self(query.0))
+            .map_err(|error| Problem::bad_request("invalid-query", error.body_text()))
+    }
+}
+
+/// Path parameters of the administration API after the tenant, which comes from the credential.
+pub struct ApiPath<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for ApiPath<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        <Path<T> as FromRequestParts<Arc<App>>>::from_request_parts(parts, app)
+            .await
+            .map(|Path(value)| Self(value))
+            .map_err(|error| Problem::bad_request("invalid-path", error.body_text()))
+    }
+}

@@ -1,0 +1,96 @@
+//! What every request passes, in order: it gets an id; if it fails through our fault, it is told in the words of its
+//! surface and logged once. Who may pass is decided route by route in [`auth`](crate::http::auth).
+
+use std::any::Any;
+use std::error::Error;
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderName, HeaderValue, Method, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::{debug, error};
+use uuid::Uuid;
+
+use crate::http::error::{Cause, Failure, ScimFailure, Surface};
+use crate::http::problem::Problem;
+use crate::scim::error::ScimError;
+
+/// The id of a request: in the log, in decisions, in the response's `X-Request-Id`.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives the request an id, and returns it with the response. Never the client's own: it ends up in logs and decisions,
+/// where two requests must not have the same.
+pub async fn request_id(mut request: Request, next: Next) -> Response {
+    let id = Uuid::new_v4().simple().to_string();
+    let method = request.method().clone();
+    // The route and not the path: a path may carry what somebody is called.
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut response = next.run(request).await;
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    debug!(
+        request.id = id,
+        http.method = %method,
+        http.route = route.as_deref().unwrap_or("unknown"),
+        http.status = response.status().as_u16(),
+        "answered a request"
+    );
+    response
+}
+
+/// Puts a failure that is ours into the words of the request's surface, and logs its causes under the request's id.
+pub async fn explain_failures(request: Request, next: Next) -> Response {
+    let surface = Surface::of(request.uri().path());
+    let id = request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
+    let response = next.run(request).await;
+    let Some(Cause(cause)) = response.extensions().get::<Cause>() else {
+        return response;
+    };
+    error!(request.id = id, error = chain(cause.as_ref()), "a request failed");
+    let told = ScimError::internal(&id);
+    match surface {
+        Surface::Scim => ScimFailure::Scim(told).into_response(),
+        Surface::Api => {
+            Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal", told.detail).into_response()
+        }
+    }
+}
+
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+/// A handler panicked: the request fails, the server goes on.
+pub fn panicked(payload: Box<dyn Any + Send + 'static>) -> Response {
+    let message = payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    crate::http::error::internal(Arc::from(Box::<dyn Error + Send + Sync>::from(format!(
+        "a handler panicked: {message}"
+    ))))
+}
+
+/// No route has this path.
+pub async fn unknown_path(uri: Uri) -> Response {
+    Surface::of(uri.path()).respond(Failure::NotFound(format!("`{}`", uri.path())))
+}
+
+/// A route has this path, but not for this method.
+pub async fn unknown_method(method: Method, uri: Uri) -> Response {
+    Surface::of(uri.path()).respond(Failure::MethodNotAllowed(method.to_string()))
+}

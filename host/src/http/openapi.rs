@@ -1,0 +1,35 @@
+//! The administration API, described (OpenAPI 3.1).
+
+use axum::Json;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+
+use crate::http::{constraints, decisions, plugins, tenants, tokens};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Scruple administration",
+        description = "Tenants, tokens, plugins, constraints and decisions. Send a bearer token: the operator's, or one \
+                       of the tenant with the scope `author` or `admin`. Errors are problem details (RFC 9457).",
+    ),
+    paths(
+        tenants::create, tenants::list, tenants::show, tenants::delete,
+        tokens::create, tokens::list, tokens::revoke,
+        plugins::list, plugins::upload, plugins::versions,
+        constraints::list, constraints::show, constraints::set, constraints::remove, constraints::history,
+        constraints::rollback,
+        decisions::list, decisions::show,
+    ),
+    components(schemas(crate::http::problem::ProblemBody)),
+    security(("bearer" = [])),
+)]
+struct Api;
+
+/// `GET /api/v1/openapi.json`.
+pub async fn document() -> Json<utoipa::openapi::OpenApi> {
+    let mut api = Api::openapi();
+    let components = api.components.get_or_insert_default();
+    components.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    Json(api)
+}

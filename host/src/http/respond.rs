@@ -1,0 +1,123 @@
+//! Resources into responses: media type, `ETag`, `Location`, warnings.
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::decision::{ConstraintName, DecisionId, Reason};
+use crate::http::error::SCIM_JSON;
+use crate::http::extract::BaseUrl;
+use crate::pipeline::read::{Reference, Representation};
+use crate::scim::projection::{Projection, project};
+use crate::scim::resource::Resource;
+
+/// The id of the decision that let a change through.
+const DECISION_ID: HeaderName = HeaderName::from_static("scruple-decision-id");
+
+/// Warnings told to the client at the most: headers have a budget (most proxies give all of them together 8 KiB), and
+/// everything is in the decision log.
+const WARNINGS_MAX: usize = 10;
+
+/// A SCIM message.
+pub fn message(status: StatusCode, body: Value) -> Response {
+    let mut response = (status, Json(body)).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, SCIM_JSON);
+    response
+}
+
+/// The URL of a resource.
+pub fn location(base: &BaseUrl, resource: &Resource) -> String {
+    format!("{}{}/{}", base.0, resource.resource_type.endpoint, resource.id)
+}
+
+/// A resource as the client asked to see it.
+pub fn wire(representation: &Representation, projection: &Projection, base: &BaseUrl) -> Value {
+    let references = |references: &Option<Vec<Reference>>| {
+        references.as_ref().map(|list| list.iter().map(|reference| wire_reference(reference, base)).collect())
+    };
+    project(
+        &representation.resource,
+        projection,
+        &location(base, &representation.resource),
+        references(&representation.members),
+        references(&representation.groups),
+    )
+}
+
+fn wire_reference(reference: &Reference, base: &BaseUrl) -> Value {
+    let mut value = json!({
+        "value": reference.id.to_string(),
+        "$ref": format!("{}/{}s/{}", base.0, reference.resource_type, reference.id),
+        "type": reference.resource_type,
+    });
+    if let (Some(object), Some(display)) = (value.as_object_mut(), &reference.display) {
+        object.insert("display".to_owned(), display.clone().into());
+    }
+    value
+}
+
+/// A resource with its `ETag` and `Location` (RFC 7644 §3.3, §3.14).
+pub fn resource(
+    status: StatusCode,
+    representation: &Representation,
+    projection: &Projection,
+    base: &BaseUrl,
+) -> Response {
+    let mut response = message(status, wire(representation, projection, base));
+    name(&mut response, &representation.resource, base);
+    response
+}
+
+/// 204 with the `ETag` the resource now has.
+pub fn no_content(resource: Option<&Resource>, base: &BaseUrl) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if let Some(resource) = resource {
+        name(&mut response, resource, base);
+    }
+    response
+}
+
+/// 304: the client has it already.
+pub fn not_modified(resource: &Resource, base: &BaseUrl) -> Response {
+    let mut response = StatusCode::NOT_MODIFIED.into_response();
+    name(&mut response, resource, base);
+    response
+}
+
+fn name(response: &mut Response, resource: &Resource, base: &BaseUrl) {
+    let headers = response.headers_mut();
+    if let Ok(etag) = HeaderValue::from_str(&resource.meta.etag()) {
+        headers.insert(header::ETAG, etag);
+    }
+    if let Ok(location) = HeaderValue::from_str(&location(base, resource)) {
+        headers.insert(header::LOCATION, location);
+    }
+}
+
+/// Tells what let the change through, and what its constraints want the client to know. RFC 9111 §5.5 has retired the
+/// `Warning` header's cache codes, but 199 ("miscellaneous") is still what clients print.
+pub fn decided(mut response: Response, decision: DecisionId, warnings: &[(ConstraintName, Reason)]) -> Response {
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&decision.to_string()) {
+        headers.insert(DECISION_ID, value);
+    }
+    for (constraint, reason) in warnings.iter().take(WARNINGS_MAX) {
+        let text = format!("199 scruple \"{constraint}: {}\"", printable(&reason.message));
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            headers.append(header::WARNING, value);
+        }
+    }
+    response
+}
+
+/// The text as it may stand in a quoted header value: a constraint must not be able to end the quotation or the line.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|character| match character {
+            '"' | '\\' => '\'',
+            ' '..='~' => character,
+            _ => '?',
+        })
+        .collect()
+}

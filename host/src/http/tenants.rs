@@ -1,0 +1,126 @@
+//! Tenants: made, listed and deleted by the operator.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::http::auth::Principal;
+use crate::http::error::Failure;
+use crate::http::extract::{ApiJson, ApiPath};
+use crate::http::problem::Problem;
+use crate::store::Tenant;
+
+/// Characters of a name in a URL: of a tenant, a plugin, a constraint. A DNS label's length (RFC 1035 §2.3.4), so that
+/// a tenant's name may one day be a host name.
+const NAME_CHARS_MAX: usize = 63;
+
+/// A tenant to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTenantBody {
+    /// Its name in URLs: 1 to 63 lower-case letters, digits and dashes, beginning and ending with a letter or digit.
+    #[schema(example = "acme")]
+    pub name: String,
+}
+
+/// A tenant.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TenantBody {
+    /// Its name in URLs.
+    pub name: String,
+    /// Raised by every change to its constraints.
+    pub generation: i64,
+    /// When it was made (RFC 3339).
+    pub created_at: String,
+    /// Where its SCIM endpoint is, below the server's address.
+    pub scim_path: String,
+}
+
+/// Every tenant.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TenantsBody {
+    /// By name.
+    pub tenants: Vec<TenantBody>,
+}
+
+impl From<Tenant> for TenantBody {
+    fn from(tenant: Tenant) -> Self {
+        Self {
+            scim_path: format!("/scim/{}/v2", tenant.name),
+            generation: tenant.generation,
+            created_at: tenant.created_at.to_string(),
+            name: tenant.name,
+        }
+    }
+}
+
+/// Refuses what cannot stand in a URL, and names what it was to name.
+pub fn check_name(what: &str, name: &str) -> Result<(), Problem> {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let edges = !name.starts_with('-') && !name.ends_with('-');
+    if !name.is_empty() && name.len() <= NAME_CHARS_MAX && edges && name.bytes().all(inner) {
+        return Ok(());
+    }
+    Err(Problem::bad_request(
+        "invalid-name",
+        format!(
+            "`{name}` is not a name for a {what}: use 1 to {NAME_CHARS_MAX} lower-case letters, digits and dashes, \
+             beginning and ending with a letter or digit"
+        ),
+    ))
+}
+
+/// Makes a tenant.
+#[utoipa::path(post, path = "/api/v1/tenants", tag = "tenants", request_body = NewTenantBody, responses(
+    (status = 201, body = TenantBody),
+    (status = 400, description = "the name cannot stand in a URL"),
+    (status = 409, description = "the name is taken"),
+))]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    ApiJson(body): ApiJson<NewTenantBody>,
+) -> Result<(StatusCode, Json<TenantBody>), Problem> {
+    check_name("tenant", &body.name)?;
+    let tenant = app.store.create_tenant(&body.name, app.clock.now()).await?.ok_or_else(|| {
+        Problem::new(StatusCode::CONFLICT, "name-taken", format!("there is a tenant `{}` already", body.name))
+    })?;
+    Ok((StatusCode::CREATED, Json(tenant.into())))
+}
+
+/// Lists the tenants.
+#[utoipa::path(get, path = "/api/v1/tenants", tag = "tenants", responses((status = 200, body = TenantsBody)))]
+pub async fn list(State(app): State<Arc<App>>) -> Result<Json<TenantsBody>, Problem> {
+    let tenants = app.store.tenants().await?.into_iter().map(TenantBody::from).collect();
+    Ok(Json(TenantsBody { tenants }))
+}
+
+/// Shows one tenant.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}", tag = "tenants", params(("tenant" = String, Path)), responses(
+    (status = 200, body = TenantBody), (status = 404, description = "no such tenant"),
+))]
+pub async fn show(State(app): State<Arc<App>>, principal: Principal) -> Result<Json<TenantBody>, Problem> {
+    // The principal's copy may be a second old; the generation is asked for by those who just changed it.
+    let name = &principal.tenant.name;
+    let tenant = app.store.tenant_named(name).await?.ok_or_else(|| Problem::not_found(format!("tenant `{name}`")))?;
+    Ok(Json(tenant.into()))
+}
+
+/// Deletes a tenant with everything it has: resources, tokens, plugins, constraints, decisions.
+#[utoipa::path(delete, path = "/api/v1/tenants/{tenant}", tag = "tenants", params(("tenant" = String, Path)), responses(
+    (status = 204, description = "deleted"), (status = 404, description = "no such tenant"),
+))]
+pub async fn delete(State(app): State<Arc<App>>, ApiPath(name): ApiPath<String>) -> Result<StatusCode, Problem> {
+    let missing = || Failure::NotFound(format!("tenant `{name}`"));
+    let tenant = app.store.tenant_named(&name).await?.ok_or_else(missing)?;
+    if !app.store.delete_tenant(&name).await? {
+        return Err(missing().into());
+    }
+    app.credentials.forget(tenant.id, None);
+    app.pipeline.registry.forget(tenant.id);
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,301 @@
+//! From uploaded bytes to constraints in force: upload, put to work, roll back; and which constraints a tenant has.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use thiserror::Error;
+use tracing::{error, info};
+
+use crate::constraints::registry::EnabledParts;
+use crate::constraints::settings::SettingsProblem;
+use crate::constraints::{ConstraintSet, Descriptor, EnabledConstraint, Grants};
+use crate::decision::{ConstraintFault, ConstraintName, FailurePolicy, Mode, TenantId};
+use crate::pipeline::Pipeline;
+use crate::store::{Activation, ActivationState, NewVersion, PluginVersion, StoreError};
+
+/// A component was not taken.
+#[derive(Debug, Error)]
+pub enum UploadFailure {
+    /// It is at fault.
+    #[error("{detail}")]
+    Refused {
+        /// Stable name of what is wrong.
+        code: &'static str,
+        /// What is wrong, and what helps.
+        detail: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An uploaded component.
+#[derive(Debug)]
+pub struct Uploaded {
+    /// The version it is.
+    pub version: PluginVersion,
+    /// Whether it is a new one.
+    pub added: bool,
+    /// How long compiling took.
+    pub compile_ms: u64,
+}
+
+/// How a plugin version is to be put to work.
+#[derive(Clone, Debug)]
+pub struct ConstraintRequest {
+    /// The plugin.
+    pub plugin: String,
+    /// Which version; the newest, if `None`.
+    pub version: Option<u32>,
+    /// Settings.
+    pub settings: Value,
+    /// Grants; what the descriptor asks for, if `None`.
+    pub grants: Option<Value>,
+    /// Whether its answer counts.
+    pub mode: Mode,
+    /// What its fault does.
+    pub on_fault: FailurePolicy,
+    /// Place among the tenant's constraints.
+    pub order: i32,
+}
+
+/// A constraint was not put to work.
+#[derive(Debug, Error)]
+pub enum ActivationFailure {
+    /// There is no such plugin, or no such version of it.
+    #[error("plugin `{plugin}` has no version {version}")]
+    UnknownVersion {
+        /// The plugin.
+        plugin: String,
+        /// The version, or `1` where there is none at all.
+        version: u32,
+    },
+    /// There is no such constraint.
+    #[error("constraint `{0}` was not found")]
+    UnknownConstraint(ConstraintName),
+    /// There is no such earlier state.
+    #[error("constraint `{name}` has no revision {revision} to go back to")]
+    UnknownRevision {
+        /// The constraint.
+        name: ConstraintName,
+        /// The revision.
+        revision: u32,
+    },
+    /// The settings are not what the plugin expects.
+    #[error("the settings are not valid")]
+    Settings(Vec<SettingsProblem>),
+    /// The grants are not ones the plugin asks for.
+    #[error("the grants are not valid: {0}")]
+    Grants(String),
+    /// The component could not be asked about its settings.
+    #[error("the settings could not be checked: {0}")]
+    Component(ConstraintFault),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Pipeline {
+    /// The tenant's constraints in their present generation.
+    ///
+    /// `generation` is the snapshot's. A set of that generation is at hand for nearly every request; one that is not is
+    /// read anew, and may then be of a later generation still: the commit compares.
+    pub async fn constraints(&self, tenant: TenantId, generation: i64) -> Result<Arc<ConstraintSet>, StoreError> {
+        if let Some(set) = self.registry.get(tenant).filter(|set| set.generation >= generation) {
+            return Ok(set);
+        }
+        let (generation, activations) = self.store.tenant(tenant).activations().await?;
+        let mut constraints = Vec::with_capacity(activations.len());
+        for activation in activations {
+            if let Some(state) = activation.state {
+                constraints.push(Arc::new(self.enabled(activation.name, state).await));
+            }
+        }
+        let set = Arc::new(ConstraintSet { generation, constraints });
+        self.registry.put(tenant, Arc::clone(&set));
+        info!(tenant.id = tenant.0, generation, constraints = set.constraints.len(), "loaded a tenant's constraints");
+        Ok(set)
+    }
+
+    /// A stored state, ready to be asked. What cannot be loaded stays in the set and faults when it is asked: a guard
+    /// must not be skipped because it is broken.
+    async fn enabled(&self, name: ConstraintName, state: ActivationState) -> EnabledConstraint {
+        let loaded = self.sandbox.load(&state.digest, self.component(&state.digest)).await;
+        let pre = loaded.map_err(|error| error.to_string());
+        if let Err(detail) = &pre {
+            error!(constraint.name = %name, component.digest = state.digest, detail, "a constraint cannot be loaded");
+        }
+        let descriptor = Descriptor::from_json(&state.descriptor).map_err(|error| error.to_string());
+        let grants = descriptor.as_ref().map_err(Clone::clone).and_then(|descriptor| {
+            Grants::parse(Some(&state.grants), descriptor, &self.schemas).map_err(|error| error.to_string())
+        });
+        let parts = EnabledParts {
+            name,
+            plugin: state.plugin,
+            version: state.version,
+            digest: state.digest,
+            mode: state.mode,
+            on_fault: state.on_fault,
+            settings: state.settings.to_string(),
+            descriptor,
+            grants,
+            pre,
+        };
+        EnabledConstraint::new(parts, self.sandbox.limits())
+    }
+
+    async fn component(&self, digest: &str) -> Result<Vec<u8>, StoreError> {
+        let found = self.store.component(digest).await?;
+        found.ok_or_else(|| StoreError::Damaged(format!("the component {digest} is not there")))
+    }
+
+    /// Checks a component and adds it as a version. Nothing is in force by that.
+    pub async fn upload(
+        &self,
+        tenant: TenantId,
+        plugin: &str,
+        tag: Option<String>,
+        component: Vec<u8>,
+    ) -> Result<Uploaded, UploadFailure> {
+        let checked = self
+            .sandbox
+            .upload(component.clone())
+            .await
+            .map_err(|error| UploadFailure::Refused { code: error.code(), detail: with_causes(&error) })?;
+        let version = NewVersion {
+            plugin: plugin.to_owned(),
+            digest: checked.digest,
+            component,
+            world: checked.world,
+            descriptor: checked.descriptor.to_json(),
+            tag,
+            created_at: self.clock.now(),
+        };
+        let (version, added) = self.store.tenant(tenant).add_version(version).await?;
+        Ok(Uploaded { version, added, compile_ms: checked.compile_ms })
+    }
+
+    /// Puts a plugin version to work under a name, or changes how.
+    pub async fn set_constraint(
+        &self,
+        tenant: TenantId,
+        name: &ConstraintName,
+        request: ConstraintRequest,
+        by: &str,
+    ) -> Result<Activation, ActivationFailure> {
+        let version = self.version(tenant, &request.plugin, request.version).await?;
+        let unavailable = |detail| ActivationFailure::Component(ConstraintFault::Unavailable { detail });
+        let descriptor = Descriptor::from_json(&version.descriptor).map_err(|error| unavailable(error.to_string()))?;
+        let pre = self
+            .sandbox
+            .load(&version.digest, self.component(&version.digest))
+            .await
+            .map_err(|error| unavailable(error.to_string()))?;
+        let problems = self
+            .sandbox
+            .check_settings(&pre, &descriptor, &request.settings)
+            .await
+            .map_err(ActivationFailure::Component)?;
+        if !problems.is_empty() {
+            return Err(ActivationFailure::Settings(problems));
+        }
+        let grants = Grants::parse(request.grants.as_ref(), &descriptor, &self.schemas)
+            .map_err(|error| ActivationFailure::Grants(error.to_string()))?;
+        let state = ActivationState {
+            plugin: version.plugin,
+            version: version.version,
+            digest: version.digest,
+            descriptor: version.descriptor,
+            settings: request.settings,
+            grants: grants.to_json(),
+            mode: request.mode,
+            on_fault: request.on_fault,
+            order: request.order,
+        };
+        self.activate(tenant, name, Some(state), by).await
+    }
+
+    /// Takes a constraint away. Its history stays.
+    pub async fn remove_constraint(
+        &self,
+        tenant: TenantId,
+        name: &ConstraintName,
+        by: &str,
+    ) -> Result<(), ActivationFailure> {
+        let (_, present) = self.store.tenant(tenant).activations().await?;
+        if !present.iter().any(|activation| activation.name == *name) {
+            return Err(ActivationFailure::UnknownConstraint(name.clone()));
+        }
+        self.activate(tenant, name, None, by).await.map(drop)
+    }
+
+    /// Makes an earlier state the present one, as a new revision: that of `revision`, or the newest that differs from
+    /// the present one.
+    pub async fn roll_back(
+        &self,
+        tenant: TenantId,
+        name: &ConstraintName,
+        revision: Option<u32>,
+        by: &str,
+    ) -> Result<Activation, ActivationFailure> {
+        let history = self.store.tenant(tenant).activation_history(name).await?;
+        let Some(present) = history.first() else {
+            return Err(ActivationFailure::UnknownConstraint(name.clone()));
+        };
+        let wanted = match revision {
+            Some(revision) => history.iter().find(|earlier| earlier.revision == revision),
+            None => history.iter().find(|earlier| earlier.state.is_some() && earlier.state != present.state),
+        };
+        // A removal is a revision too, but one goes back to a state and not to the lack of one.
+        match wanted.and_then(|earlier| earlier.state.clone()) {
+            Some(state) => self.activate(tenant, name, Some(state), by).await,
+            None => {
+                let revision = revision.unwrap_or(present.revision.saturating_sub(1));
+                Err(ActivationFailure::UnknownRevision { name: name.clone(), revision })
+            }
+        }
+    }
+
+    async fn activate(
+        &self,
+        tenant: TenantId,
+        name: &ConstraintName,
+        state: Option<ActivationState>,
+        by: &str,
+    ) -> Result<Activation, ActivationFailure> {
+        let store = self.store.tenant(tenant);
+        let generation = store.activate(name, state, by, self.clock.now()).await?;
+        info!(tenant.id = tenant.0, constraint.name = %name, generation, "the constraints have changed");
+        let history = store.activation_history(name).await?;
+        let made = history.into_iter().find(|activation| activation.generation == generation);
+        Ok(made.ok_or_else(|| StoreError::Damaged(format!("generation {generation} has left no state behind")))?)
+    }
+
+    async fn version(
+        &self,
+        tenant: TenantId,
+        plugin: &str,
+        version: Option<u32>,
+    ) -> Result<PluginVersion, ActivationFailure> {
+        let versions = self.store.tenant(tenant).versions(Some(plugin)).await?;
+        let found = match version {
+            Some(wanted) => versions.into_iter().find(|found| found.version == wanted),
+            None => versions.into_iter().max_by_key(|found| found.version),
+        };
+        found.ok_or_else(|| ActivationFailure::UnknownVersion {
+            plugin: plugin.to_owned(),
+            version: version.unwrap_or(1),
+        })
+    }
+}
+
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}

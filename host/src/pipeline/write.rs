@@ -1,0 +1,339 @@
+//! A write, from request to answer:
+//!
+//! ```text
+//! snapshot → plan → evaluate → decide → commit
+//!                                └→ the decision is recorded with the commit, or before the refusal is answered
+//! ```
+//!
+//! Everything is planned and judged against one snapshot, without a lock. The commit checks in its transaction that
+//! what the decision rests on still holds (the resource's version, the generation of the constraints, the answers to
+//! look-ups); if not, nothing is written and the write starts over.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use thiserror::Error;
+use tracing::{debug, warn};
+use uuid::Uuid;
+
+use crate::change::{Action, Draft, MembersChange, members, plan};
+use crate::constraints::sandbox::Operation;
+use crate::decision::decide::DecisionContext;
+use crate::decision::{Actor, AdmittedChange, ConstraintName, DecisionId, Reason, Refusal, TenantId, decide};
+use crate::pipeline::Pipeline;
+use crate::pipeline::directory::SnapshotDirectory;
+use crate::scim::error::ScimError;
+use crate::scim::patch::PatchOperation;
+use crate::scim::resource::{Member, Resource, ResourceId};
+use crate::scim::schema::ResourceType;
+use crate::store::{CommitError, Snapshot, StoreError};
+
+/// How often a write is planned and judged before it gives up. A write loses a try only when another one of its tenant
+/// commits in between, and from its second try on it waits for its turn; ten losses in a row mean that something else
+/// is wrong.
+const TRIES_MAX: u32 = 10;
+
+/// Members looked at to replace, clear or filter the members of a group, in one page of the store.
+const MEMBERS_PAGE: usize = 10_000;
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The tenant of the credential.
+    pub tenant: TenantId,
+    /// The credential.
+    pub actor: Actor,
+    /// Id of the HTTP request.
+    pub request_id: String,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// POST.
+    Create {
+        /// The resource as the client sent it.
+        body: Map<String, Value>,
+    },
+    /// PUT.
+    Replace {
+        /// Which resource.
+        id: ResourceId,
+        /// The resource as the client sent it.
+        body: Map<String, Value>,
+        /// `If-Match`.
+        precondition: Precondition,
+    },
+    /// PATCH.
+    Patch {
+        /// Which resource.
+        id: ResourceId,
+        /// The operations, in order.
+        operations: Vec<PatchOperation>,
+        /// `If-Match`.
+        precondition: Precondition,
+    },
+    /// DELETE.
+    Delete {
+        /// Which resource.
+        id: ResourceId,
+        /// `If-Match`.
+        precondition: Precondition,
+    },
+}
+
+/// What `If-Match` demands (RFC 7644 §3.14, RFC 9110 §13.1.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Precondition {
+    /// Nothing.
+    #[default]
+    None,
+    /// One of these entity tags.
+    Match(Vec<String>),
+}
+
+impl Precondition {
+    fn check(&self, resource: &Resource) -> Result<(), ScimError> {
+        let current = resource.meta.etag();
+        match self {
+            Self::None => Ok(()),
+            Self::Match(tags) if tags.iter().any(|tag| tag == "*" || weakly_equal(tag, &current)) => Ok(()),
+            Self::Match(_) => Err(ScimError::version_mismatch(&current)),
+        }
+    }
+}
+
+/// RFC 9110 §8.8.3.2: whether two tags are the same but for `W/`. Strong comparison would never hold of our weak tags,
+/// and RFC 7644 §3.14 shows `If-Match` with a weak one.
+pub fn weakly_equal(a: &str, b: &str) -> bool {
+    a.trim_start_matches("W/") == b.trim_start_matches("W/")
+}
+
+/// What came of a write.
+#[derive(Debug)]
+pub enum Written {
+    /// There is a new resource.
+    Created(Done),
+    /// The resource has changed.
+    Updated(Done),
+    /// The request asked for what is the case already: nothing was judged, nothing written.
+    Unchanged(Box<Resource>),
+    /// The resource is gone.
+    Deleted(Done),
+}
+
+/// A committed change.
+#[derive(Debug)]
+pub struct Done {
+    /// The state after; `None` for a delete.
+    pub resource: Option<Resource>,
+    /// The decision that let it through.
+    pub decision: DecisionId,
+    /// What the constraints want the client to know.
+    pub warnings: Vec<(ConstraintName, Reason)>,
+}
+
+/// A write that did not happen.
+#[derive(Debug, Error)]
+pub enum WriteError {
+    /// The request is not one that can be carried out.
+    #[error(transparent)]
+    Scim(#[from] ScimError),
+    /// The constraints refuse. The decision is recorded.
+    #[error("refused")]
+    Refused(Box<Refusal>),
+    /// Others were faster, again and again.
+    #[error("the resource or what its constraints look at changed {TRIES_MAX} times while the request was judged")]
+    Contended,
+    /// The tenant has more changes waiting to be judged than it may.
+    #[error("too many changes of this tenant are waiting to be judged")]
+    Overloaded,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// One try's outcome: done with, or to be tried again.
+enum Attempt {
+    Done(Written),
+    Moved(CommitError),
+}
+
+impl Pipeline {
+    /// Carries out a write of `caller` on a resource of a type.
+    pub async fn write(
+        &self,
+        caller: &Caller,
+        resource_type: &Arc<ResourceType>,
+        change: &Change,
+    ) -> Result<Written, WriteError> {
+        let at = self.clock.now();
+        // The same in every try: a client that is told of its decision must find that one in the log.
+        let decision = DecisionId(self.clock.new_id(at));
+        let new_id = ResourceId(Uuid::new_v4());
+        let mut turn = None;
+        for attempt in 1..=TRIES_MAX {
+            match self.attempt(caller, resource_type, change, at, decision, new_id).await? {
+                Attempt::Done(written) => return Ok(written),
+                Attempt::Moved(cause) => {
+                    debug!(decision.id = %decision, attempt, %cause, "what the decision rests on has moved; planning again");
+                }
+            }
+            if turn.is_none() {
+                turn = self.turnstile.turn(caller.tenant).await;
+            }
+        }
+        warn!(decision.id = %decision, tries = TRIES_MAX, "gave up on a contended write");
+        Err(WriteError::Contended)
+    }
+
+    async fn attempt(
+        &self,
+        caller: &Caller,
+        resource_type: &Arc<ResourceType>,
+        change: &Change,
+        at: Timestamp,
+        decision: DecisionId,
+        new_id: ResourceId,
+    ) -> Result<Attempt, WriteError> {
+        let tenant_store = self.store.tenant(caller.tenant);
+        let snapshot = tenant_store.snapshot().await?;
+        let constraints = self.constraints(caller.tenant, snapshot.generation().await?).await?;
+
+        let draft = draft(&*snapshot, resource_type, change, at, new_id).await?;
+        let members = settle_members(&*snapshot, &draft).await?;
+        let before = draft.before.clone();
+        let Some(planned) = draft.settle(members) else {
+            return Ok(Attempt::Done(unchanged(before)?));
+        };
+
+        let context = DecisionContext {
+            id: decision,
+            at,
+            request_id: caller.request_id.clone(),
+            generation: constraints.generation,
+            actor: caller.actor.clone(),
+        };
+        let directory = SnapshotDirectory::new(snapshot);
+        let operation = Arc::new(Operation { decision, actor: caller.actor.clone(), at, planned: Arc::new(planned) });
+        let evaluations = self
+            .sandbox
+            .evaluate(caller.tenant, &constraints, Arc::clone(&operation), Arc::new(directory))
+            .await
+            .map_err(|_overloaded| WriteError::Overloaded)?;
+
+        match decide(context, Arc::clone(&operation.planned), evaluations) {
+            Err(refusal) => {
+                // The log has it before the client does: a refusal that cannot be recorded is not given (500).
+                tenant_store.record_refusal(Arc::clone(&refusal.record)).await?;
+                Err(WriteError::Refused(refusal))
+            }
+            Ok(admitted) => {
+                let admitted = Arc::new(admitted);
+                match tenant_store.commit(Arc::clone(&admitted)).await {
+                    Ok(()) => Ok(Attempt::Done(written(&admitted))),
+                    Err(CommitError::Duplicate { attribute }) => Err(ScimError::uniqueness(&attribute).into()),
+                    Err(CommitError::Store(error)) => Err(error.into()),
+                    Err(
+                        moved @ (CommitError::VersionMoved
+                        | CommitError::GenerationMoved
+                        | CommitError::LookUpMoved
+                        | CommitError::MemberMoved),
+                    ) => Ok(Attempt::Moved(moved)),
+                }
+            }
+        }
+    }
+}
+
+/// Reads the state before and applies the request to it.
+async fn draft(
+    snapshot: &dyn Snapshot,
+    resource_type: &Arc<ResourceType>,
+    change: &Change,
+    at: Timestamp,
+    new_id: ResourceId,
+) -> Result<Draft, WriteError> {
+    let before = |id, precondition| before(snapshot, resource_type, id, precondition);
+    Ok(match change {
+        Change::Create { body } => plan::plan_create(resource_type, new_id, body, at)?,
+        Change::Replace { id, body, precondition } => plan::plan_replace(before(*id, precondition).await?, body, at)?,
+        Change::Patch { id, operations, precondition } => {
+            plan::plan_patch(before(*id, precondition).await?, operations, at)?
+        }
+        Change::Delete { id, precondition } => plan::plan_delete(before(*id, precondition).await?),
+    })
+}
+
+async fn before(
+    snapshot: &dyn Snapshot,
+    resource_type: &Arc<ResourceType>,
+    id: ResourceId,
+    precondition: &Precondition,
+) -> Result<Resource, WriteError> {
+    let resource = snapshot
+        .resource(resource_type, id)
+        .await?
+        .ok_or_else(|| ScimError::not_found(&format!("{} `{id}`", resource_type.name)))?;
+    precondition.check(&resource)?;
+    Ok(resource)
+}
+
+/// Asks the store which of the named members are members, and works out what changes. Members that no edit speaks of
+/// are not looked at.
+async fn settle_members(snapshot: &dyn Snapshot, draft: &Draft) -> Result<MembersChange, WriteError> {
+    let edits = draft.member_edits.as_slice();
+    let Some(group) = draft.after.as_ref().map(|group| group.id).filter(|_| !edits.is_empty()) else {
+        return Ok(MembersChange::default());
+    };
+    let named = members::named_ids(edits);
+    let current = if draft.before.is_none() {
+        Vec::new()
+    } else if members::needs_all(edits) {
+        all_members(snapshot, group).await?
+    } else {
+        snapshot.members_among(group, &named).await?
+    };
+    let known: HashMap<ResourceId, String> = snapshot
+        .identify(&members::new_ids(edits))
+        .await?
+        .into_iter()
+        .map(|member| (member.id, member.resource_type))
+        .collect();
+    Ok(members::resolve(group, edits, &current, &known)?)
+}
+
+async fn all_members(snapshot: &dyn Snapshot, group: ResourceId) -> Result<Vec<Member>, StoreError> {
+    let mut all: Vec<Member> = Vec::new();
+    loop {
+        let page = snapshot.members(group, all.last().map(|member| member.id), MEMBERS_PAGE).await?;
+        let last = page.len() < MEMBERS_PAGE;
+        all.extend(page);
+        if last {
+            return Ok(all);
+        }
+    }
+}
+
+fn unchanged(before: Option<Resource>) -> Result<Written, WriteError> {
+    match before {
+        Some(resource) => Ok(Written::Unchanged(Box::new(resource))),
+        None => Err(StoreError::Damaged("a create without a difference".to_owned()).into()),
+    }
+}
+
+fn written(admitted: &AdmittedChange) -> Written {
+    let planned = admitted.planned();
+    let done = Done {
+        resource: planned.after.clone(),
+        decision: admitted.record().id,
+        warnings: admitted.warnings().map(|(name, reason)| (name.clone(), reason.clone())).collect(),
+    };
+    match planned.action {
+        Action::Create => Written::Created(done),
+        Action::Update => Written::Updated(done),
+        Action::Delete => Written::Deleted(done),
+    }
+}
