@@ -1,0 +1,149 @@
+//! Whole writes over HTTP, durable: creates at 64 clients with and without a constraint and with and without group commit,
+//! and one member added to a small and to a large group. `cargo bench --package scruple-tests --bench writes`.
+//!
+//! The variants take turns within one run, so that a machine whose speed drifts is equally slow for all; the ratio of
+//! their medians is what counts. Load is bounded: a fixed number of requests, then it ends.
+#![expect(clippy::print_stdout, reason = "a benchmark prints")]
+
+use std::time::{Duration, Instant};
+
+use scruple::config::Config;
+use scruple_tests::bench::full_user;
+use scruple_tests::components::FIVE_READS;
+use scruple_tests::{TenantClient, TestServer, group, patch_op, user};
+use serde_json::json;
+
+const CLIENTS: usize = 64;
+/// Creates of one client in one round.
+const CREATES: usize = 25;
+const ROUNDS: usize = 7;
+/// Members of the small and of the large group.
+const SMALL: usize = 10;
+const LARGE: usize = 100_000;
+/// Members added in a PATCH while the group is filled, and single additions that are timed.
+const FILL: usize = 10_000;
+const ADDITIONS: usize = 60;
+
+struct Variant {
+    name: &'static str,
+    acme: TenantClient,
+    rates: Vec<f64>,
+    // Serves as long as the variant is there.
+    _server: TestServer,
+}
+
+async fn variant(name: &'static str, constrained: bool, batch_max: usize) -> Variant {
+    let mut config = Config::default();
+    config.store.batch_max = batch_max;
+    let server = TestServer::start_with(config).await;
+    let acme = server.tenant("acme").await;
+    if constrained {
+        acme.enforce(FIVE_READS, json!({})).await;
+    }
+    Variant { name, acme, rates: Vec::new(), _server: server }
+}
+
+async fn creates(acme: &TenantClient, round: usize) -> f64 {
+    let started = Instant::now();
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|client| {
+            let acme = acme.clone();
+            tokio::spawn(async move {
+                for n in 0..CREATES {
+                    acme.post("/Users", full_user(&format!("user-{round}-{client}-{n}"))).await.expect_status(201);
+                }
+            })
+        })
+        .collect();
+    for client in clients {
+        client.await.unwrap();
+    }
+    (CLIENTS * CREATES) as f64 / started.elapsed().as_secs_f64()
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+async fn durable_creates() {
+    let mut variants = [
+        variant("no constraint", false, Config::default().store.batch_max).await,
+        variant("one constraint", true, Config::default().store.batch_max).await,
+        variant("no constraint, no group commit", false, 1).await,
+    ];
+    println!("durable creates of a 2 KB user, {CLIENTS} clients, {ROUNDS} rounds of {} requests", CLIENTS * CREATES);
+    for round in 0..=ROUNDS {
+        for variant in &mut variants {
+            let rate = creates(&variant.acme, round).await;
+            // The first round warms up.
+            if round > 0 {
+                variant.rates.push(rate);
+            }
+        }
+    }
+    let base = median(&variants[0].rates);
+    for variant in &variants {
+        let rate = median(&variant.rates);
+        println!("  {:<32} median {rate:>8.0}/s   {:.2} × no constraint", variant.name, rate / base);
+    }
+}
+
+async fn filled(acme: &TenantClient, name: &str, ids: &[String]) -> String {
+    let id = acme.post("/Groups", group(name, &[])).await.expect_status(201).id();
+    for chunk in ids.chunks(FILL) {
+        let members: Vec<_> = chunk.iter().map(|id| json!({ "value": id })).collect();
+        let add = json!([patch_op("add", "members", json!(members))]);
+        acme.patch(&format!("/Groups/{id}"), add).await.expect_status(204);
+    }
+    id
+}
+
+async fn add_one(acme: &TenantClient, group: &str, member: &str) -> Duration {
+    let add = json!([patch_op("add", "members", json!([{ "value": member }]))]);
+    let started = Instant::now();
+    acme.patch(&format!("/Groups/{group}"), add).await.expect_status(204);
+    started.elapsed()
+}
+
+async fn members() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    println!("\none member added to a group of {SMALL} and of {LARGE} (creating the users first)");
+    let mut tasks = Vec::new();
+    for client in 0..CLIENTS {
+        let acme = acme.clone();
+        let share = (LARGE + ADDITIONS) / CLIENTS + 1;
+        tasks.push(tokio::spawn(async move {
+            let mut ids = Vec::with_capacity(share);
+            for n in 0..share {
+                ids.push(acme.post("/Users", user(&format!("user-{client}-{n}"))).await.expect_status(201).id());
+            }
+            ids
+        }));
+    }
+    let mut ids = Vec::new();
+    for task in tasks {
+        ids.extend(task.await.unwrap());
+    }
+    let (fill, new) = ids.split_at(LARGE);
+    let small = filled(&acme, "small", &fill[..SMALL]).await;
+    let large = filled(&acme, "large", fill).await;
+    let (mut of_small, mut of_large) = (Vec::new(), Vec::new());
+    for member in new.iter().take(ADDITIONS) {
+        of_small.push(add_one(&acme, &small, member).await.as_secs_f64() * 1e3);
+        of_large.push(add_one(&acme, &large, member).await.as_secs_f64() * 1e3);
+    }
+    let (of_small, of_large) = (median(&of_small), median(&of_large));
+    println!("  group of {SMALL:<8} median {of_small:.2} ms");
+    println!("  group of {LARGE:<8} median {of_large:.2} ms   {:.2} × the small one", of_large / of_small);
+}
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        durable_creates().await;
+        members().await;
+    });
+}

@@ -1,0 +1,131 @@
+//! `/api/v1`: tenants, tokens, plugins, constraints. Who may pass is in `tenancy/coverage.rs`.
+
+use scruple_tests::components::{REQUIRED_ATTRIBUTES, SAFE_VALUES};
+use scruple_tests::{TestServer, mail_at, user};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_token_is_shown_once_works_at_once_and_is_revoked_at_once() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let body = json!({ "label": "Okta", "scopes": ["scim"] });
+    let made = acme.admin.post(&acme.api_path("/tokens"), body).await.expect_status(201).body;
+    let client = acme.scim.with_token(made["token"].as_str().unwrap());
+    client.get("/scim/acme/v2/Users").await.expect_status(200);
+
+    let listed = acme.admin.get(&acme.api_path("/tokens")).await.expect_status(200).body;
+    assert!(!listed.to_string().contains(made["token"].as_str().unwrap()));
+    assert!(listed["tokens"].as_array().unwrap().iter().any(|token| token["label"] == "Okta"));
+
+    let path = acme.api_path(&format!("/tokens/{}", made["id"].as_str().unwrap()));
+    acme.admin.delete(&path).await.expect_status(204);
+    client.get("/scim/acme/v2/Users").await.expect_status(401);
+    acme.admin.delete(&path).await.expect_status(404);
+}
+
+#[tokio::test]
+async fn a_token_that_makes_no_sense_is_refused_for_what_is_wrong() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    for (body, code, named) in [
+        (json!({ "label": "", "scopes": ["scim"] }), "invalid-label", "label"),
+        (json!({ "label": "x", "scopes": [] }), "invalid-scope", "scim"),
+        (json!({ "label": "x", "scopes": ["root"] }), "invalid-scope", "root"),
+        (json!({ "label": "x", "scopes": ["scim"], "expires_at": "soon" }), "invalid-expiry", "soon"),
+        (json!({ "label": "x", "scopes": ["scim"], "expires_at": "2001-01-01T00:00:00Z" }), "invalid-expiry", "2001"),
+        (json!({ "label": "x", "scope": ["scim"] }), "invalid-body", "scope"),
+    ] {
+        let refused = acme.admin.post(&acme.api_path("/tokens"), body).await.expect_status(400);
+        assert_eq!(refused.body["code"], code);
+        assert!(refused.detail().contains(named), "{}", refused.detail());
+    }
+}
+
+#[tokio::test]
+async fn the_same_component_again_is_the_same_version() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let component = std::fs::read(SAFE_VALUES).unwrap();
+    let first = acme.upload("rules", component.clone()).await.expect_status(201).body;
+    let again = acme.upload("rules", component).await.expect_status(200).body;
+    assert_eq!((&first["version"], &first["digest"]), (&again["version"], &again["digest"]));
+    assert_eq!(first["version"], 1);
+    assert_eq!(first["descriptor"]["name"], "safe-values");
+    assert!(first["compile_ms"].is_number());
+
+    let other = acme.upload("rules", std::fs::read(REQUIRED_ATTRIBUTES).unwrap()).await.expect_status(201).body;
+    assert_eq!(other["version"], 2);
+    let listed = acme.admin.get(&acme.api_path("/plugins/rules/versions")).await.expect_status(200).body;
+    assert_eq!(listed["versions"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn settings_that_break_the_schema_are_named_by_pointer_and_nothing_changes() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    acme.enforce(SAFE_VALUES, mail_at("example.com")).await;
+    let before = acme.admin.get(&acme.api_path("/constraints")).await.body;
+
+    let wrong = json!({ "plugin": "safe-values", "settings": { "rules": "example.com" } });
+    let refused = acme.set("safe-values", wrong).await.expect_status(422);
+    assert_eq!(refused.body["code"], "invalid-settings");
+    assert_eq!(refused.body["errors"][0]["pointer"], "/rules");
+
+    let unknown = json!({ "plugin": "safe-values", "version": 9 });
+    assert_eq!(acme.set("safe-values", unknown).await.expect_status(422).body["code"], "unknown-version");
+    let mode = json!({ "plugin": "safe-values", "mode": "sometimes" });
+    assert_eq!(acme.set("safe-values", mode).await.expect_status(400).body["code"], "invalid-mode");
+    let grants = json!({
+        "plugin": "safe-values", "settings": mail_at("example.com"),
+        "grants": { "reads": [], "capabilities": ["directory:User"] },
+    });
+    let refused = acme.set("safe-values", grants).await.expect_status(422);
+    assert_eq!(refused.body["code"], "invalid-grants");
+    assert!(refused.detail().contains("directory:User"), "{}", refused.detail());
+
+    assert_eq!(acme.admin.get(&acme.api_path("/constraints")).await.body, before);
+}
+
+#[tokio::test]
+async fn a_constraint_goes_back_to_an_earlier_state_and_its_history_stays() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    acme.enforce(SAFE_VALUES, mail_at("example.com")).await;
+    acme.post("/Users", user("ada")).await.expect_status(201);
+    acme.enforce(SAFE_VALUES, mail_at("elsewhere.org")).await;
+    acme.post("/Users", user("bob")).await.expect_status(400);
+
+    let back = acme.admin.post(&acme.api_path("/constraints/safe-values/rollback"), json!({})).await.expect_status(200);
+    assert_eq!(back.body["settings"], mail_at("example.com"));
+    assert_eq!(back.body["revision"], 3);
+    acme.post("/Users", user("bob")).await.expect_status(201);
+
+    let history = acme.admin.get(&acme.api_path("/constraints/safe-values/history")).await.expect_status(200).body;
+    let revisions: Vec<_> = history["history"].as_array().unwrap().iter().map(|state| &state["revision"]).collect();
+    assert_eq!(revisions, [&json!(3), &json!(2), &json!(1)]);
+
+    acme.admin.delete(&acme.api_path("/constraints/safe-values")).await.expect_status(204);
+    let mut elsewhere = user("eve");
+    elsewhere["emails"] = json!([{ "value": "eve@nowhere.net" }]);
+    acme.post("/Users", elsewhere).await.expect_status(201);
+    acme.admin.get(&acme.api_path("/constraints/safe-values")).await.expect_status(404);
+
+    let revived = json!({ "revision": 2 });
+    let back = acme.admin.post(&acme.api_path("/constraints/safe-values/rollback"), revived).await.expect_status(200);
+    assert_eq!((&back.body["revision"], &back.body["settings"]), (&json!(5), &mail_at("elsewhere.org")));
+    let missing = acme.admin.post(&acme.api_path("/constraints/safe-values/rollback"), json!({ "revision": 4 })).await;
+    assert_eq!(missing.expect_status(422).body["code"], "unknown-revision");
+}
+
+#[tokio::test]
+async fn every_change_to_the_constraints_raises_the_generation() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let generation = async || acme.admin.get(&acme.api_path("/constraints")).await.body["generation"].as_i64().unwrap();
+    let first = generation().await;
+    acme.enforce(SAFE_VALUES, mail_at("example.com")).await;
+    let second = generation().await;
+    acme.admin.delete(&acme.api_path("/constraints/safe-values")).await.expect_status(204);
+    let third = generation().await;
+    assert!(first < second && second < third, "{first} {second} {third}");
+}

@@ -1,0 +1,128 @@
+//! The command line against a server, as a tenant uses it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use scruple_tests::components::{SAFE_VALUES, TRAP, WRITE_ONCE};
+use scruple_tests::server::OPERATOR_TOKEN;
+use scruple_tests::{ServerProcess, mail_at};
+use serde_json::Value;
+
+fn program() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_scruple-under-test"))
+}
+
+struct Cli {
+    server: Option<ServerProcess>,
+    token: String,
+}
+
+impl Cli {
+    fn run(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(program());
+        command.args(args).env("SCRUPLE_TENANT", "acme").env("SCRUPLE_TOKEN", &self.token);
+        // Port 9 (discard) answers nobody.
+        let address =
+            self.server.as_ref().map_or_else(|| "127.0.0.1:9".to_owned(), |server| server.address.to_string());
+        command.env("SCRUPLE_SERVER", format!("http://{address}")).output().unwrap()
+    }
+
+    #[track_caller]
+    fn said(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "scruple {args:?} failed: {error}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[track_caller]
+    fn fails(&self, args: &[&str], code: i32, named: &str) {
+        let output = self.run(args);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "scruple {args:?}: {error}");
+        assert!(error.contains(named), "`{named}` is not named in: {error}");
+    }
+}
+
+#[test]
+fn a_tenant_is_set_up_used_and_read_with_the_command_line_alone() {
+    let data = tempfile::tempdir().unwrap();
+    let server = ServerProcess::start(program(), data.path()).unwrap();
+    let mut cli = Cli { server: Some(server), token: OPERATOR_TOKEN.to_owned() };
+    assert!(cli.said(&["tenant", "create", "acme"]).contains("/scim/acme/v2"));
+    let listed: Value = serde_json::from_str(&cli.said(&["tenant", "list", "--json"])).unwrap();
+    assert_eq!(listed["tenants"][0]["name"], "acme");
+
+    let token = cli.said(&["token", "create", "--label", "me", "--scope", "admin"]);
+    cli.token = token.trim().to_owned();
+    assert!(cli.said(&["plugin", "push", SAFE_VALUES, "--tag", "v1"]).starts_with("plugin safe-values version 1: "));
+    assert!(cli.said(&["plugin", "list"]).contains("v1"));
+    let settings = mail_at("example.com").to_string();
+    let set = cli.said(&["constraint", "set", "safe-values", "--mode", "shadow", "--settings", &settings]);
+    assert!(set.contains("shadow") && set.contains("every attribute"), "{set}");
+    cli.said(&["constraint", "set", "safe-values", "--settings", &settings]);
+    assert!(cli.said(&["constraint", "list"]).contains("enforce"));
+    let back = cli.said(&["constraint", "rollback", "safe-values"]);
+    assert!(back.contains("shadow") && back.contains("revision 3"), "{back}");
+    assert_eq!(cli.said(&["constraint", "history", "safe-values"]).matches("safe-values").count(), 6);
+    cli.said(&["constraint", "remove", "safe-values"]);
+    assert_eq!(cli.said(&["constraint", "list"]).trim(), "nothing yet");
+    assert_eq!(cli.said(&["decisions", "tail"]).trim(), "nothing yet");
+    cli.fails(&["tenant", "list"], 4, "only the operator");
+    cli.fails(&["decisions", "show", "none"], 4, "was not found");
+    cli.fails(&["constraint", "set", "safe-values", "--settings", "{"], 2, "not valid JSON");
+    cli.fails(&["constraint", "set", "safe-values", "--settings", "{\"rule\": 1}"], 4, "rule");
+}
+
+#[test]
+fn a_decision_is_explained_with_its_reads() {
+    let data = tempfile::tempdir().unwrap();
+    let server = ServerProcess::start(program(), data.path()).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let decision = runtime.block_on(async {
+        let operator = server.operator();
+        operator.post("/api/v1/tenants", serde_json::json!({ "name": "acme" })).await.expect_status(201);
+        let acme = scruple_tests::TenantClient::new(server.address, "acme", &operator).await;
+        acme.enforce(SAFE_VALUES, mail_at("elsewhere.org")).await;
+        acme.post("/Users", scruple_tests::user("ada")).await.expect_status(400).decision_id().unwrap()
+    });
+    let cli = Cli { server: Some(server), token: OPERATOR_TOKEN.to_owned() };
+    let explained = cli.said(&["decisions", "show", &decision]);
+    for line in [
+        "outcome    denied",
+        "safe-values (safe-values version 1, enforce): deny",
+        "because domain: ",
+        "after emails.value = [\"ada@example.com\"]",
+    ] {
+        assert!(explained.contains(line), "`{line}` is not in:\n{explained}");
+    }
+    assert!(cli.said(&["decisions", "tail", "--verdict", "denied"]).contains("safe-values: domain"));
+}
+
+#[test]
+fn a_component_is_inspected_without_a_server() {
+    let cli = Cli { server: None, token: String::new() };
+    let shown = cli.said(&["plugin", "inspect", WRITE_ONCE]);
+    for word in ["write-once", "scruple:constraint/", "0.1.0", "attributes"] {
+        assert!(shown.contains(word), "`{word}` is not in:\n{shown}");
+    }
+    let shown: Value = serde_json::from_str(&cli.said(&["plugin", "inspect", WRITE_ONCE, "--json"])).unwrap();
+    assert_eq!(shown["descriptor"]["name"], "write-once");
+    cli.said(&["plugin", "inspect", TRAP]);
+    let broken = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(broken.path(), "no component").unwrap();
+    cli.fails(&["plugin", "inspect", broken.path().to_str().unwrap()], 3, "not WebAssembly");
+    cli.fails(&["plugin", "inspect", "/nowhere.wasm"], 2, "/nowhere.wasm");
+}
+
+#[test]
+fn a_server_that_is_away_and_a_command_that_is_none_have_their_exit_codes() {
+    let cli = Cli { server: None, token: "some".to_owned() };
+    cli.fails(&["tenant", "list"], 4, "no answer from");
+    cli.fails(&["tenant", "lits"], 2, "lits");
+    cli.fails(&["--server", "nowhere", "tenant", "list"], 2, "nowhere");
+    let config = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(config.path(), "[sandbox]\nfule_max = 1\n").unwrap();
+    cli.fails(&["serve", "--config", config.path().to_str().unwrap()], 2, "fule_max");
+    cli.fails(&["serve", "--data", "/proc/none", "--listen", "127.0.0.1:0"], 5, "/proc/none");
+}

@@ -1,0 +1,8 @@
+//! Constraints over HTTP: what is uploaded, what it answers, how it breaks, what it may read.
+
+mod corpus;
+mod faults;
+mod plugins;
+mod reads;
+mod upload;
+mod verdicts;

@@ -1,0 +1,55 @@
+//! What is not taken, and why.
+
+use scruple_tests::components::{BAD_SETTINGS_SCHEMA, DESCRIBE_LOOPS, DESCRIBE_TRAPS, SAFE_VALUES};
+use scruple_tests::{TestServer, user};
+use serde_json::json;
+
+async fn check(component: Vec<u8>, named: &[&str]) {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let refused = acme.upload("rules", component).await.expect_status(422);
+    assert!(refused.body["code"].as_str().unwrap().starts_with("component"), "{:#}", refused.body);
+    for word in named {
+        assert!(refused.detail().contains(word), "`{word}` is not named in: {}", refused.detail());
+    }
+    let listed = acme.admin.get(&acme.api_path("/plugins")).await.expect_status(200).body;
+    assert_eq!(listed["versions"], json!([]), "something was stored");
+    acme.post("/Users", user("ada")).await.expect_status(201);
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_webassembly() {
+    check(b"#!/bin/sh\necho hello\n".to_vec(), &["not WebAssembly"]).await;
+    check(Vec::new(), &["empty"]).await;
+}
+
+#[tokio::test]
+async fn a_core_module() {
+    check(b"\0asm\x01\0\0\0".to_vec(), &["core WebAssembly module", "component"]).await;
+}
+
+#[tokio::test]
+async fn a_truncated_component() {
+    let mut component = std::fs::read(SAFE_VALUES).unwrap();
+    component.truncate(component.len() / 2);
+    check(component, &[]).await;
+}
+
+#[tokio::test]
+async fn a_component_larger_than_the_limit() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let refused = acme.upload("rules", vec![0; (32 << 20) + 1]).await.expect_status(413);
+    assert!(refused.detail().contains("33554432"), "{}", refused.detail());
+}
+
+#[tokio::test]
+async fn a_component_whose_describe_traps_or_loops() {
+    check(std::fs::read(DESCRIBE_TRAPS).unwrap(), &["describe"]).await;
+    check(std::fs::read(DESCRIBE_LOOPS).unwrap(), &["describe", "fuel"]).await;
+}
+
+#[tokio::test]
+async fn a_component_whose_settings_schema_is_none() {
+    check(std::fs::read(BAD_SETTINGS_SCHEMA).unwrap(), &["settings"]).await;
+}

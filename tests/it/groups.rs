@@ -1,0 +1,157 @@
+//! `/Groups`: the same code path as `/Users`, and members.
+
+use scruple_tests::{Response, TenantClient, TestServer, group, patch_op, user};
+use serde_json::{Value, json};
+
+async fn users(acme: &TenantClient, names: &[&str]) -> Vec<String> {
+    let mut ids = Vec::new();
+    for name in names {
+        ids.push(acme.post("/Users", user(name)).await.expect_status(201).id());
+    }
+    ids
+}
+
+fn members(read: &Response) -> Vec<String> {
+    let members = read.body["members"].as_array().cloned().unwrap_or_default();
+    let mut ids: Vec<String> = members.iter().map(|member| member["value"].as_str().unwrap().to_owned()).collect();
+    ids.sort();
+    ids
+}
+
+fn sorted(ids: &[&String]) -> Vec<String> {
+    let mut ids: Vec<String> = ids.iter().map(|id| (*id).clone()).collect();
+    ids.sort();
+    ids
+}
+
+#[tokio::test]
+async fn a_group_shows_its_members_with_type_reference_and_name() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let ids = users(&acme, &["ada"]).await;
+    let inner = acme.post("/Groups", group("Inner", &[])).await.expect_status(201).id();
+    let created = acme.post("/Groups", group("Outer", &[&ids[0], &inner])).await.expect_status(201);
+    let base = format!("http://{}/scim/acme/v2", server.address);
+    let mut found = created.body["members"].as_array().unwrap().clone();
+    found.sort_by_key(|member| member["type"].as_str().unwrap().to_owned());
+    assert_eq!(
+        found,
+        [
+            json!({ "value": inner, "type": "Group", "display": "Inner", "$ref": format!("{base}/Groups/{inner}") }),
+            json!({ "value": ids[0], "type": "User", "display": "ada", "$ref": format!("{base}/Users/{}", ids[0]) }),
+        ]
+    );
+    let without = acme.query(&format!("/Groups/{}", created.id()), &[("excludedAttributes", "members")]).await;
+    assert_eq!(without.body.get("members"), None);
+    assert_eq!(without.body["displayName"], "Outer");
+}
+
+#[tokio::test]
+async fn members_change_by_every_form_of_patch() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let ids = users(&acme, &["a", "b", "c", "d", "e"]).await;
+    let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|n| &ids[n]);
+    let staff = acme.post("/Groups", group("Staff", &[a])).await.expect_status(201).id();
+    let path = format!("/Groups/{staff}");
+    let value = |id: &String| json!([{ "value": id }]);
+
+    let steps: Vec<(Value, Vec<&String>)> = vec![
+        (json!([patch_op("add", "members", json!([{ "value": b }, { "value": c, "$ref": null }]))]), vec![a, b, c]),
+        (json!([{ "op": "add", "value": { "members": value(d) } }]), vec![a, b, c, d]),
+        (json!([patch_op("Add", "members", value(a))]), vec![a, b, c, d]),
+        (json!([{ "op": "remove", "path": format!("members[value eq \"{a}\"]") }]), vec![b, c, d]),
+        (json!([patch_op("Remove", "members", json!([{ "value": b }, { "value": e }]))]), vec![c, d]),
+        (json!([patch_op("replace", "members", json!([{ "value": d }, { "value": e }]))]), vec![d, e]),
+        (json!([patch_op("remove", "members", value(d)), patch_op("add", "members", value(a))]), vec![a, e]),
+        (json!([{ "op": "remove", "path": "members[type eq \"User\"]" }]), vec![]),
+        (json!([{ "op": "add", "path": "members", "value": { "value": c } }]), vec![c]),
+        (json!([{ "op": "remove", "path": "members" }]), vec![]),
+    ];
+    for (operations, expected) in steps {
+        acme.patch(&path, operations.clone()).await.expect_status(204);
+        assert_eq!(members(&acme.get(&path).await), sorted(&expected), "{operations}");
+    }
+}
+
+#[tokio::test]
+async fn a_patch_returns_the_group_when_attributes_are_named() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let ids = users(&acme, &["a"]).await;
+    let staff = acme.post("/Groups", group("Staff", &[])).await.expect_status(201).id();
+    let body = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [patch_op("add", "members", json!([{ "value": ids[0] }]))],
+    });
+    let path = format!("/scim/acme/v2/Groups/{staff}?attributes=members");
+    let patched = acme.scim.patch(&path, body).await.expect_status(200);
+    assert_eq!(members(&patched), ids);
+}
+
+#[tokio::test]
+async fn a_put_replaces_the_members() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let ids = users(&acme, &["a", "b", "c"]).await;
+    let staff = acme.post("/Groups", group("Staff", &[&ids[0], &ids[1]])).await.expect_status(201).id();
+    let path = format!("/Groups/{staff}");
+    let replaced = acme.put(&path, group("Crew", &[&ids[1], &ids[2]])).await.expect_status(200);
+    assert_eq!(members(&replaced), sorted(&[&ids[1], &ids[2]]));
+    assert_eq!(replaced.body["displayName"], "Crew");
+    let emptied = acme.put(&path, group("Crew", &[])).await.expect_status(200);
+    assert_eq!(members(&emptied), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_member_that_does_not_exist_is_named() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let staff = acme.post("/Groups", group("Staff", &[])).await.expect_status(201).id();
+    for missing in ["01936d4e-0000-7000-8000-000000000000", "nobody"] {
+        let operations = json!([patch_op("add", "members", json!([{ "value": missing }]))]);
+        let refused = acme.patch(&format!("/Groups/{staff}"), operations).await.expect_status(400);
+        assert_eq!(refused.body["scimType"], "invalidValue");
+        assert!(refused.detail().contains(missing), "{}", refused.detail());
+    }
+}
+
+#[tokio::test]
+async fn a_group_cannot_be_its_own_member() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let staff = acme.post("/Groups", group("Staff", &[])).await.expect_status(201).id();
+    let operations = json!([patch_op("add", "members", json!([{ "value": staff }]))]);
+    acme.patch(&format!("/Groups/{staff}"), operations).await.expect_status(400);
+}
+
+#[tokio::test]
+async fn a_membership_raises_the_version_and_a_repeated_one_does_not() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let ids = users(&acme, &["a"]).await;
+    let staff = acme.post("/Groups", group("Staff", &[])).await.expect_status(201).id();
+    let add = json!([patch_op("add", "members", json!([{ "value": ids[0] }]))]);
+    let first = acme.patch(&format!("/Groups/{staff}"), add.clone()).await.expect_status(204);
+    let second = acme.patch(&format!("/Groups/{staff}"), add).await.expect_status(204);
+    assert_eq!(first.header("etag"), Some("W/\"2\""));
+    assert_eq!(second.header("etag"), Some("W/\"2\""));
+}
+
+#[tokio::test]
+async fn a_group_of_a_thousand_is_made_read_and_emptied() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let mut ids = Vec::new();
+    for n in 0..1_000 {
+        ids.push(acme.post("/Users", user(&format!("user{n}"))).await.expect_status(201).id());
+    }
+    let members_sent: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let staff = acme.post("/Groups", group("Staff", &members_sent)).await.expect_status(201).id();
+    ids.sort();
+    assert_eq!(members(&acme.get(&format!("/Groups/{staff}")).await), ids);
+    let found = acme.query("/Groups", &[("filter", &format!("members.value eq \"{}\"", ids[500]))]).await;
+    assert_eq!(found.body["totalResults"], 1);
+    acme.patch(&format!("/Groups/{staff}"), json!([{ "op": "remove", "path": "members" }])).await.expect_status(204);
+    assert_eq!(members(&acme.get(&format!("/Groups/{staff}")).await), Vec::<String>::new());
+}

@@ -1,0 +1,136 @@
+//! Who may import whom (`host/ARCHITECTURE.md`): read from the sources, so that the rule is a test and not a memory.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each module, and what of ours it may import.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("scim", &[]),
+    ("change", &["scim"]),
+    ("decision", &["change", "scim"]),
+    ("constraints", &["decision", "change", "scim"]),
+    ("store", &["decision", "change", "scim"]),
+    ("clock", &[]),
+    ("secrets", &["store"]),
+    ("pipeline", &["clock", "constraints", "store", "decision", "change", "scim"]),
+    ("config", &["constraints", "store"]),
+    ("http", &["app", "clock", "secrets", "pipeline", "constraints", "store", "decision", "change", "scim"]),
+    ("app", &["clock", "config", "http", "pipeline", "constraints", "store", "scim", "secrets"]),
+    ("router", &["app", "http"]),
+    ("cli", &["app", "build_handler", "clock", "config", "constraints", "scim"]),
+];
+
+/// Crates that only one module may see.
+const ONLY: &[(&str, &[&str])] = &[
+    ("axum", &["http", "router", "cli"]),
+    ("wasmtime", &["constraints"]),
+    ("wasmparser", &["constraints"]),
+    ("rusqlite", &["store"]),
+    ("reqwest", &["cli"]),
+    ("clap", &["cli"]),
+];
+
+/// What a pure module must not mention: I/O, clocks, concurrency, randomness.
+const PURE: &[&str] = &["scim", "change", "decision"];
+const IMPURE: &[&str] = &[
+    "std::fs",
+    "std::net",
+    "std::io",
+    "std::env",
+    "std::time",
+    "std::thread",
+    "tokio::",
+    "async fn",
+    "Timestamp::now",
+    "Uuid::new",
+    "now_v7",
+    "tracing::",
+];
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/src")
+}
+
+/// Every source file of a module, without the tests' part.
+fn files(module: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![source().join(module)];
+    let root = source().join(format!("{module}.rs"));
+    if root.is_file() {
+        found.push(root);
+    }
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false if path.extension().is_some_and(|extension| extension == "rs") => found.push(path),
+                false => {}
+            }
+        }
+    }
+    assert!(!found.is_empty(), "module `{module}` has no files");
+    let is_test = |path: &PathBuf| path.ancestors().any(|part| part.file_stem().is_some_and(|stem| stem == "tests"));
+    found.retain(|path| !is_test(path));
+    found.into_iter().map(|path| (path.clone(), code(&fs::read_to_string(path).unwrap()))).collect()
+}
+
+/// The code of a file: no comments, nothing after the inline tests begin.
+fn code(text: &str) -> String {
+    let tested = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
+    tested.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// The modules of ours that a file mentions: `crate::name`.
+fn imports(text: &str) -> BTreeSet<String> {
+    let name = |rest: &str| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    text.split("crate::").skip(1).map(name).filter(|name| !name.is_empty()).collect()
+}
+
+#[test]
+fn every_module_imports_only_what_it_may() {
+    for (module, allowed) in MAY_IMPORT {
+        for (path, text) in files(module) {
+            for import in imports(&text) {
+                let fine = import == *module || allowed.contains(&import.as_str());
+                assert!(fine, "{} imports crate::{import}, which `{module}` may not", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_module_is_in_the_table() {
+    let listed: BTreeSet<String> = MAY_IMPORT.iter().map(|(module, _)| (*module).to_owned()).collect();
+    let text = fs::read_to_string(source().join("lib.rs")).unwrap();
+    let declared: BTreeSet<String> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ").or(line.strip_prefix("mod "))?.strip_suffix(';'))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(declared, listed);
+}
+
+#[test]
+fn a_crate_behind_a_layer_is_seen_by_that_layer_only() {
+    for (name, only) in ONLY {
+        for (module, _) in MAY_IMPORT.iter().filter(|(module, _)| !only.contains(module)) {
+            for (path, text) in files(module) {
+                let seen = text.contains(&format!("{name}::"));
+                assert!(!seen, "{} mentions `{name}`, which only {only:?} may", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn pure_modules_do_nothing_but_compute() {
+    for module in PURE {
+        for (path, text) in files(module) {
+            for impure in IMPURE {
+                assert!(!text.contains(impure), "{} mentions `{impure}`; `{module}` is pure", path.display());
+            }
+        }
+    }
+}

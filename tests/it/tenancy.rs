@@ -1,0 +1,4 @@
+//! Tenants do not reach each other.
+
+mod coverage;
+mod isolation;

@@ -1,0 +1,20 @@
+//! The harness of the integration tests: the real router, the real database, real components, over HTTP on loopback.
+//!
+//! Start at [`TestServer::start`], then [`TestServer::tenant`].
+
+pub mod bench;
+pub mod builders;
+pub mod client;
+pub mod demo;
+pub mod process;
+pub mod server;
+
+pub use builders::{group, mail_at, patch_op, user};
+pub use client::{Response, TenantClient};
+pub use process::ServerProcess;
+pub use server::TestServer;
+
+/// Paths of the shipped plugins and of the tests' own guests, compiled to components by the build script.
+pub mod components {
+    include!(concat!(env!("OUT_DIR"), "/components.rs"));
+}

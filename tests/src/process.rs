@@ -1,0 +1,73 @@
+//! A server as a process of its own: what can be killed.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, bail};
+
+use crate::client::ApiClient;
+use crate::server::OPERATOR_TOKEN;
+
+/// `scruple serve`, killed when dropped.
+pub struct ServerProcess {
+    child: Child,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl ServerProcess {
+    /// Starts the server program on a folder, on a free port of the loopback interface.
+    pub fn start(program: &Path, data: &Path) -> anyhow::Result<Self> {
+        let mut child = Command::new(program)
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .env("SCRUPLE_ADMIN_TOKEN", OPERATOR_TOKEN)
+            .env("RUST_LOG", "warn")
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start `{}`", program.display()))?;
+        let stdout = child.stdout.take().context("no standard output")?;
+        for line in BufReader::new(stdout).lines() {
+            // "Scruple listens on http://127.0.0.1:40123, data in …"
+            let line = line?;
+            if let Some((_, rest)) = line.split_once("listens on http://") {
+                let address = rest.split(',').next().unwrap_or(rest).trim().parse()?;
+                return Ok(Self { child, address });
+            }
+        }
+        let status = child.wait()?;
+        bail!("the server ended before it listened: {status}")
+    }
+
+    /// The server program: beside this program, where the workspace's build puts both.
+    pub fn program() -> anyhow::Result<PathBuf> {
+        let here = std::env::current_exe()?;
+        here.ancestors()
+            .skip(1)
+            .map(|folder| folder.join("scruple"))
+            .find(|path| path.is_file())
+            .context("the program `scruple` is not built: run `cargo build --package scruple`")
+    }
+
+    /// The administration API as the operator.
+    pub fn operator(&self) -> ApiClient {
+        ApiClient::new(self.address, OPERATOR_TOKEN)
+    }
+
+    /// Ends it at once, as a power cut would (SIGKILL), and waits until it is gone.
+    pub fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        // Fails only if it is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

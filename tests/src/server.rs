@@ -1,0 +1,64 @@
+//! A server of a test's own, in the test's process.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use scruple::app::{App, Opened};
+use scruple::build_handler;
+use scruple::clock::Clock;
+use scruple::config::Config;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use crate::client::{ApiClient, TenantClient};
+
+/// The operator's token in tests.
+pub const OPERATOR_TOKEN: &str = "the-operators-token-in-tests-0123456789";
+
+/// A server with a data folder of its own, gone when it is dropped.
+pub struct TestServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What a request may touch.
+    pub app: Arc<App>,
+    data: TempDir,
+}
+
+impl TestServer {
+    /// Starts a server with the default configuration.
+    pub async fn start() -> Self {
+        Self::start_with(Config::default()).await
+    }
+
+    /// Starts a server.
+    pub async fn start_with(mut config: Config) -> Self {
+        let data = tempfile::tempdir().expect("a temporary folder");
+        config.server.data = data.path().join("data");
+        let Opened { app, .. } =
+            App::open(&config, Some(OPERATOR_TOKEN), Clock::system()).expect("an app in a fresh folder");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let router = build_handler(Arc::clone(&app));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { address, app, data }
+    }
+
+    /// The folder of everything it keeps.
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// The administration API as the operator.
+    pub fn operator(&self) -> ApiClient {
+        ApiClient::new(self.address, OPERATOR_TOKEN)
+    }
+
+    /// Makes a tenant with tokens for everything.
+    pub async fn tenant(&self, name: &str) -> TenantClient {
+        let operator = self.operator();
+        operator.post("/api/v1/tenants", json!({ "name": name })).await.expect_status(201);
+        TenantClient::new(self.address, name, &operator).await
+    }
+}
