@@ -42,7 +42,8 @@ lint: ## Check format, lints, documentation, and (where cargo-deny is installed)
 	@echo "==> lint: clippy"
 	$(CARGO) clippy --workspace --all-targets --quiet -- --deny warnings
 	@echo "==> lint: documentation"
-	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
+	RUSTDOCFLAGS="--deny warnings --allow rustdoc::private-intra-doc-links" \
+		$(CARGO) doc --workspace --no-deps --document-private-items --quiet
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
 		echo "==> lint: licences, bans, sources"; $(CARGO) deny --offline check licenses bans sources; \
 	else echo "==> lint: cargo-deny is not installed, so deny.toml was not checked"; fi

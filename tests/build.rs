@@ -16,6 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let packages = [packages(&root.join("plugins"))?, packages(&tests.join("guests"))?].concat();
+    #[expect(clippy::print_stderr, reason = "cargo shows it with -vv, and when the build fails")]
     let say = |line: &str| eprintln!("{line}");
     // A folder of its own below `target`: the outer cargo holds the lock of its own while this runs.
     let target = root.join("target");

@@ -1,7 +1,7 @@
 //! From verdicts to a decision. Pure.
 //!
-//! [`decide`] is the only way to an [`AdmittedChange`], and the store commits nothing else: a write that nobody
-//! decided on does not compile. Start at [`verdict`], then [`reads`], then [`decide`], then [`record`].
+//! [`decide()`] is the only way to an [`AdmittedChange`], and the store commits nothing else: a write that nobody
+//! decided on does not compile. Start at [`verdict`], then [`reads`], then [`decide()`], then [`record`].
 
 pub mod actor;
 pub mod decide;

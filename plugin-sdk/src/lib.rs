@@ -66,7 +66,7 @@
 //! * **An error is not a denial.** Use `?` freely: what cannot be read ends the evaluation as a fault, and the tenant has
 //!   said what happens then. A panic does the same, and its message reaches the log.
 //! * **Read little.** Every read is recorded, explains the decision, and must be granted. Declare the paths in
-//!   [`About::reads`]; the tests of [`testing`](crate::testing) hold you to it.
+//!   [`About::reads`]; the tests of [`testing`] hold you to it.
 //! * **Judge the effect.** [`Operation::turns_off`], [`Operation::differences`] and the two documents show what would be
 //!   stored, whichever way the client spelled it.
 //! * **Give every reason at once**, with a stable code and a message for the identity provider's administrator.

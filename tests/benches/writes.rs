@@ -3,7 +3,12 @@
 //!
 //! The variants take turns within one run, so that a machine whose speed drifts is equally slow for all; the ratio of
 //! their medians is what counts. Load is bounded: a fixed number of requests, then it ends.
-#![expect(clippy::print_stdout, reason = "a benchmark prints")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark prints, and may fail"
+)]
 
 use std::time::{Duration, Instant};
 

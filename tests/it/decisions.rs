@@ -40,7 +40,7 @@ async fn the_log_is_filtered_by_verdict_constraint_resource_and_time() {
 
     let all = [changed.clone(), denied.clone(), first_id.clone()];
     assert_eq!(ids(&list(&acme, "").await), all);
-    assert_eq!(ids(&list(&acme, "?verdict=denied").await), [denied.clone()]);
+    assert_eq!(ids(&list(&acme, "?verdict=denied").await), all[1..2]);
     assert_eq!(ids(&list(&acme, "?constraint=safe-values").await), [changed.clone(), denied.clone()]);
     assert_eq!(ids(&list(&acme, "?constraint=none").await), Vec::<String>::new());
     assert_eq!(ids(&list(&acme, &format!("?resource={}", first.id())).await), [changed, first_id]);

@@ -1,4 +1,10 @@
 //! The integration tests. Modules follow the URLs, then what cuts across them.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking; the lints' exception for tests does not see their helpers"
+)]
 
 mod admin;
 mod cli;

@@ -1,6 +1,12 @@
 //! The harness of the integration tests: the real router, the real database, real components, over HTTP on loopback.
 //!
 //! Start at [`TestServer::start`], then [`TestServer::tenant`].
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking, and this is where tests fail"
+)]
 
 pub mod bench;
 pub mod builders;

@@ -68,25 +68,32 @@ impl Tail {
         page.reverse();
         let rows = page.iter().map(row).collect();
         output.table(&Value::Array(page.clone()), &["decision", "at", "outcome", "what", "by", "why"], rows)?;
-        let mut newest = page.last().map(|decision| text(decision, "id"));
-        while self.follow {
+        match self.follow {
+            true => self.follow(client, output, page.last().map(|decision| text(decision, "id"))).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Prints what is newer than the newest one, until interrupted.
+    async fn follow(&self, client: &Client, output: &Output, mut newest: Option<String>) -> Result<(), Failure> {
+        loop {
             tokio::time::sleep(FOLLOW_EVERY).await;
             let mut page = self.page(client).await?;
             page.reverse();
             for decision in page {
                 let id = text(&decision, "id");
                 // Ids sort by time.
-                if newest.as_ref().is_none_or(|newest| *newest < id) {
-                    if output.is_json() {
-                        output.json_line(&decision)?;
-                    } else {
-                        output.line(&decision, row(&decision).join("  "))?;
-                    }
-                    newest = Some(id);
+                if newest.as_ref().is_some_and(|newest| *newest >= id) {
+                    continue;
                 }
+                if output.is_json() {
+                    output.json_line(&decision)?;
+                } else {
+                    output.line(&decision, row(&decision).join("  "))?;
+                }
+                newest = Some(id);
             }
         }
-        Ok(())
     }
 
     async fn page(&self, client: &Client) -> Result<Vec<Value>, Failure> {

@@ -81,10 +81,8 @@ impl Player {
             println!("     {} expected {}", self.paint("31", "✗ a surprise:"), expect.in_words());
             println!("     {:#}", answer.body);
         }
-        if answer.status >= 400 {
-            if let Some(decision) = answer.decision_id() {
-                self.last_denial = Some(decision);
-            }
+        if let Some(decision) = answer.decision_id().filter(|_| answer.status >= 400) {
+            self.last_denial = Some(decision);
         }
         Ok(answer)
     }

@@ -1,6 +1,6 @@
 //! Whether a filter holds.
 //!
-//! [`matches`] asks a resource and sees only what is kept inline; [`matches_value`] asks one value of a complex
+//! [`matches()`] asks a resource and sees only what is kept inline; [`matches_value`] asks one value of a complex
 //! attribute, such as a member.
 
 use std::borrow::Cow;
