@@ -15,21 +15,21 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
     }
 
-    let packages = [packages(&root.join("plugins"))?, packages(&tests.join("guests"))?].concat();
+    let guests = packages(&tests.join("guests"))?;
+    let packages = [packages(&root.join("plugins"))?, guests.clone()].concat();
     #[expect(clippy::print_stderr, reason = "cargo shows it with -vv, and when the build fails")]
     let say = |line: &str| eprintln!("{line}");
     // A folder of its own below `target`: the outer cargo holds the lock of its own while this runs.
     let target = root.join("target");
     let options = BuildOptions { out_dir: target.join("components"), target_dir: target, progress: &say };
     let mut constants = String::new();
-    let mut names = String::new();
     for component in build_components(&packages, &options)? {
         let constant = component.name.replace('-', "_").to_uppercase();
         let path = component.path.display().to_string();
         writeln!(constants, "/// The component `{}`.\npub const {constant}: &str = {path:?};", component.name)?;
-        write!(names, "{:?}, ", component.name)?;
     }
-    writeln!(constants, "/// The name of every component.\npub const ALL: &[&str] = &[{names}];")?;
+    let names: Vec<_> = guests.iter().filter_map(|guest| guest.file_name()?.to_str()).collect();
+    writeln!(constants, "/// The name of every guest of the tests' own.\npub const GUESTS: &[&str] = &{names:?};")?;
     fs::write(Path::new(&env::var("OUT_DIR")?).join("components.rs"), constants)?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::clock::Clock;
 use crate::config::{Config, ScimConfig, StoreConfig};
 use crate::constraints::sandbox::SandboxError;
-use crate::constraints::{Limits, Registry, Sandbox, SandboxConfig};
+use crate::constraints::{Registry, Sandbox, SandboxConfig};
 use crate::http::auth::Credentials;
 use crate::pipeline::Pipeline;
 use crate::scim::schema::SchemaRegistry;
@@ -83,7 +83,7 @@ impl App {
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(data, config.store.options(), Arc::clone(&schemas))?);
         let sandbox = Sandbox::new(
             SandboxConfig {
-                limits: config.limits(),
+                limits: config.sandbox.limits(),
                 cache_dir: Some(data.join("compiled")),
                 cache_key: secrets.cache_key,
             },
@@ -126,15 +126,5 @@ fn lock(data: &Path) -> Result<File, AppError> {
 impl StoreConfig {
     fn options(&self) -> SqliteOptions {
         SqliteOptions { snapshots_max: self.snapshots_max, batch_max: self.batch_max }
-    }
-}
-
-impl Config {
-    fn limits(&self) -> Limits {
-        let mut limits = Limits::default();
-        let given = &self.sandbox;
-        macro_rules! take { ($($field:ident),+) => { $(if let Some(value) = given.$field { limits.$field = value; })+ } }
-        take!(fuel_max, deadline_ms, memory_bytes_max, table_elements_max, host_calls_max, output_bytes_max);
-        limits
     }
 }

@@ -28,8 +28,8 @@ struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 fine; 1 the verdict or check is not as expected; 2 usage; 3 the component is at \
-                          fault; 4 the server refused or is away; 5 this computer failed (a file, the network port).";
+const EXIT_CODES: &str = "Exit codes: 0 fine; 2 usage, an unreadable file included; 3 the component is at fault; 4 the server refused or \
+                          is away; 5 this computer failed (the data folder, the network port).";
 
 /// Options of every command.
 #[derive(Debug, Args)]

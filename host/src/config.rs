@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::constraints::Limits;
+use crate::constraints::limits::{POOL_MEMORY_BYTES_MAX, POOL_TABLE_ELEMENTS_MAX};
+
 /// The configuration cannot be used.
 #[derive(Debug, Error)]
 pub enum ConfigError {
@@ -35,7 +38,7 @@ pub enum ConfigError {
         /// What it is.
         found: String,
         /// What it may be.
-        expected: &'static str,
+        expected: String,
     },
 }
 
@@ -50,7 +53,7 @@ pub struct Config {
     /// `[store]`
     pub store: StoreConfig,
     /// `[sandbox]`
-    pub sandbox: SandboxLimits,
+    pub sandbox: SandboxConfig,
 }
 
 /// Where the server listens and how it is reached.
@@ -115,22 +118,72 @@ impl Default for StoreConfig {
     }
 }
 
-/// Limits of every evaluation, `[sandbox]`: the documented fields of [`crate::constraints::Limits`].
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SandboxLimits {
-    /// See [`crate::constraints::Limits::fuel_max`].
-    pub fuel_max: Option<u64>,
-    /// See [`crate::constraints::Limits::deadline_ms`].
-    pub deadline_ms: Option<u64>,
-    /// See [`crate::constraints::Limits::memory_bytes_max`].
-    pub memory_bytes_max: Option<usize>,
-    /// See [`crate::constraints::Limits::table_elements_max`].
-    pub table_elements_max: Option<usize>,
-    /// See [`crate::constraints::Limits::host_calls_max`].
-    pub host_calls_max: Option<u32>,
-    /// See [`crate::constraints::Limits::output_bytes_max`].
-    pub output_bytes_max: Option<usize>,
+/// Declares `[sandbox]`: the limits that can be set, each a field of [`Limits`], which documents it and its default.
+macro_rules! sandbox_config {
+    ($($field:ident: $type:ty),+ $(,)?) => {
+        /// Limits of every evaluation, `[sandbox]`. Each is documented with its default in [`Limits`].
+        #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct SandboxConfig {
+            $(
+                #[doc = concat!("See [`Limits::", stringify!($field), "`].")]
+                pub $field: Option<$type>,
+            )+
+        }
+
+        impl SandboxConfig {
+            /// The limits: what is set here, the defaults for the rest.
+            pub fn limits(&self) -> Limits {
+                let mut limits = Limits::default();
+                $(if let Some(value) = self.$field { limits.$field = value; })+
+                limits
+            }
+
+            /// What is set to nothing at all: no constraint could be evaluated.
+            fn check_positive(&self) -> Result<(), ConfigError> {
+                $(if self.$field == Some(0) {
+                    let key = concat!("sandbox.", stringify!($field));
+                    return Err(ConfigError::Range { key, found: "0".to_owned(), expected: "at least 1".to_owned() });
+                })+
+                Ok(())
+            }
+        }
+    };
+}
+
+sandbox_config! {
+    fuel_max: u64,
+    fuel_about_max: u64,
+    deadline_ms: u64,
+    look_up_wait_ms: u64,
+    memory_bytes_max: usize,
+    table_elements_max: usize,
+    stack_bytes_max: usize,
+    host_calls_max: u32,
+    output_bytes_max: usize,
+    read_bytes_max: usize,
+    look_ups_max: usize,
+    members_read_max: usize,
+    log_bytes_max: usize,
+    component_bytes_max: usize,
+}
+
+impl SandboxConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        self.check_positive()?;
+        let limits = self.limits();
+        for (key, found, most) in [
+            ("sandbox.memory_bytes_max", limits.memory_bytes_max, POOL_MEMORY_BYTES_MAX),
+            ("sandbox.table_elements_max", limits.table_elements_max, POOL_TABLE_ELEMENTS_MAX),
+            // Half of a fiber's stack; the other half is for the host functions that a guest calls on it.
+            ("sandbox.stack_bytes_max", limits.stack_bytes_max, Limits::default().stack_bytes_max),
+        ] {
+            if found > most {
+                return Err(ConfigError::Range { key, found: found.to_string(), expected: format!("at most {most}") });
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Config {
@@ -150,7 +203,7 @@ impl Config {
 
     fn check(&self) -> Result<(), ConfigError> {
         let positive = |key, found: usize| match found {
-            0 => Err(ConfigError::Range { key, found: found.to_string(), expected: "at least 1" }),
+            0 => Err(ConfigError::Range { key, found: found.to_string(), expected: "at least 1".to_owned() }),
             _ => Ok(()),
         };
         positive("scim.page_size", self.scim.page_size)?;
@@ -158,12 +211,13 @@ impl Config {
         positive("scim.body_bytes_max", self.scim.body_bytes_max)?;
         positive("store.snapshots_max", self.store.snapshots_max)?;
         positive("store.batch_max", self.store.batch_max)?;
+        self.sandbox.check()?;
         match &self.server.public_url {
             Some(url) if !(url.starts_with("http://") || url.starts_with("https://")) || url.ends_with('/') => {
                 Err(ConfigError::Range {
                     key: "server.public_url",
                     found: format!("`{url}`"),
-                    expected: "`http://…` or `https://…` without a slash at the end",
+                    expected: "`http://…` or `https://…` without a slash at the end".to_owned(),
                 })
             }
             _ => Ok(()),
@@ -188,6 +242,21 @@ mod tests {
     fn an_unknown_key_is_named() {
         let error = parse("[sandbox]\nfule_max = 1\n").unwrap_err();
         assert!(error.contains("fule_max") && error.contains("scruple.toml"), "{error}");
+    }
+
+    #[test]
+    fn what_is_set_reaches_the_sandbox_and_the_rest_keeps_its_default() {
+        let limits = parse("[sandbox]\nfuel_max = 7\nstack_bytes_max = 65536\n").unwrap().sandbox.limits();
+        let expected = Limits { fuel_max: 7, stack_bytes_max: 65_536, ..Limits::default() };
+        assert_eq!(limits, expected);
+    }
+
+    #[test]
+    fn limits_that_nothing_can_run_under_or_the_pool_has_no_room_for_are_refused() {
+        let error = parse("[sandbox]\nfuel_max = 0\n").unwrap_err();
+        assert_eq!(error, "`sandbox.fuel_max` is 0, but must be at least 1");
+        let error = parse("[sandbox]\nmemory_bytes_max = 1073741824\n").unwrap_err();
+        assert_eq!(error, "`sandbox.memory_bytes_max` is 1073741824, but must be at most 67108864");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
 
+pub mod causes;
 pub mod scim;
 pub mod change;
 pub mod decision;

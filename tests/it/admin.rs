@@ -1,5 +1,11 @@
 //! `/api/v1`: tenants, tokens, plugins, constraints. Who may pass is in `tenancy/coverage.rs`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::Timestamp;
+use scruple::clock::Clock;
+use scruple::config::Config;
 use scruple_tests::components::{REQUIRED_ATTRIBUTES, SAFE_VALUES};
 use scruple_tests::{TestServer, mail_at, user};
 use serde_json::json;
@@ -128,4 +134,43 @@ async fn every_change_to_the_constraints_raises_the_generation() {
     acme.admin.delete(&acme.api_path("/constraints/safe-values")).await.expect_status(204);
     let third = generation().await;
     assert!(first < second && second < third, "{first} {second} {third}");
+}
+
+#[tokio::test]
+async fn a_token_stops_being_valid_when_it_expires() {
+    let now = Arc::new(AtomicI64::new(1_800_000_000));
+    let clock = Arc::clone(&now);
+    let clock = Clock::from_fn(move || Timestamp::from_second(clock.load(Ordering::Relaxed)).unwrap());
+    let server = TestServer::start_at(Config::default(), clock).await;
+    let acme = server.tenant("acme").await;
+    let expires_at = Timestamp::from_second(1_800_003_600).unwrap().to_string();
+    let body = json!({ "label": "short", "scopes": ["scim"], "expires_at": expires_at });
+    let made = acme.admin.post(&acme.api_path("/tokens"), body).await.expect_status(201).body;
+    let client = acme.scim.with_token(made["token"].as_str().unwrap());
+    now.fetch_add(3_599, Ordering::Relaxed);
+    client.get("/scim/acme/v2/Users").await.expect_status(200);
+    now.fetch_add(1, Ordering::Relaxed);
+    let refused = client.get("/scim/acme/v2/Users").await.expect_status(401);
+    assert!(refused.detail().contains("expired"), "{}", refused.detail());
+}
+
+#[tokio::test]
+async fn an_author_uploads_and_looks_and_puts_nothing_to_work() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    acme.enforce(SAFE_VALUES, mail_at("example.com")).await;
+    let body = json!({ "label": "CI", "scopes": ["author"] });
+    let made = acme.admin.post(&acme.api_path("/tokens"), body).await.expect_status(201).body;
+    let author = acme.admin.with_token(made["token"].as_str().unwrap());
+    let upload = author.request(reqwest::Method::POST, &acme.api_path("/plugins/other/versions"));
+    author.send(upload.body(std::fs::read(REQUIRED_ATTRIBUTES).unwrap())).await.expect_status(201);
+    for path in ["/plugins", "/constraints", "/constraints/safe-values/history", "/decisions"] {
+        author.get(&acme.api_path(path)).await.expect_status(200);
+    }
+    let other = json!({ "plugin": "other", "settings": { "attributes": ["title"] } });
+    author.put(&acme.api_path("/constraints/other"), other).await.expect_status(403);
+    author.delete(&acme.api_path("/constraints/safe-values")).await.expect_status(403);
+    author.post(&acme.api_path("/constraints/safe-values/rollback"), json!({})).await.expect_status(403);
+    author.get(&acme.api_path("/tokens")).await.expect_status(403);
+    author.get("/scim/acme/v2/Users").await.expect_status(403);
 }

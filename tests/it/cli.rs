@@ -1,5 +1,6 @@
 //! The command line against a server, as a tenant uses it.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -68,6 +69,13 @@ fn a_tenant_is_set_up_used_and_read_with_the_command_line_alone() {
     cli.said(&["constraint", "remove", "safe-values"]);
     assert_eq!(cli.said(&["constraint", "list"]).trim(), "nothing yet");
     assert_eq!(cli.said(&["decisions", "tail"]).trim(), "nothing yet");
+    let tokens: Value = serde_json::from_str(&cli.said(&["token", "list", "--json"])).unwrap();
+    assert_eq!(tokens["tokens"][0]["label"], "me");
+    let other = cli.said(&["token", "create", "--label", "other", "--scope", "scim", "--json"]);
+    let other: Value = serde_json::from_str(&other).unwrap();
+    cli.said(&["token", "revoke", other["id"].as_str().unwrap()]);
+    assert!(!cli.said(&["token", "list"]).contains("other"));
+    cli.fails(&["constraint", "set", "safe-values", "--version", "9", "--settings", &settings], 4, "no version 9");
     cli.fails(&["tenant", "list"], 4, "only the operator");
     cli.fails(&["decisions", "show", "none"], 4, "was not found");
     cli.fails(&["constraint", "set", "safe-values", "--settings", "{"], 2, "not valid JSON");
@@ -125,4 +133,45 @@ fn a_server_that_is_away_and_a_command_that_is_none_have_their_exit_codes() {
     std::fs::write(config.path(), "[sandbox]\nfule_max = 1\n").unwrap();
     cli.fails(&["serve", "--config", config.path().to_str().unwrap()], 2, "fule_max");
     cli.fails(&["serve", "--data", "/proc/none", "--listen", "127.0.0.1:0"], 5, "/proc/none");
+}
+
+/// Starts the server without a token in its environment and reads what it announces until it listens.
+fn announced(data: &Path) -> (Vec<String>, std::process::Child) {
+    let mut child = Command::new(program())
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .env_remove("SCRUPLE_ADMIN_TOKEN")
+        .env("RUST_LOG", "warn")
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = Vec::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        lines.push(line.unwrap());
+        if lines.last().is_some_and(|line| line.contains("listens on")) {
+            break;
+        }
+    }
+    (lines, child)
+}
+
+#[test]
+fn the_operators_token_is_announced_at_the_first_start_and_never_again() {
+    let data = tempfile::tempdir().unwrap();
+    let (lines, mut child) = announced(data.path());
+    let token = lines[0].split(": ").nth(1).unwrap().to_owned();
+    assert!(token.starts_with("scr_"), "{lines:?}");
+    let address = lines[1].split("http://").nth(1).unwrap().split(',').next().unwrap();
+    let listed = Command::new(program())
+        .args(["tenant", "list", "--server", &format!("http://{address}")])
+        .env("SCRUPLE_TOKEN", &token)
+        .output()
+        .unwrap();
+    assert_eq!(listed.status.code(), Some(0));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (lines, mut child) = announced(data.path());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(lines.len(), 1, "{lines:?}");
 }

@@ -1,5 +1,6 @@
 //! `/Groups`: the same code path as `/Users`, and members.
 
+use reqwest::Method;
 use scruple_tests::{Response, TenantClient, TestServer, group, patch_op, user};
 use serde_json::{Value, json};
 
@@ -154,4 +155,40 @@ async fn a_group_of_a_thousand_is_made_read_and_emptied() {
     assert_eq!(found.body["totalResults"], 1);
     acme.patch(&format!("/Groups/{staff}"), json!([{ "op": "remove", "path": "members" }])).await.expect_status(204);
     assert_eq!(members(&acme.get(&format!("/Groups/{staff}")).await), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_group_in_another_version_is_neither_patched_nor_replaced_nor_deleted() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let ids = users(&acme, &["a", "b"]).await;
+    let staff = acme.post("/Groups", group("Staff", &[&ids[0]])).await.expect_status(201).id();
+    let path = acme.scim_path(&format!("/Groups/{staff}"));
+    let patch = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [patch_op("add", "members", json!([{ "value": ids[1] }]))],
+    });
+    for (method, body) in [(Method::PATCH, patch), (Method::PUT, group("Crew", &[])), (Method::DELETE, Value::Null)] {
+        let request = acme.scim.request(method, &path).header("if-match", "W/\"7\"");
+        acme.scim.send(request.json(&body)).await.expect_status(412);
+    }
+    assert_eq!(members(&acme.get(&format!("/Groups/{staff}")).await), ids[..1]);
+}
+
+#[tokio::test]
+async fn a_list_of_groups_shows_members_unless_they_are_excluded() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let ids = users(&acme, &["a"]).await;
+    acme.post("/Groups", group("Staff", &[&ids[0]])).await.expect_status(201);
+    let shown = acme.get("/Groups").await.expect_status(200).body;
+    assert_eq!(shown["Resources"][0]["members"][0]["value"], ids[0].as_str());
+    let without = acme.query("/Groups", &[("excludedAttributes", "members")]).await.expect_status(200).body;
+    assert_eq!(
+        (&without["Resources"][0]["displayName"], without["Resources"][0].get("members")),
+        (&json!("Staff"), None)
+    );
+    let named = acme.query("/Groups", &[("attributes", "displayName")]).await.expect_status(200).body;
+    let keys: Vec<&String> = named["Resources"][0].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["displayName", "id", "meta", "schemas"]);
 }

@@ -87,3 +87,14 @@ async fn values_longer_than_any_name_are_refused() {
     assert!(refused.detail().contains("displayName"), "{}", refused.detail());
     still_works(&acme).await;
 }
+
+#[tokio::test]
+async fn settings_nested_a_hundred_thousand_deep_are_refused() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let body = format!("{{\"plugin\":\"x\",\"settings\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    let request = acme.admin.request(reqwest::Method::PUT, &acme.api_path("/constraints/x"));
+    let refused = acme.admin.send(request.body(body)).await.expect_status(400);
+    assert_eq!(refused.body["code"], "invalid-body");
+    assert!(refused.detail().contains("recursion limit"), "{}", refused.detail());
+}

@@ -33,11 +33,15 @@ impl TestServer {
     }
 
     /// Starts a server.
-    pub async fn start_with(mut config: Config) -> Self {
+    pub async fn start_with(config: Config) -> Self {
+        Self::start_at(config, Clock::system()).await
+    }
+
+    /// Starts a server whose time is the test's to set.
+    pub async fn start_at(mut config: Config, clock: Clock) -> Self {
         let data = tempfile::tempdir().expect("a temporary folder");
         config.server.data = data.path().join("data");
-        let Opened { app, .. } =
-            App::open(&config, Some(OPERATOR_TOKEN), Clock::system()).expect("an app in a fresh folder");
+        let Opened { app, .. } = App::open(&config, Some(OPERATOR_TOKEN), clock).expect("an app in a fresh folder");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let router = build_handler(Arc::clone(&app));

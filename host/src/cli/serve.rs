@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::app::{App, Opened};
 use crate::build_handler;
+use crate::causes::with_causes;
 use crate::cli::Failure;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -115,15 +116,4 @@ async fn stop_signal() {
         }
     }
     info!("stopping: no new requests are accepted");
-}
-
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

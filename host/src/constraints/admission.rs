@@ -26,11 +26,11 @@ pub struct Overloaded;
 #[derive(Debug)]
 pub struct Admission {
     everybody: Arc<Semaphore>,
-    tenants: Mutex<HashMap<TenantId, Arc<Turnstile>>>,
+    tenants: Mutex<HashMap<TenantId, Arc<Lane>>>,
 }
 
 #[derive(Debug)]
-struct Turnstile {
+struct Lane {
     /// Held while waiting and while running.
     places: Arc<Semaphore>,
     /// Held while running.
@@ -53,32 +53,31 @@ impl Admission {
 
     /// Waits for a turn. The tenant's own first, so that what waits for the tenant holds no place of everybody's.
     pub async fn admit(&self, tenant: TenantId) -> Result<Admitted, Overloaded> {
-        let turnstile = self.turnstile(tenant);
-        let place = Arc::clone(&turnstile.places).try_acquire_owned().map_err(|_full| Overloaded)?;
+        let lane = self.lane(tenant);
+        let place = Arc::clone(&lane.places).try_acquire_owned().map_err(|_full| Overloaded)?;
         // The semaphores are never closed.
-        let turn = Arc::clone(&turnstile.turns).acquire_owned().await.map_err(|_closed| Overloaded)?;
+        let turn = Arc::clone(&lane.turns).acquire_owned().await.map_err(|_closed| Overloaded)?;
         let everybody = Arc::clone(&self.everybody).acquire_owned().await.map_err(|_closed| Overloaded)?;
         Ok(Admitted { _everybody: everybody, _turn: turn, _place: place })
     }
 
-    /// A turnstile lives as long as somebody stands in it; the others are swept out when there are many.
-    fn turnstile(&self, tenant: TenantId) -> Arc<Turnstile> {
+    /// A lane lives as long as somebody stands in it; the others are swept out when there are many.
+    fn lane(&self, tenant: TenantId) -> Arc<Lane> {
         /// Tenants remembered before those without anybody are swept out.
         const REMEMBERED_MAX: usize = 4_096;
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         if tenants.len() >= REMEMBERED_MAX {
-            tenants.retain(|_, turnstile| {
-                Arc::strong_count(turnstile) > 1
-                    || turnstile.places.available_permits() < AT_ONCE_PER_TENANT + WAITING_PER_TENANT
+            tenants.retain(|_, lane| {
+                Arc::strong_count(lane) > 1 || lane.places.available_permits() < AT_ONCE_PER_TENANT + WAITING_PER_TENANT
             });
         }
-        let turnstile = tenants.entry(tenant).or_insert_with(|| {
-            Arc::new(Turnstile {
+        let lane = tenants.entry(tenant).or_insert_with(|| {
+            Arc::new(Lane {
                 places: Arc::new(Semaphore::new(AT_ONCE_PER_TENANT + WAITING_PER_TENANT)),
                 turns: Arc::new(Semaphore::new(AT_ONCE_PER_TENANT)),
             })
         });
-        Arc::clone(turnstile)
+        Arc::clone(lane)
     }
 }
 
@@ -111,7 +110,7 @@ mod tests {
             })
             .collect();
         // Until every one of them stands in the queue.
-        while admission.turnstile(TenantId(1)).places.available_permits() > 0 {
+        while admission.lane(TenantId(1)).places.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
         assert_eq!(admission.admit(TenantId(1)).await.unwrap_err(), Overloaded);

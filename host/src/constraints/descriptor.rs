@@ -15,7 +15,7 @@ use super::grants::{GrantedPath, Names};
 use super::limits::Limits;
 use super::settings::compile_schema;
 
-/// What a component says of itself. As JSON in camelCase.
+/// What a component says of itself. As JSON it has the fields' names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Descriptor {

@@ -25,7 +25,15 @@ pub struct DecisionContext {
     pub actor: Actor,
 }
 
-/// A change that may be committed. Only [`decide`] makes one.
+/// A change that may be committed. Only [`decide`] makes one: its fields are private, so that this does not compile.
+///
+/// ```compile_fail
+/// use scruple::decision::AdmittedChange;
+///
+/// fn forged(planned: std::sync::Arc<scruple::change::PlannedChange>) -> AdmittedChange {
+///     AdmittedChange { planned, record: todo!() }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct AdmittedChange {
     planned: Arc<PlannedChange>,

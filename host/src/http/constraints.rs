@@ -15,7 +15,7 @@ use crate::http::auth::Principal;
 use crate::http::extract::{ApiJson, ApiPath};
 use crate::http::problem::{Problem, ProblemPart};
 use crate::http::tenants::check_name;
-use crate::pipeline::activation::{ActivationFailure, ConstraintRequest};
+use crate::pipeline::activation::{ActivationError, ConstraintRequest};
 use crate::store::Activation;
 
 /// How a plugin version is to be put to work.
@@ -142,27 +142,27 @@ impl From<Activation> for ActivationBody {
     }
 }
 
-impl From<ActivationFailure> for Problem {
-    fn from(failure: ActivationFailure) -> Self {
+impl From<ActivationError> for Problem {
+    fn from(failure: ActivationError) -> Self {
         let detail = failure.to_string();
         match failure {
-            ActivationFailure::UnknownVersion { .. } => {
+            ActivationError::UnknownVersion { .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown-version", detail)
             }
-            ActivationFailure::UnknownConstraint(name) => Self::not_found(format!("constraint `{name}`")),
-            ActivationFailure::UnknownRevision { .. } => {
+            ActivationError::UnknownConstraint(name) => Self::not_found(format!("constraint `{name}`")),
+            ActivationError::UnknownRevision { .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown-revision", detail)
             }
-            ActivationFailure::Settings(problems) => {
+            ActivationError::Settings(problems) => {
                 let errors: Vec<ProblemPart> = problems
                     .into_iter()
                     .map(|problem| ProblemPart { pointer: problem.pointer, detail: problem.message })
                     .collect();
                 Self::unprocessable("invalid-settings", detail, errors)
             }
-            ActivationFailure::Grants(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-grants", detail),
-            ActivationFailure::Component(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "component-fault", detail),
-            ActivationFailure::Store(error) => error.into(),
+            ActivationError::Grants(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-grants", detail),
+            ActivationError::Component(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "component-fault", detail),
+            ActivationError::Store(error) => error.into(),
         }
     }
 }

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use tracing::{debug, error};
 use uuid::Uuid;
 
+use crate::causes::with_causes;
 use crate::http::error::{Cause, Failure, ScimFailure, Surface};
 use crate::http::problem::Problem;
 use crate::scim::error::ScimError;
@@ -52,7 +53,7 @@ pub async fn explain_failures(request: Request, next: Next) -> Response {
     let Some(Cause(cause)) = response.extensions().get::<Cause>() else {
         return response;
     };
-    error!(request.id = id, error = chain(cause.as_ref()), "a request failed");
+    error!(request.id = id, error = with_causes(cause.as_ref()), "a request failed");
     let told = ScimError::internal(&id);
     match surface {
         Surface::Scim => ScimFailure::Scim(told).into_response(),
@@ -60,17 +61,6 @@ pub async fn explain_failures(request: Request, next: Next) -> Response {
             Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal", told.detail).into_response()
         }
     }
-}
-
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 /// A handler panicked: the request fails, the server goes on.

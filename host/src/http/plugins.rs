@@ -14,7 +14,7 @@ use crate::http::auth::Principal;
 use crate::http::extract::{ApiPath, ApiQuery, body};
 use crate::http::problem::Problem;
 use crate::http::tenants::check_name;
-use crate::pipeline::activation::UploadFailure;
+use crate::pipeline::activation::PushError;
 use crate::store::PluginVersion;
 
 /// Characters of a tag: a version or a Git commit, not prose.
@@ -68,11 +68,11 @@ impl From<PluginVersion> for VersionBody {
     }
 }
 
-impl From<UploadFailure> for Problem {
-    fn from(failure: UploadFailure) -> Self {
+impl From<PushError> for Problem {
+    fn from(failure: PushError) -> Self {
         match failure {
-            UploadFailure::Refused { code, detail } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail),
-            UploadFailure::Store(error) => error.into(),
+            PushError::Refused { code, detail } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail),
+            PushError::Store(error) => error.into(),
         }
     }
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use thiserror::Error;
 use tracing::{error, info};
 
+use crate::causes::with_causes;
 use crate::constraints::registry::EnabledParts;
 use crate::constraints::settings::SettingsProblem;
 use crate::constraints::{ConstraintSet, Descriptor, EnabledConstraint, Grants};
@@ -15,7 +16,7 @@ use crate::store::{Activation, ActivationState, NewVersion, PluginVersion, Store
 
 /// A component was not taken.
 #[derive(Debug, Error)]
-pub enum UploadFailure {
+pub enum PushError {
     /// It is at fault.
     #[error("{detail}")]
     Refused {
@@ -61,7 +62,7 @@ pub struct ConstraintRequest {
 
 /// A constraint was not put to work.
 #[derive(Debug, Error)]
-pub enum ActivationFailure {
+pub enum ActivationError {
     /// There is no such plugin, or no such version of it.
     #[error("plugin `{plugin}` has no version {version}")]
     UnknownVersion {
@@ -156,12 +157,12 @@ impl Pipeline {
         plugin: &str,
         tag: Option<String>,
         component: Vec<u8>,
-    ) -> Result<Uploaded, UploadFailure> {
+    ) -> Result<Uploaded, PushError> {
         let checked = self
             .sandbox
             .upload(component.clone())
             .await
-            .map_err(|error| UploadFailure::Refused { code: error.code(), detail: with_causes(&error) })?;
+            .map_err(|error| PushError::Refused { code: error.code(), detail: with_causes(&error) })?;
         let version = NewVersion {
             plugin: plugin.to_owned(),
             digest: checked.digest,
@@ -182,9 +183,9 @@ impl Pipeline {
         name: &ConstraintName,
         request: ConstraintRequest,
         by: &str,
-    ) -> Result<Activation, ActivationFailure> {
+    ) -> Result<Activation, ActivationError> {
         let version = self.version(tenant, &request.plugin, request.version).await?;
-        let unavailable = |detail| ActivationFailure::Component(ConstraintFault::Unavailable { detail });
+        let unavailable = |detail| ActivationError::Component(ConstraintFault::Unavailable { detail });
         let descriptor = Descriptor::from_json(&version.descriptor).map_err(|error| unavailable(error.to_string()))?;
         let pre = self
             .sandbox
@@ -195,12 +196,12 @@ impl Pipeline {
             .sandbox
             .check_settings(&pre, &descriptor, &request.settings)
             .await
-            .map_err(ActivationFailure::Component)?;
+            .map_err(ActivationError::Component)?;
         if !problems.is_empty() {
-            return Err(ActivationFailure::Settings(problems));
+            return Err(ActivationError::Settings(problems));
         }
         let grants = Grants::parse(request.grants.as_ref(), &descriptor, &self.schemas)
-            .map_err(|error| ActivationFailure::Grants(error.to_string()))?;
+            .map_err(|error| ActivationError::Grants(error.to_string()))?;
         let state = ActivationState {
             plugin: version.plugin,
             version: version.version,
@@ -221,10 +222,10 @@ impl Pipeline {
         tenant: TenantId,
         name: &ConstraintName,
         by: &str,
-    ) -> Result<(), ActivationFailure> {
+    ) -> Result<(), ActivationError> {
         let (_, present) = self.store.tenant(tenant).activations().await?;
         if !present.iter().any(|activation| activation.name == *name) {
-            return Err(ActivationFailure::UnknownConstraint(name.clone()));
+            return Err(ActivationError::UnknownConstraint(name.clone()));
         }
         self.activate(tenant, name, None, by).await.map(drop)
     }
@@ -237,10 +238,10 @@ impl Pipeline {
         name: &ConstraintName,
         revision: Option<u32>,
         by: &str,
-    ) -> Result<Activation, ActivationFailure> {
+    ) -> Result<Activation, ActivationError> {
         let history = self.store.tenant(tenant).activation_history(name).await?;
         let Some(present) = history.first() else {
-            return Err(ActivationFailure::UnknownConstraint(name.clone()));
+            return Err(ActivationError::UnknownConstraint(name.clone()));
         };
         let wanted = match revision {
             Some(revision) => history.iter().find(|earlier| earlier.revision == revision),
@@ -251,7 +252,7 @@ impl Pipeline {
             Some(state) => self.activate(tenant, name, Some(state), by).await,
             None => {
                 let revision = revision.unwrap_or(present.revision.saturating_sub(1));
-                Err(ActivationFailure::UnknownRevision { name: name.clone(), revision })
+                Err(ActivationError::UnknownRevision { name: name.clone(), revision })
             }
         }
     }
@@ -262,7 +263,7 @@ impl Pipeline {
         name: &ConstraintName,
         state: Option<ActivationState>,
         by: &str,
-    ) -> Result<Activation, ActivationFailure> {
+    ) -> Result<Activation, ActivationError> {
         let store = self.store.tenant(tenant);
         let generation = store.activate(name, state, by, self.clock.now()).await?;
         info!(tenant.id = tenant.0, constraint.name = %name, generation, "the constraints have changed");
@@ -276,26 +277,13 @@ impl Pipeline {
         tenant: TenantId,
         plugin: &str,
         version: Option<u32>,
-    ) -> Result<PluginVersion, ActivationFailure> {
+    ) -> Result<PluginVersion, ActivationError> {
         let versions = self.store.tenant(tenant).versions(Some(plugin)).await?;
         let found = match version {
             Some(wanted) => versions.into_iter().find(|found| found.version == wanted),
             None => versions.into_iter().max_by_key(|found| found.version),
         };
-        found.ok_or_else(|| ActivationFailure::UnknownVersion {
-            plugin: plugin.to_owned(),
-            version: version.unwrap_or(1),
-        })
+        found
+            .ok_or_else(|| ActivationError::UnknownVersion { plugin: plugin.to_owned(), version: version.unwrap_or(1) })
     }
-}
-
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

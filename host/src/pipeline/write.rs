@@ -16,7 +16,6 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use thiserror::Error;
 use tracing::{debug, warn};
-use uuid::Uuid;
 
 use crate::change::{Action, Draft, MembersChange, members, plan};
 use crate::constraints::sandbox::Operation;
@@ -172,7 +171,7 @@ impl Pipeline {
         let at = self.clock.now();
         // The same in every try: a client that is told of its decision must find that one in the log.
         let decision = DecisionId(self.clock.new_id(at));
-        let new_id = ResourceId(Uuid::new_v4());
+        let new_id = ResourceId(self.clock.new_id(at));
         let mut turn = None;
         for attempt in 1..=TRIES_MAX {
             match self.attempt(caller, resource_type, change, at, decision, new_id).await? {

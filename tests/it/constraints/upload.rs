@@ -53,3 +53,24 @@ async fn a_component_whose_describe_traps_or_loops() {
 async fn a_component_whose_settings_schema_is_none() {
     check(std::fs::read(BAD_SETTINGS_SCHEMA).unwrap(), &["settings"]).await;
 }
+
+fn component(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap()
+}
+
+#[tokio::test]
+async fn a_component_that_wants_an_operating_system_is_told_how_to_do_without() {
+    let wasi = component(r#"(component (import "wasi:cli/environment@0.2.0" (instance)))"#);
+    check(wasi, &["wasi:cli/environment@0.2.0", "wasm32-unknown-unknown", "componentize-js", "--stub-wasi"]).await;
+}
+
+#[tokio::test]
+async fn a_component_for_another_version_of_the_contract() {
+    let later = component(r#"(component (import "scruple:constraint/scim@0.2.0" (instance)))"#);
+    check(later, &["0.2.0", "0.1.0"]).await;
+}
+
+#[tokio::test]
+async fn a_component_that_exports_nothing() {
+    check(component("(component)"), &["about", "check"]).await;
+}

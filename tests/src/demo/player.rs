@@ -151,3 +151,33 @@ fn shorten(text: &str) -> String {
 pub(super) fn patch(operations: Value) -> Value {
     json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(constraint: &str, code: &str) -> Response {
+        let reason = json!({ "constraint": constraint, "code": code });
+        let body = json!({ "urn:scruple:params:scim:api:messages:1.0:Decision": { "reasons": [reason] } });
+        Response { status: 403, headers: Default::default(), body }
+    }
+
+    #[test]
+    fn a_refusal_by_somebody_else_or_for_another_reason_is_a_surprise() {
+        assert!(Expect::Refused(403, "a", "x").holds(&refusal("a", "x")));
+        assert!(!Expect::Refused(403, "a", "x").holds(&refusal("b", "x")));
+        assert!(!Expect::Refused(403, "a", "x").holds(&refusal("a", "y")));
+        assert!(!Expect::Refused(400, "a", "x").holds(&refusal("a", "x")));
+        assert!(!Expect::Faulted("a").holds(&refusal("a", "x")));
+        assert!(!Expect::Status(201).holds(&refusal("a", "x")));
+    }
+
+    #[test]
+    fn one_surprise_fails_the_demo() {
+        let mut player = Player::new(SocketAddr::from(([127, 0, 0, 1], 9)), false);
+        player.played = 30;
+        assert!(player.summary());
+        player.surprises = 1;
+        assert!(!player.summary());
+    }
+}
