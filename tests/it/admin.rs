@@ -124,6 +124,20 @@ async fn a_constraint_goes_back_to_an_earlier_state_and_its_history_stays() {
 }
 
 #[tokio::test]
+async fn a_tenant_has_no_more_constraints_than_it_may() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    acme.enforce(SAFE_VALUES, mail_at("example.com")).await;
+    let body = json!({ "plugin": "safe-values", "settings": mail_at("example.com") });
+    for n in 1..50 {
+        acme.set(&format!("rule-{n}"), body.clone()).await.expect_status(200);
+    }
+    let refused = acme.set("one-more", body.clone()).await.expect_status(409);
+    assert_eq!(refused.body["code"], "too-many-constraints");
+    acme.set("rule-7", body).await.expect_status(200);
+}
+
+#[tokio::test]
 async fn every_change_to_the_constraints_raises_the_generation() {
     let server = TestServer::start().await;
     let acme = server.tenant("acme").await;

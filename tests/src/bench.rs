@@ -47,7 +47,9 @@ pub fn full_user(user_name: &str) -> Value {
             { "value": "tel:+44-20-7946-0011", "type": "work", "primary": true },
             { "value": "tel:+44-20-7946-0022", "type": "mobile" },
         ],
-        "addresses": [address("work", "12 St James's Square"), address("home", "6 Cumberland Place")],
+        "addresses": [address("work", "12 St James's Square"), address("home", "6 Cumberland Place"), address("other", "1 Savoy Hill")],
+        "photos": [{ "value": "https://people.example.com/ada/photo", "type": "photo", "primary": true }],
+        "ims": [{ "value": "ada@chat.example.com", "type": "xmpp", "display": "Ada (work)" }],
         "roles": [{ "value": "engineer", "display": "Engineer", "type": "job" }, { "value": "reviewer", "type": "job" }],
         "entitlements": [{ "value": "vpn" }, { "value": "source-code" }, { "value": "build-farm" }],
         "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {

@@ -160,6 +160,7 @@ impl From<ActivationError> for Problem {
                     .collect();
                 Self::unprocessable("invalid-settings", detail, errors)
             }
+            ActivationError::TooMany => Self::new(StatusCode::CONFLICT, "too-many-constraints", detail),
             ActivationError::Grants(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-grants", detail),
             ActivationError::Component(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "component-fault", detail),
             ActivationError::Store(error) => error.into(),

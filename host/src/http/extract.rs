@@ -118,8 +118,10 @@ impl FromRequestParts<Arc<App>> for IfMatch {
     type Rejection = ScimFailure;
 
     async fn from_request_parts(parts: &mut Parts, _app: &Arc<App>) -> Result<Self, ScimFailure> {
+        // A condition that cannot be read is one that does not hold: the client asked not to write blindly.
+        let given = parts.headers.contains_key(header::IF_MATCH);
         let tags = entity_tags(&parts.headers, header::IF_MATCH);
-        Ok(Self(if tags.is_empty() { Precondition::None } else { Precondition::Match(tags) }))
+        Ok(Self(if given { Precondition::Match(tags) } else { Precondition::None }))
     }
 }
 

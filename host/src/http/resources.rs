@@ -15,6 +15,7 @@ use crate::pipeline::write::{Caller, Change, Done, Written, weakly_equal};
 use crate::scim::patch;
 use crate::scim::projection::Projection;
 use crate::scim::resource::Resource;
+use crate::scim::schema::ResourceType;
 
 /// `POST /{endpoint}` (RFC 7644 §3.3).
 pub async fn create(
@@ -26,7 +27,7 @@ pub async fn create(
     ScimJson(body): ScimJson,
 ) -> Result<Response, ScimFailure> {
     let projection = query.parse(&resource_type)?;
-    let written = app.pipeline.write(&caller, &resource_type, &Change::Create { body }).await?;
+    let written = write(&app, &caller, &resource_type, Change::Create { body }).await?;
     answer(&app, &caller, &base, &projection, written).await
 }
 
@@ -43,7 +44,8 @@ pub async fn read(
     let found = app.pipeline.get(caller.tenant, &path.resource_type, path.id, &projection).await?;
     let current = found.resource.meta.etag();
     let known = entity_tags(&headers, header::IF_NONE_MATCH);
-    if known.iter().any(|tag| tag == "*" || weakly_equal(tag, &current)) {
+    // What is derived changes without the resource's version: with it in the answer, the tag does not tell.
+    if found.groups.is_none() && known.iter().any(|tag| tag == "*" || weakly_equal(tag, &current)) {
         return Ok(respond::not_modified(&found.resource, &base));
     }
     Ok(respond::resource(StatusCode::OK, &found, &projection, &base))
@@ -61,7 +63,7 @@ pub async fn replace(
 ) -> Result<Response, ScimFailure> {
     let projection = query.parse(&path.resource_type)?;
     let change = Change::Replace { id: path.id, body, precondition };
-    let written = app.pipeline.write(&caller, &path.resource_type, &change).await?;
+    let written = write(&app, &caller, &path.resource_type, change).await?;
     answer(&app, &caller, &base, &projection, written).await
 }
 
@@ -82,7 +84,7 @@ pub async fn patch(
     let projection = query.parse(&path.resource_type)?;
     let operations = patch::parse(&path.resource_type, &body)?;
     let change = Change::Patch { id: path.id, operations, precondition };
-    let written = app.pipeline.write(&caller, &path.resource_type, &change).await?;
+    let written = write(&app, &caller, &path.resource_type, change).await?;
     if path.resource_type.row_attribute().is_some() && projection.is_default() {
         return Ok(brief(&base, written));
     }
@@ -98,8 +100,24 @@ pub async fn delete(
     IfMatch(precondition): IfMatch,
 ) -> Result<Response, ScimFailure> {
     let change = Change::Delete { id: path.id, precondition };
-    let written = app.pipeline.write(&caller, &path.resource_type, &change).await?;
+    let written = write(&app, &caller, &path.resource_type, change).await?;
     Ok(brief(&base, written))
+}
+
+/// Carries out a write to its end, also when the client goes away meanwhile: what was judged is recorded, whoever is
+/// there to hear of it.
+async fn write(
+    app: &Arc<App>,
+    caller: &Caller,
+    resource_type: &Arc<ResourceType>,
+    change: Change,
+) -> Result<Written, ScimFailure> {
+    let (app, caller, resource_type) = (Arc::clone(app), caller.clone(), Arc::clone(resource_type));
+    let writing = tokio::spawn(async move { app.pipeline.write(&caller, &resource_type, &change).await });
+    match writing.await {
+        Ok(written) => Ok(written?),
+        Err(panicked) => Err(ScimFailure::Internal(Arc::new(panicked))),
+    }
 }
 
 /// The outcome with the resource.

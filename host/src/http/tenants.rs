@@ -117,10 +117,11 @@ pub async fn show(State(app): State<Arc<App>>, principal: Principal) -> Result<J
 pub async fn delete(State(app): State<Arc<App>>, ApiPath(name): ApiPath<String>) -> Result<StatusCode, Problem> {
     let missing = || Failure::NotFound(format!("tenant `{name}`"));
     let tenant = app.store.tenant_named(&name).await?.ok_or_else(missing)?;
-    if !app.store.delete_tenant(&name).await? {
-        return Err(missing().into());
-    }
+    let deleted = app.store.delete_tenant(&name);
+    // Before the end of a deletion that may take long, so that the tokens are not believed meanwhile.
+    app.credentials.forget(tenant.id, None);
+    let deleted = deleted.await?;
     app.credentials.forget(tenant.id, None);
     app.pipeline.registry.forget(tenant.id);
-    Ok(StatusCode::NO_CONTENT)
+    if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(missing().into()) }
 }

@@ -1,6 +1,7 @@
 //! From uploaded bytes to constraints in force: upload, put to work, roll back; and which constraints a tenant has.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use thiserror::Error;
@@ -13,6 +14,14 @@ use crate::constraints::{ConstraintSet, Descriptor, EnabledConstraint, Grants};
 use crate::decision::{ConstraintFault, ConstraintName, FailurePolicy, Mode, TenantId};
 use crate::pipeline::Pipeline;
 use crate::store::{Activation, ActivationState, NewVersion, PluginVersion, StoreError};
+
+/// Constraints of a tenant at the most. Each may use all its fuel in every write (4 ms), so this bounds what one write may
+/// cost to 0.2 s; the richest set of rules we can think of has a dozen.
+const CONSTRAINTS_MAX: usize = 50;
+
+/// When a constraint that could not be loaded is tried again. Long enough that a component that will never load costs
+/// next to nothing, short enough that a tenant hardly notices a failure that passes.
+const RELOAD_AFTER: Duration = Duration::from_secs(5);
 
 /// A component was not taken.
 #[derive(Debug, Error)]
@@ -82,6 +91,9 @@ pub enum ActivationError {
         /// The revision.
         revision: u32,
     },
+    /// There are as many constraints as there may be.
+    #[error("the tenant has {CONSTRAINTS_MAX} constraints already, as many as it may have")]
+    TooMany,
     /// The settings are not what the plugin expects.
     #[error("the settings are not valid")]
     Settings(Vec<SettingsProblem>),
@@ -114,8 +126,20 @@ impl Pipeline {
         }
         let set = Arc::new(ConstraintSet { generation, constraints });
         self.registry.put(tenant, Arc::clone(&set));
+        if set.constraints.iter().any(|constraint| constraint.pre.is_err()) {
+            self.forget_soon(tenant);
+        }
         info!(tenant.id = tenant.0, generation, constraints = set.constraints.len(), "loaded a tenant's constraints");
         Ok(set)
+    }
+
+    /// Has a set with a constraint that cannot be loaded read anew after a while: the cause may have passed.
+    fn forget_soon(&self, tenant: TenantId) {
+        let registry = Arc::clone(&self.registry);
+        tokio::spawn(async move {
+            tokio::time::sleep(RELOAD_AFTER).await;
+            registry.forget(tenant);
+        });
     }
 
     /// A stored state, ready to be asked. What cannot be loaded stays in the set and faults when it is asked: a guard
@@ -184,6 +208,10 @@ impl Pipeline {
         request: ConstraintRequest,
         by: &str,
     ) -> Result<Activation, ActivationError> {
+        let (_, present) = self.store.tenant(tenant).activations().await?;
+        if present.len() >= CONSTRAINTS_MAX && !present.iter().any(|activation| activation.name == *name) {
+            return Err(ActivationError::TooMany);
+        }
         let version = self.version(tenant, &request.plugin, request.version).await?;
         let unavailable = |detail| ActivationError::Component(ConstraintFault::Unavailable { detail });
         let descriptor = Descriptor::from_json(&version.descriptor).map_err(|error| unavailable(error.to_string()))?;

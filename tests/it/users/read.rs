@@ -50,11 +50,16 @@ async fn a_client_that_has_the_version_gets_304() {
     let acme = server.tenant("acme").await;
     let id = acme.post("/Users", user("ada")).await.expect_status(201).id();
     let conditional = async |tag: &str| {
-        let request = acme.scim.request(Method::GET, &format!("/scim/acme/v2/Users/{id}"));
+        let path = format!("/scim/acme/v2/Users/{id}?excludedAttributes=groups");
+        let request = acme.scim.request(Method::GET, &path);
         acme.scim.send(request.header("if-none-match", tag)).await.status
     };
     assert_eq!(conditional("W/\"1\"").await, 304);
     assert_eq!(conditional("W/\"2\"").await, 200);
+
+    // The groups in the answer may have changed without a new version of the user.
+    let request = acme.scim.request(Method::GET, &format!("/scim/acme/v2/Users/{id}"));
+    acme.scim.send(request.header("if-none-match", "W/\"1\"")).await.expect_status(200);
 }
 
 #[tokio::test]

@@ -39,6 +39,7 @@ async fn a_stale_version_is_refused_and_nothing_written() {
     let refused = put("W/\"1\"", "ada3").await.expect_status(412);
     assert!(refused.detail().contains("W/\"2\""), "{}", refused.detail());
     assert_eq!(acme.get(&format!("/Users/{id}")).await.body["userName"], "ada2");
+    put("", "ada3").await.expect_status(412);
     put("*", "ada4").await.expect_status(200);
 }
 
