@@ -8,7 +8,7 @@ use crate::scim::error::ScimError;
 use crate::scim::filter::eval;
 use crate::scim::index;
 use crate::scim::normalize::value::{Place, normalize_values};
-use crate::scim::patch::target::{Target, from_filter, matching, merge, set, settle_primary, take_list, take_object};
+use crate::scim::patch::target::{Target, matching, merge, set, settle_primary, take_list, take_object};
 use crate::scim::schema::{Attribute, Type};
 
 /// Adds to what the path leads to.
@@ -54,11 +54,13 @@ pub(super) fn write_sub(mut target: Target<'_>, sub: &Attribute, value: &Value) 
     target.pay_for_copies(value)?;
     let normal = target.normalize(sub, value)?;
     let (filter, no_target) = (target.filter(), target.no_target());
+    let reader = target.reader();
     target.edit(|current| {
         let mut values = take_list(current);
         let mut places = matching(filter, &values);
         if places.is_empty() {
-            let new = filter.map_or_else(|| Some(Map::new()), from_filter).ok_or(no_target)?;
+            let made = filter.map_or_else(|| Ok(Some(Map::new())), |filter| reader.made_from(filter))?;
+            let new = made.ok_or(no_target)?;
             places.push(values.len());
             values.push(Value::Object(new));
         }
@@ -82,7 +84,8 @@ fn merge_matching(mut target: Target<'_>, value: &Value) -> Result<(), ScimError
         let mut values = take_list(current);
         let mut places = matching(filter, &values);
         if places.is_empty() {
-            let new = filter.and_then(from_filter).ok_or(no_target)?;
+            let made = filter.map_or(Ok(None), |filter| reader.made_from(filter))?;
+            let new = made.ok_or(no_target)?;
             places.push(values.len());
             values.push(Value::Object(new));
         }

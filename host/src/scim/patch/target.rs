@@ -89,7 +89,7 @@ impl<'t> Target<'t> {
 
     /// What reads values for it while it is being edited.
     pub(super) fn reader(&self) -> Reader<'t> {
-        Reader { place: self.path.to_string(), attribute: self.attribute }
+        Reader { path: self.path, place: self.path.to_string(), attribute: self.attribute }
     }
 
     /// The value as canonical JSON; `None` for no value.
@@ -136,6 +136,7 @@ impl<'t> Target<'t> {
 
 /// Reads values for an attribute.
 pub(super) struct Reader<'t> {
+    path: &'t Path,
     /// The path as errors print it. Made once: a value may be read again for each that is there.
     place: String,
     attribute: &'t Attribute,
@@ -144,6 +145,20 @@ pub(super) struct Reader<'t> {
 impl Reader<'_> {
     fn normalize(&self, attribute: &Attribute, value: &Value) -> Result<Option<Value>, ScimError> {
         normalize_value(attribute, unwrapped(attribute, value), Place::of(&self.place))
+    }
+
+    /// A value that the filter matches, if it says nothing but what sub-attributes are equal to. It is read like any
+    /// value that a client gives: a filter's literals have neither its limits nor its formats.
+    pub(super) fn made_from(&self, filter: &Filter) -> Result<Option<Map<String, Value>>, ScimError> {
+        let Some(made) = from_filter(filter) else {
+            return Ok(None);
+        };
+        // Not the path: it has the text that may be refused for its length.
+        let normal = normalize_single(self.attribute, &Value::Object(made), Place::of(&whole(self.path)))?;
+        Ok(match normal {
+            Some(Value::Object(normal)) if eval::matches_value(filter, &normal) => Some(normal),
+            _ => None,
+        })
     }
 }
 
@@ -273,8 +288,8 @@ pub(super) fn matching(filter: Option<&Filter>, values: &[Value]) -> Vec<usize> 
     values.iter().enumerate().filter(|(_, value)| matches(value)).map(|(place, _)| place).collect()
 }
 
-/// A value that the filter matches, if it says nothing but what sub-attributes are equal to.
-pub(super) fn from_filter(filter: &Filter) -> Option<Map<String, Value>> {
+/// What sub-attributes are equal to by the filter, if it says nothing else.
+fn from_filter(filter: &Filter) -> Option<Map<String, Value>> {
     match filter {
         Filter::Compare { attribute, operator: Operator::Eq, value } => {
             let value = match value {

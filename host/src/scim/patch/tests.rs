@@ -458,3 +458,30 @@ fn the_keys_of_values_without_a_path_are_counted_over_the_whole_request() {
         "400 tooMany: the values of operations without a path have 1001 keys; the limit is 1000"
     );
 }
+
+#[test]
+fn a_value_made_from_a_filter_is_read_like_any_other() {
+    let check = |path: &str, expected: &str| {
+        let operations = json!([{ "op": "add", "path": path, "value": "d" }]);
+        refused(json!({}), operations, &format!("invalidValue: {expected}"));
+    };
+    let long = "x".repeat(3_900);
+    check(&format!("emails[value eq \"{long}\"].display"), "`emails.value` has 3900 bytes; the limit is 800");
+    check("emails[value eq \"a\\u0000\"].display", "`emails.value` contains the character U+0000");
+    check(
+        "x509Certificates[value eq \"not base64!\"].display",
+        "`x509Certificates.value` must be binary in base64, and `not base64!` is not",
+    );
+    refused(
+        json!({}),
+        json!([{ "op": "add", "path": "emails[value eq \"a\\u0000\"]", "value": { "display": "d" } }]),
+        "invalidValue: `emails.value` contains the character U+0000",
+    );
+    // No value can be both.
+    let neither = "emails[value eq \"a\" and value eq \"b\"].display";
+    refused(
+        json!({}),
+        json!([{ "op": "add", "path": neither, "value": "d" }]),
+        &format!("noTarget: the path `{neither}` selects no value of this resource"),
+    );
+}
