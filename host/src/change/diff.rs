@@ -7,6 +7,9 @@
 //! * a value of a multi-valued simple attribute by the attribute's name;
 //! * a member by its id: `members[value eq "…"]`.
 //!
+//! A filter longer than [`PATH_FILTER_BYTES_MAX`] is left out, so that each path can be read again: a certificate that
+//! comes is a difference at `x509Certificates`, and several have the same path.
+//!
 //! The order of values is no difference. What is never returned is never told.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -20,6 +23,11 @@ use crate::scim::index;
 use crate::scim::path::{AttributeRef, Path};
 use crate::scim::resource::{Attributes, Member};
 use crate::scim::schema::{Attribute, ResourceType, Returned, Schema, Storage, Type, core};
+
+/// Longest filter in the path of a difference, in bytes. A value may be longer than a path can be
+/// ([`PATH_BYTES_MAX`](crate::scim::path::PATH_BYTES_MAX)), and a path is for reading: ids and addresses have fewer than
+/// 300 bytes.
+pub const PATH_FILTER_BYTES_MAX: usize = 512;
 
 /// Every effective difference, sorted by path.
 pub fn differences(
@@ -130,11 +138,13 @@ fn surplus<'v>(values: &'v [Value], others: &[Value]) -> Vec<&'v Value> {
     values.iter().filter(is_surplus).collect()
 }
 
-/// The path of one value, by its `value` if that names it and by all that it has if not.
+/// The path of one value, by its `value` if that names it and by all that it has if not. Without a filter if that would
+/// be too long.
 fn path_of(attribute: &AttributeRef, value: &Value, is_named: bool) -> Path {
-    let filter = value
-        .as_object()
-        .and_then(|object| equal_to(&attribute.attribute, object, |name| !is_named || name == "value"));
+    let filter = value.as_object().and_then(|object| {
+        equal_to(&attribute.attribute, object, |name| !is_named || name == "value")
+            .filter(|filter| filter.to_string().len() <= PATH_FILTER_BYTES_MAX)
+    });
     Path { filter: filter.map(Box::new), ..Path::from(attribute.clone()) }
 }
 

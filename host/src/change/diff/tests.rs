@@ -78,6 +78,26 @@ fn a_value_of_many_is_known_by_its_value() {
 }
 
 #[test]
+fn a_path_is_short_enough_to_be_read_whatever_the_value() {
+    let (long, longer) = ("x".repeat(5_000), "y".repeat(60_000));
+    check(
+        json!({ "roles": [{ "value": long, "type": "a" }, { "value": "b" }] }),
+        json!({ "roles": [{ "value": long, "type": "b" }, { "value": longer }] }),
+        json!([
+            ["roles", "roles", null, { "value": longer }],
+            ["roles.type", "roles.type", "a", "b"],
+            ["roles[value eq \"b\"]", "roles", { "value": "b" }, null]
+        ]),
+    );
+    let fitting = "x".repeat(PATH_FILTER_BYTES_MAX - "value eq \"\"".len());
+    let path = format!("roles[value eq \"{fitting}\"]");
+    check(json!({}), json!({ "roles": [{ "value": fitting }] }), json!([[path, "roles", null, { "value": fitting }]]));
+    // What is printed counts, not what is stored: each quote becomes two bytes.
+    let quotes = "\"".repeat(300);
+    check(json!({}), json!({ "roles": [{ "value": quotes }] }), json!([["roles", "roles", null, { "value": quotes }]]));
+}
+
+#[test]
 fn equal_values_are_counted() {
     let a = json!({ "value": "a", "type": "t" });
     let path = "roles[value eq \"a\" and type eq \"t\"]";
