@@ -7,9 +7,12 @@
 //! * a value of a multi-valued simple attribute by the attribute's name;
 //! * a member by its id: `members[value eq "…"]`.
 //!
+//! A filter longer than [`PATH_FILTER_BYTES_MAX`] is left out, so that each path can be read again: a certificate that
+//! comes is a difference at `x509Certificates`, and several have the same path.
+//!
 //! The order of values is no difference. What is never returned is never told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -20,6 +23,11 @@ use crate::scim::index;
 use crate::scim::path::{AttributeRef, Path};
 use crate::scim::resource::{Attributes, Member};
 use crate::scim::schema::{Attribute, ResourceType, Returned, Schema, Storage, Type, core};
+
+/// Longest filter in the path of a difference, in bytes. A value may be longer than a path can be
+/// ([`PATH_BYTES_MAX`](crate::scim::path::PATH_BYTES_MAX)), and a path is for reading: ids and addresses have fewer than
+/// 300 bytes.
+pub const PATH_FILTER_BYTES_MAX: usize = 512;
 
 /// Every effective difference, sorted by path.
 pub fn differences(
@@ -86,52 +94,58 @@ fn compare_sub_attributes(
 }
 
 fn compare_values(attribute: &AttributeRef, before: &[Value], after: &[Value], found: &mut Vec<Difference>) {
-    let mut remaining: Vec<&Value> = after.iter().collect();
-    let mut changed: Vec<&Value> = Vec::new();
-    for old in before {
-        match remaining.iter().position(|new| *new == old) {
-            Some(place) => {
-                remaining.swap_remove(place);
-            }
-            None => changed.push(old),
-        }
-    }
     let ambiguous = ambiguous_values(&attribute.attribute, before, after);
-    for old in changed {
-        let identity = Identity::of(attribute, old, &ambiguous);
-        let same =
-            |new: &&Value| identity.norm.is_some() && Identity::of(attribute, new, &ambiguous).norm == identity.norm;
-        match remaining.iter().position(same) {
-            Some(place) => {
-                let new = remaining.swap_remove(place);
-                compare_sub_attributes(&identity.path, attribute, Some(old), Some(new), found);
+    let norm_of = |value: &Value| value_norm(&attribute.attribute, value).filter(|norm| !ambiguous.contains(norm));
+    // By norm those that may be changed ones of before; sorted, so that the outcome is the same each time.
+    let mut named: BTreeMap<String, &Value> = BTreeMap::new();
+    let mut nameless: Vec<&Value> = Vec::new();
+    for new in surplus(after, before) {
+        match norm_of(new) {
+            Some(norm) => {
+                named.insert(norm, new);
             }
-            None => found.push(difference(identity.path.to_string(), attribute.clone(), Some(old), None)),
+            None => nameless.push(new),
         }
     }
-    for new in remaining {
-        let path = Identity::of(attribute, new, &ambiguous).path.to_string();
+    for old in surplus(before, after) {
+        let norm = norm_of(old);
+        let path = path_of(attribute, old, norm.is_some());
+        match norm.and_then(|norm| named.remove(&norm)) {
+            Some(new) => compare_sub_attributes(&path, attribute, Some(old), Some(new), found),
+            None => found.push(difference(path.to_string(), attribute.clone(), Some(old), None)),
+        }
+    }
+    let added = named.into_values().map(|new| (new, true)).chain(nameless.into_iter().map(|new| (new, false)));
+    for (new, is_named) in added {
+        let path = path_of(attribute, new, is_named).to_string();
         found.push(difference(path, attribute.clone(), None, Some(new)));
     }
 }
 
-/// How a value of a multi-valued attribute is known.
-struct Identity {
-    /// Its `value` as it is compared; `None` if that does not identify it.
-    norm: Option<String>,
-    path: Path,
+/// The values that are there more often than among the others.
+fn surplus<'v>(values: &'v [Value], others: &[Value]) -> Vec<&'v Value> {
+    let mut counts: HashMap<&Value, usize> = HashMap::with_capacity(others.len());
+    for other in others {
+        *counts.entry(other).or_default() += 1;
+    }
+    let is_surplus = |value: &&Value| match counts.get_mut(*value) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            false
+        }
+        _ => true,
+    };
+    values.iter().filter(is_surplus).collect()
 }
 
-impl Identity {
-    fn of(attribute: &AttributeRef, value: &Value, ambiguous: &BTreeSet<String>) -> Self {
-        let norm = value_norm(&attribute.attribute, value).filter(|norm| !ambiguous.contains(norm));
-        let object = value.as_object();
-        let filter = object.and_then(|object| match norm {
-            Some(_) => equal_to(&attribute.attribute, object, |name| name == "value"),
-            None => equal_to(&attribute.attribute, object, |_| true),
-        });
-        Self { norm, path: Path { filter: filter.map(Box::new), ..Path::from(attribute.clone()) } }
-    }
+/// The path of one value, by its `value` if that names it and by all that it has if not. Without a filter if that would
+/// be too long.
+fn path_of(attribute: &AttributeRef, value: &Value, is_named: bool) -> Path {
+    let filter = value.as_object().and_then(|object| {
+        equal_to(&attribute.attribute, object, |name| !is_named || name == "value")
+            .filter(|filter| filter.to_string().len() <= PATH_FILTER_BYTES_MAX)
+    });
+    Path { filter: filter.map(Box::new), ..Path::from(attribute.clone()) }
 }
 
 /// The filter that a value with these sub-attributes matches.

@@ -12,6 +12,10 @@ use crate::scim::filter::eval;
 use crate::scim::members::MemberEdit;
 use crate::scim::resource::{Member, ResourceId};
 
+/// Most comparisons of members that the filters of a request may make. A client has reason to send one filter with a
+/// comparison or two, and a million members are many; each comparison takes some hundred nanoseconds.
+pub const COMPARISONS_MAX: usize = 4_000_000;
+
 /// Every id that the edits name, sorted, each once.
 pub fn named_ids(edits: &[MemberEdit]) -> Vec<ResourceId> {
     ids(edits, |edit| match edit {
@@ -51,6 +55,7 @@ pub fn resolve(
     let before: BTreeMap<ResourceId, &str> =
         current.iter().map(|member| (member.id, member.resource_type.as_str())).collect();
     let mut after = before.clone();
+    let mut comparisons: usize = 0;
     for edit in edits {
         match edit {
             MemberEdit::Add(ids) => add(group, &mut after, ids, &before, identify)?,
@@ -59,6 +64,12 @@ pub fn resolve(
             }),
             MemberEdit::RemoveAll => after.clear(),
             MemberEdit::RemoveWhere(filter) => {
+                comparisons = comparisons.saturating_add(filter.attributes().len().saturating_mul(after.len()));
+                if comparisons > COMPARISONS_MAX {
+                    return Err(ScimError::too_many(format!(
+                        "the filters compare members more than {COMPARISONS_MAX} times; remove them by id"
+                    )));
+                }
                 after.retain(|id, resource_type| !eval::matches_value(filter, &member(*id, resource_type).to_object()));
             }
             MemberEdit::Replace(ids) => {
@@ -151,6 +162,20 @@ mod tests {
         check(&[Replace(ids(&[2, 3]))], &[3], &[1, 9]);
         check(&[where_type("group")], &[], &[9]);
         check(&[Add(ids(&[3])), where_type("User")], &[], &[1, 2]);
+    }
+
+    #[test]
+    fn the_comparisons_of_all_filters_are_counted() {
+        let group = SchemaRegistry::core().resource_type("Group").unwrap().clone();
+        let path = format!("members[type eq \"x\"{}]", " and value pr".repeat(249));
+        let edit = MemberEdit::RemoveWhere(*Path::parse(&path, &group).unwrap().filter.unwrap());
+        let current: Vec<Member> = (1..=1_000).map(|number| member(id(number), "User")).collect();
+        let outcome = |edits: usize| resolve(id(GROUP), &vec![edit.clone(); edits], &current, &HashMap::new());
+        assert_eq!(outcome(16), Ok(MembersChange::default()));
+        assert_eq!(
+            outcome(17).unwrap_err().to_string(),
+            "400 tooMany: the filters compare members more than 4000000 times; remove them by id"
+        );
     }
 
     #[test]

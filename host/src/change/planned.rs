@@ -42,9 +42,14 @@ impl MembersChange {
 /// One effective difference between the state before and the state after, at the finest path that differs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
-    /// Canonical path: `userName`, `emails[value eq "a@x"].type`, `members[value eq "…"]`.
+    /// Canonical path: `userName`, `emails[value eq "a@x"].type`, `members[value eq "…"]`. Always one that
+    /// [`Path::parse`](crate::scim::path::Path::parse) reads. A value is named by `value`, by all that it has where
+    /// `value` does not tell it from another (`emails[value eq "a@x" and type eq "home"]`), and not at all (`roles`,
+    /// `roles.type`) where the filter for it would be longer than
+    /// [`PATH_FILTER_BYTES_MAX`](crate::change::diff::PATH_FILTER_BYTES_MAX). So paths may be there more than once.
     pub path: String,
-    /// The attribute that `path` leads to, for grants and for look-ups by prefix.
+    /// The attribute or sub-attribute that `path` leads to, whatever filter the path has: what `before` and `after`
+    /// are values of. For grants and for look-ups by prefix, without reading `path`.
     pub attribute: AttributeRef,
     /// `None` where there was no value.
     pub before: Option<Value>,

@@ -19,6 +19,7 @@ mod remove;
 mod replace;
 pub mod request;
 mod target;
+mod work;
 
 use std::sync::Arc;
 
@@ -31,8 +32,10 @@ use crate::scim::path::Path;
 use crate::scim::resource::{Attributes, Resource};
 use crate::scim::schema::{Attribute, Mutability, Storage};
 
+use request::OPERATIONS_MAX;
 pub use request::{OperationKind, PatchOperation, parse};
 use target::Target;
+use work::Work;
 
 /// What a PATCH comes to.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,8 +48,8 @@ pub struct Patched {
 
 /// Applies the operations in their order. The first that fails fails all.
 pub fn apply(resource: &Resource, operations: &[PatchOperation]) -> Result<Patched, ScimError> {
-    let mut patch =
-        Patch { resource, patched: Patched { attributes: resource.attributes.clone(), member_edits: Vec::new() } };
+    let patched = Patched { attributes: resource.attributes.clone(), member_edits: Vec::new() };
+    let mut patch = Patch { resource, patched, keys: 0, work: Work::new() };
     for operation in operations {
         match (operation.kind, &operation.path) {
             (OperationKind::Remove, Some(path)) => patch.remove(path, operation.value.as_ref())?,
@@ -61,6 +64,9 @@ pub fn apply(resource: &Resource, operations: &[PatchOperation]) -> Result<Patch
 struct Patch<'r> {
     resource: &'r Resource,
     patched: Patched,
+    /// How many keys of values without a path there were.
+    keys: usize,
+    work: Work,
 }
 
 impl Patch<'_> {
@@ -69,6 +75,14 @@ impl Patch<'_> {
         let Value::Object(object) = value else {
             return Err(ScimError::invalid_value("without a path to an attribute, the value must be an object"));
         };
+        // Each is as much work as an operation.
+        self.keys += object.len();
+        if self.keys > OPERATIONS_MAX {
+            return Err(ScimError::too_many(format!(
+                "the values of operations without a path have {} keys; the limit is {OPERATIONS_MAX}",
+                self.keys
+            )));
+        }
         let mut paths: Vec<(Path, &Value)> = Vec::with_capacity(object.len());
         for (key, value) in object {
             match Path::parse(&format!("{prefix}{key}"), &self.resource.resource_type) {
@@ -110,7 +124,7 @@ impl Patch<'_> {
             // RFC 7643 §2.5: `null` is "no value". Nothing to add; for a replacement: nothing afterwards.
             return if kind == OperationKind::Add { Ok(()) } else { self.remove_values(path, None, true) };
         }
-        let target = Target::new(&self.resource.resource_type, &mut self.patched.attributes, path)?;
+        let target = self.target(path)?;
         match kind {
             OperationKind::Replace => replace::replace(target, value),
             _ => add::add(target, value),
@@ -127,6 +141,10 @@ impl Patch<'_> {
         self.remove_values(path, value, false)
     }
 
+    fn target<'t>(&'t mut self, path: &'t Path) -> Result<Target<'t>, ScimError> {
+        Target::new(&self.resource.resource_type, &mut self.patched.attributes, &mut self.work, path)
+    }
+
     fn remove_values(&mut self, path: &Path, value: Option<&Value>, absent_is_fine: bool) -> Result<(), ScimError> {
         match (&path.extension, &path.attribute) {
             (Some(extension), None) => {
@@ -134,7 +152,7 @@ impl Patch<'_> {
                 Ok(())
             }
             _ => {
-                let target = Target::new(&self.resource.resource_type, &mut self.patched.attributes, path)?;
+                let target = self.target(path)?;
                 remove::remove(target, value, absent_is_fine)
             }
         }

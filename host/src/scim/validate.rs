@@ -106,10 +106,9 @@ fn check_attribute(attribute: &Attribute, value: Option<&Value>, prefix: &str) -
         Value::Array(values) => values.as_slice(),
         single => std::slice::from_ref(single),
     };
-    // A PATCH adds to what is there, so the sum is counted here.
+    // A PATCH adds to what is there, so the sum is counted, not only what a client gives.
     if values.len() > VALUES_MAX {
-        let detail = format!("`{}` would have {} values; the limit is {VALUES_MAX}", path(), values.len());
-        return Err(ScimError::invalid_value(detail));
+        return Err(too_many_values(&path(), values.len()));
     }
     for value in values {
         check_value(attribute, value, &path)?;
@@ -151,6 +150,11 @@ fn check_value(attribute: &Attribute, value: &Value, path: &dyn Fn() -> String) 
 /// Whether a value of a multi-valued attribute is the primary one.
 pub(crate) fn is_primary(value: &Value) -> bool {
     value.get("primary") == Some(&Value::Bool(true))
+}
+
+/// An addition that leads beyond [`VALUES_MAX`].
+pub(crate) fn too_many_values(path: &str, count: usize) -> ScimError {
+    ScimError::invalid_value(format!("`{path}` would have {count} values; the limit is {VALUES_MAX}"))
 }
 
 fn missing(path: &str) -> ScimError {

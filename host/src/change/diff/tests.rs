@@ -78,6 +78,52 @@ fn a_value_of_many_is_known_by_its_value() {
 }
 
 #[test]
+fn a_path_is_short_enough_to_be_read_whatever_the_value() {
+    let (long, longer) = ("x".repeat(5_000), "y".repeat(60_000));
+    check(
+        json!({ "roles": [{ "value": long, "type": "a" }, { "value": "b" }] }),
+        json!({ "roles": [{ "value": long, "type": "b" }, { "value": longer }] }),
+        json!([
+            ["roles", "roles", null, { "value": longer }],
+            ["roles.type", "roles.type", "a", "b"],
+            ["roles[value eq \"b\"]", "roles", { "value": "b" }, null]
+        ]),
+    );
+    let fitting = "x".repeat(PATH_FILTER_BYTES_MAX - "value eq \"\"".len());
+    let path = format!("roles[value eq \"{fitting}\"]");
+    check(json!({}), json!({ "roles": [{ "value": fitting }] }), json!([[path, "roles", null, { "value": fitting }]]));
+    // What is printed counts, not what is stored: each quote becomes two bytes.
+    let quotes = "\"".repeat(300);
+    check(json!({}), json!({ "roles": [{ "value": quotes }] }), json!([["roles", "roles", null, { "value": quotes }]]));
+}
+
+#[test]
+fn equal_values_are_counted() {
+    let a = json!({ "value": "a", "type": "t" });
+    let path = "roles[value eq \"a\" and type eq \"t\"]";
+    check(
+        json!({ "roles": [a, a, a] }),
+        json!({ "roles": [a] }),
+        json!([[path, "roles", a, null], [path, "roles", a, null]]),
+    );
+    check(json!({ "roles": [a] }), json!({ "roles": [a, a] }), json!([[path, "roles", null, a]]));
+}
+
+/// Compared each with each, they take half a minute.
+#[test]
+fn many_values_that_all_change_are_compared_in_no_time() {
+    let user = SchemaRegistry::core().resource_type("User").unwrap().clone();
+    let roles = |kind: &str| {
+        let roles: Vec<Value> = (0..5_000).map(|number| json!({ "value": number.to_string(), "type": kind })).collect();
+        Attributes::from_iter([("roles".to_owned(), Value::Array(roles))])
+    };
+    let (before, after) = (roles("a"), roles("b"));
+    let start = std::time::Instant::now();
+    assert_eq!(differences(&user, &before, &after, &MembersChange::default()).len(), 5_000);
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+}
+
+#[test]
 fn a_member_is_known_by_its_id() {
     let group = SchemaRegistry::core().resource_type("Group").unwrap().clone();
     let member = |number| Member { id: ResourceId(uuid::Uuid::from_u128(number)), resource_type: "User".to_owned() };

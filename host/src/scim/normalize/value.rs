@@ -1,5 +1,6 @@
 //! The values of one attribute.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use base64::Engine as _;
@@ -97,14 +98,17 @@ pub(crate) fn normalize_values(
     }
     let mut values: Vec<Value> = Vec::with_capacity(given.len());
     for value in given {
-        // RFC 7643 §2.4: service providers "SHOULD NOT return the same (type, value) combination more than once".
-        if let Some(value) = normalize_single(attribute, value, place)?
-            && !values.contains(&value)
-        {
-            values.push(value);
-        }
+        values.extend(normalize_single(attribute, value, place)?);
     }
-    Ok(values)
+    Ok(each_once(values))
+}
+
+/// RFC 7643 §2.4: service providers "SHOULD NOT return the same (type, value) combination more than once".
+fn each_once(mut values: Vec<Value>) -> Vec<Value> {
+    let mut seen = HashSet::with_capacity(values.len());
+    let mut is_first = values.iter().map(|value| seen.insert(value)).collect::<Vec<bool>>().into_iter();
+    values.retain(|_| is_first.next() == Some(true));
+    values
 }
 
 /// One value of the attribute; `None` for what counts as no value.
@@ -222,7 +226,7 @@ pub(crate) fn member_ids(attribute: &Attribute, value: &Value, place: Place<'_>)
         })?;
         ids.push(id);
     }
-    let mut seen = std::collections::HashSet::with_capacity(ids.len());
+    let mut seen = HashSet::with_capacity(ids.len());
     ids.retain(|id| seen.insert(*id));
     Ok(ids)
 }

@@ -1,12 +1,14 @@
 //! `add` (RFC 7644 §3.5.2.1), and what `replace` has in common with it.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 use crate::scim::error::ScimError;
 use crate::scim::filter::eval;
 use crate::scim::index;
 use crate::scim::normalize::value::{Place, normalize_values};
-use crate::scim::patch::target::{Target, from_filter, matching, merge, set, settle_primary, take_list, take_object};
+use crate::scim::patch::target::{Target, matching, merge, set, settle_primary, take_list, take_object};
 use crate::scim::schema::{Attribute, Type};
 
 /// Adds to what the path leads to.
@@ -48,14 +50,17 @@ pub(super) fn write_single(target: Target<'_>, value: &Value) -> Result<(), Scim
 }
 
 /// One sub-attribute in each value that the filter matches, or in every value. Where there is none, in a new one.
-pub(super) fn write_sub(target: Target<'_>, sub: &Attribute, value: &Value) -> Result<(), ScimError> {
+pub(super) fn write_sub(mut target: Target<'_>, sub: &Attribute, value: &Value) -> Result<(), ScimError> {
+    target.pay_for_copies(value)?;
     let normal = target.normalize(sub, value)?;
     let (filter, no_target) = (target.filter(), target.no_target());
+    let reader = target.reader();
     target.edit(|current| {
         let mut values = take_list(current);
         let mut places = matching(filter, &values);
         if places.is_empty() {
-            let new = filter.map_or_else(|| Some(Map::new()), from_filter).ok_or(no_target)?;
+            let made = filter.map_or_else(|| Ok(Some(Map::new())), |filter| reader.made_from(filter))?;
+            let new = made.ok_or(no_target)?;
             places.push(values.len());
             values.push(Value::Object(new));
         }
@@ -71,14 +76,16 @@ pub(super) fn write_sub(target: Target<'_>, sub: &Attribute, value: &Value) -> R
 }
 
 /// The given sub-attributes in each value that the filter matches. Where there is none, in a new one.
-fn merge_matching(target: Target<'_>, value: &Value) -> Result<(), ScimError> {
+fn merge_matching(mut target: Target<'_>, value: &Value) -> Result<(), ScimError> {
+    target.pay_for_copies(value)?;
     let (filter, no_target) = (target.filter(), target.no_target());
     let reader = target.reader();
     target.edit(|current| {
         let mut values = take_list(current);
         let mut places = matching(filter, &values);
         if places.is_empty() {
-            let new = filter.and_then(from_filter).ok_or(no_target)?;
+            let made = filter.map_or(Ok(None), |filter| reader.made_from(filter))?;
+            let new = made.ok_or(no_target)?;
             places.push(values.len());
             values.push(Value::Object(new));
         }
@@ -102,11 +109,14 @@ fn append(target: Target<'_>, value: &Value) -> Result<(), ScimError> {
     let given = normalize_values(attribute, value, Place::of(&path))?;
     target.edit(|current| {
         let mut values = take_list(current);
+        // What is merged into a value leaves its identity as it is, so the places stay right.
+        let mut places: HashMap<Identity, usize> = HashMap::with_capacity(values.len() + given.len());
+        for (place, old) in values.iter().enumerate() {
+            places.entry(Identity::of(attribute, old)).or_insert(place);
+        }
         let mut written = Vec::with_capacity(given.len());
         for new in given {
-            let identity = identity(attribute, &new);
-            let is_same = |old: &Value| *old == new || identity.is_some() && self::identity(attribute, old) == identity;
-            let place = values.iter().position(is_same).unwrap_or(values.len());
+            let place = *places.entry(Identity::of(attribute, &new)).or_insert(values.len());
             written.push(place);
             match (values.get_mut(place), new) {
                 (Some(Value::Object(old)), Value::Object(new)) => old.extend(new),
@@ -120,11 +130,21 @@ fn append(target: Target<'_>, value: &Value) -> Result<(), ScimError> {
     })
 }
 
-/// `value` and `type` as they are compared; `None` without a `value`.
-fn identity(attribute: &Attribute, value: &Value) -> Option<(String, Option<String>)> {
-    let norm = |name: &str| {
-        let sub = attribute.sub_attribute(name)?;
-        index::normalise_value(sub, value.get(&sub.name)?)
-    };
-    Some((norm("value")?, norm("type")))
+/// As what a value is known among those of its attribute.
+#[derive(PartialEq, Eq, Hash)]
+enum Identity {
+    /// By `value` and `type` as they are compared.
+    Named(String, Option<String>),
+    /// By all of it, where there is no `value`.
+    Whole(Value),
+}
+
+impl Identity {
+    fn of(attribute: &Attribute, value: &Value) -> Self {
+        let norm = |name: &str| {
+            let sub = attribute.sub_attribute(name)?;
+            index::normalise_value(sub, value.get(&sub.name)?)
+        };
+        norm("value").map_or_else(|| Self::Whole(value.clone()), |named| Self::Named(named, norm("type")))
+    }
 }

@@ -19,7 +19,7 @@ pub(super) fn without_path() -> ScimError {
 ///
 /// A filter that matches no value is `noTarget` (table 9: "the "path" value contains a filter that yields no match"),
 /// unless nothing is what the client asks for.
-pub(super) fn remove(target: Target<'_>, value: Option<&Value>, absent_is_fine: bool) -> Result<(), ScimError> {
+pub(super) fn remove(mut target: Target<'_>, value: Option<&Value>, absent_is_fine: bool) -> Result<(), ScimError> {
     let attribute = target.attribute;
     let (filter, sub) = (target.filter(), target.sub_attribute());
     let required = sub.map_or(attribute.required && filter.is_none(), |sub| sub.required);
@@ -34,7 +34,9 @@ pub(super) fn remove(target: Target<'_>, value: Option<&Value>, absent_is_fine: 
         Some(_) if sub.is_some() => None,
         Some(value) => {
             let path = target.path.to_string();
-            Some(normalize_values(attribute, value, Place::of(&path))?)
+            let only = normalize_values(attribute, value, Place::of(&path))?;
+            target.pay_for_pairs(&only)?;
+            Some(only)
         }
     };
     let no_target = target.no_target();
@@ -46,7 +48,7 @@ pub(super) fn remove(target: Target<'_>, value: Option<&Value>, absent_is_fine: 
         }
         let mut place = 0;
         values.retain_mut(|value| {
-            let selected = places.contains(&place);
+            let selected = places.binary_search(&place).is_ok();
             place += 1;
             match (selected, sub, value, &only) {
                 (false, _, _, _) => true,

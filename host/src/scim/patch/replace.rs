@@ -24,7 +24,8 @@ pub(super) fn replace(target: Target<'_>, value: &Value) -> Result<(), ScimError
 }
 
 /// "all matching record values SHALL be replaced", and without a match "noTarget".
-fn replace_matching(target: Target<'_>, value: &Value) -> Result<(), ScimError> {
+fn replace_matching(mut target: Target<'_>, value: &Value) -> Result<(), ScimError> {
+    target.pay_for_copies(value)?;
     let normal = match target.normalize(target.attribute, value)? {
         Some(Value::Array(mut values)) if values.len() == 1 => values.pop(),
         Some(_) => {
@@ -53,7 +54,7 @@ fn replace_matching(target: Target<'_>, value: &Value) -> Result<(), ScimError> 
                 let mut place = 0;
                 values.retain(|_| {
                     place += 1;
-                    !places.contains(&(place - 1))
+                    places.binary_search(&(place - 1)).is_err()
                 });
             }
         }

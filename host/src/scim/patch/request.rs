@@ -10,7 +10,8 @@ use crate::scim::schema::ResourceType;
 use crate::scim::urn;
 
 /// Most operations in a request. Clients send one for each attribute that changed, and for groups up to a hundred or
-/// so, one a member. The work is at most this times the values of one attribute (1,000), a million comparisons.
+/// so, one a member. The keys of values without a path are counted apart, with the same limit. Each operation goes
+/// through the values of its attribute (at most 1,000); what that comes to has a limit of its own, in `work`.
 pub const OPERATIONS_MAX: usize = 1_000;
 
 /// What an operation does.

@@ -1,15 +1,18 @@
 //! What a path leads to in the attributes that are being changed.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::scim::error::ScimError;
 use crate::scim::filter::{Filter, Literal, Operator, eval};
 use crate::scim::normalize::unknown;
-use crate::scim::normalize::value::{Place, normalize_single, normalize_value};
-use crate::scim::path::Path;
+use crate::scim::normalize::value::{Place, VALUES_MAX, normalize_single, normalize_value};
+use crate::scim::patch::work::{Work, weight};
+use crate::scim::path::{AttributeRef, Path};
 use crate::scim::resource::Attributes;
 use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned, Schema, Type};
-use crate::scim::validate::is_primary;
+use crate::scim::validate::{is_primary, too_many_values};
 
 /// An attribute that is kept inline, and the attributes that it is one of.
 pub(super) struct Target<'t> {
@@ -17,19 +20,59 @@ pub(super) struct Target<'t> {
     pub(super) attribute: &'t Attribute,
     attributes: &'t mut Attributes,
     extension: Option<&'t Schema>,
+    work: &'t mut Work,
 }
 
 impl<'t> Target<'t> {
-    /// The path has to lead to an attribute.
+    /// The path has to lead to an attribute. That its values are gone through once, and by each term of the filter, is
+    /// paid for here.
     pub(super) fn new(
         resource_type: &ResourceType,
         attributes: &'t mut Attributes,
+        work: &'t mut Work,
         path: &'t Path,
     ) -> Result<Self, ScimError> {
         let attribute = path.attribute.as_deref().ok_or_else(|| {
             ScimError::invalid_path(format!("`{path}` is not an attribute of {}", resource_type.name))
         })?;
-        Ok(Self { path, attribute, attributes, extension: path.extension.as_deref() })
+        let target = Self { path, attribute, attributes, extension: path.extension.as_deref(), work };
+        let current = target.current();
+        let cost = match target.filter() {
+            None => weight_of(current),
+            Some(filter) => {
+                let literals = filter.to_string().len().saturating_mul(current.len());
+                filter.attributes().len().saturating_mul(weight_of(current)).saturating_add(literals)
+            }
+        };
+        target.work.spend(cost)?;
+        Ok(target)
+    }
+
+    /// The values that the attribute has.
+    fn current(&self) -> &[Value] {
+        let object = match self.extension {
+            None => Some(&*self.attributes),
+            Some(schema) => self.attributes.get(&schema.id).and_then(Value::as_object),
+        };
+        match object.and_then(|object| object.get(&self.attribute.name)) {
+            None => &[],
+            Some(Value::Array(values)) => values,
+            Some(single) => std::slice::from_ref(single),
+        }
+    }
+
+    /// Pays for writing the given value into each one that is there.
+    pub(super) fn pay_for_copies(&mut self, given: &Value) -> Result<(), ScimError> {
+        let cost = weight(given).saturating_mul(self.current().len());
+        self.work.spend(cost)
+    }
+
+    /// Pays for comparing each given value with each one that is there.
+    pub(super) fn pay_for_pairs(&mut self, given: &[Value]) -> Result<(), ScimError> {
+        let current = self.current();
+        let theirs = weight_of(given).saturating_mul(current.len());
+        let cost = weight_of(current).saturating_mul(given.len()).saturating_add(theirs);
+        self.work.spend(cost)
     }
 
     pub(super) fn filter(&self) -> Option<&'t Filter> {
@@ -46,7 +89,7 @@ impl<'t> Target<'t> {
 
     /// What reads values for it while it is being edited.
     pub(super) fn reader(&self) -> Reader<'t> {
-        Reader { path: self.path, attribute: self.attribute }
+        Reader { path: self.path, place: self.path.to_string(), attribute: self.attribute }
     }
 
     /// The value as canonical JSON; `None` for no value.
@@ -56,6 +99,8 @@ impl<'t> Target<'t> {
 
     /// Lets `edit` change the value of the attribute, which begins as `null` if there is none. What is no value
     /// afterwards is taken away, with the extension if it was the last of it.
+    ///
+    /// The limit of values holds after each edit and not only in the end: later operations go through all of them.
     pub(super) fn edit<T>(self, edit: impl FnOnce(&mut Value) -> Result<T, ScimError>) -> Result<T, ScimError> {
         let name = &self.attribute.name;
         let object = match self.extension {
@@ -73,6 +118,11 @@ impl<'t> Target<'t> {
         if self.attribute.returned != Returned::Never
             && let Some(value) = pruned(value)
         {
+            if let Value::Array(values) = &value
+                && values.len() > VALUES_MAX
+            {
+                return Err(too_many_values(&whole(self.path), values.len()));
+            }
             object.insert(name.clone(), value);
         }
         if let Some(schema) = self.extension
@@ -85,17 +135,41 @@ impl<'t> Target<'t> {
 }
 
 /// Reads values for an attribute.
-#[derive(Clone, Copy)]
 pub(super) struct Reader<'t> {
     path: &'t Path,
+    /// The path as errors print it. Made once: a value may be read again for each that is there.
+    place: String,
     attribute: &'t Attribute,
 }
 
 impl Reader<'_> {
     fn normalize(&self, attribute: &Attribute, value: &Value) -> Result<Option<Value>, ScimError> {
-        let path = self.path.to_string();
-        normalize_value(attribute, unwrapped(attribute, value), Place::of(&path))
+        normalize_value(attribute, unwrapped(attribute, value), Place::of(&self.place))
     }
+
+    /// A value that the filter matches, if it says nothing but what sub-attributes are equal to. It is read like any
+    /// value that a client gives: a filter's literals have neither its limits nor its formats.
+    pub(super) fn made_from(&self, filter: &Filter) -> Result<Option<Map<String, Value>>, ScimError> {
+        let Some(made) = from_filter(filter) else {
+            return Ok(None);
+        };
+        // Not the path: it has the text that may be refused for its length.
+        let normal = normalize_single(self.attribute, &Value::Object(made), Place::of(&whole(self.path)))?;
+        Ok(match normal {
+            Some(Value::Object(normal)) if eval::matches_value(filter, &normal) => Some(normal),
+            _ => None,
+        })
+    }
+}
+
+/// The name of the attribute that the path leads to or into.
+fn whole(path: &Path) -> String {
+    let whole = |attribute| AttributeRef { sub_attribute: None, ..attribute };
+    path.attribute_ref().map_or_else(String::new, |attribute| whole(attribute).to_string())
+}
+
+fn weight_of(values: &[Value]) -> usize {
+    values.iter().map(weight).sum()
 }
 
 /// Without the empty lists and objects, which are no value (RFC 7643 §2.5).
@@ -168,8 +242,7 @@ pub(super) fn merge(reader: &Reader<'_>, complex: &mut Map<String, Value>, value
     };
     let Value::Object(given) = value else {
         // A bare value stands for `value`, an empty one clears all.
-        let path = reader.path.to_string();
-        match normalize_single(attribute, value, Place::of(&path))? {
+        match normalize_single(attribute, value, Place::of(&reader.place))? {
             Some(Value::Object(normal)) => complex.extend(normal),
             _ => complex.clear(),
         }
@@ -180,7 +253,7 @@ pub(super) fn merge(reader: &Reader<'_>, complex: &mut Map<String, Value>, value
             if value.is_null() {
                 continue;
             }
-            return Err(unknown(key, &format!("`{}`", reader.path)));
+            return Err(unknown(key, &format!("`{}`", reader.place)));
         };
         if sub.mutability == Mutability::ReadOnly {
             continue;
@@ -205,7 +278,7 @@ pub(super) fn set(complex: &mut Map<String, Value>, sub: &Attribute, value: Opti
     }
 }
 
-/// The places of the values that the filter matches; all without a filter.
+/// The places of the values that the filter matches, ascending; all without a filter.
 pub(super) fn matching(filter: Option<&Filter>, values: &[Value]) -> Vec<usize> {
     let matches = |value: &Value| match (filter, value) {
         (None, _) => true,
@@ -215,8 +288,8 @@ pub(super) fn matching(filter: Option<&Filter>, values: &[Value]) -> Vec<usize> 
     values.iter().enumerate().filter(|(_, value)| matches(value)).map(|(place, _)| place).collect()
 }
 
-/// A value that the filter matches, if it says nothing but what sub-attributes are equal to.
-pub(super) fn from_filter(filter: &Filter) -> Option<Map<String, Value>> {
+/// What sub-attributes are equal to by the filter, if it says nothing else.
+fn from_filter(filter: &Filter) -> Option<Map<String, Value>> {
     match filter {
         Filter::Compare { attribute, operator: Operator::Eq, value } => {
             let value = match value {
@@ -244,9 +317,10 @@ pub(super) fn settle_primary(values: &mut [Value], written: &[usize]) {
     if !wrote_primary {
         return;
     }
+    let written: HashSet<usize> = written.iter().copied().collect();
     for (place, value) in values.iter_mut().enumerate() {
-        if !written.contains(&place)
-            && is_primary(value)
+        if is_primary(value)
+            && !written.contains(&place)
             && let Value::Object(object) = value
         {
             object.insert("primary".to_owned(), Value::Bool(false));

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use serde_json::{Map, json};
 
 use super::*;
+use crate::scim::error::ScimType;
 use crate::scim::meta::Meta;
 use crate::scim::resource::ResourceId;
 use crate::scim::schema::{ResourceType, SchemaRegistry};
@@ -375,6 +376,112 @@ fn additions_add_up_to_the_limit_of_values_and_no_further() {
     let after =
         |value: &str| patched(&full, json!([{ "op": "add", "path": "roles", "value": value }])).unwrap().attributes;
     assert_eq!(crate::scim::validate::validate(&full.resource_type, &after("7")), Ok(()));
-    let error = crate::scim::validate::validate(&full.resource_type, &after("new")).unwrap_err();
-    assert_eq!(error.detail, "`roles` would have 1001 values; the limit is 1000");
+    let more = json!({ "op": "add", "path": "roles", "value": "new" });
+    let fewer = json!({ "op": "remove", "path": "roles[value eq \"7\"]" });
+    let error = patched(&full, json!([more, fewer])).unwrap_err();
+    assert_eq!(error.to_string(), "400 invalidValue: `roles` would have 1001 values; the limit is 1000");
+    assert_eq!(patched(&full, json!([fewer, more])).unwrap().attributes["roles"].as_array().unwrap().len(), 1_000);
+}
+
+#[test]
+fn a_value_is_known_by_value_and_type_or_else_by_all_of_it() {
+    check(
+        json!({ "roles": [{ "value": "a", "type": "t" }, { "value": "a" }, { "display": "d" }] }),
+        json!([{ "op": "add", "path": "roles", "value": [
+            { "value": "A", "display": "x" },
+            { "value": "A", "type": "T", "display": "y" },
+            { "display": "d" },
+            { "display": "e" },
+            { "value": "b" },
+            { "value": "B", "display": "z" }
+        ] }]),
+        json!({ "roles": [
+            { "value": "A", "type": "T", "display": "y" },
+            { "value": "A", "display": "x" },
+            { "display": "d" },
+            { "display": "e" },
+            { "value": "B", "display": "z" }
+        ] }),
+    );
+}
+
+/// Compared each with each, they take half a minute.
+#[test]
+fn many_additions_of_many_values_are_made_in_no_time() {
+    let roles: Vec<Value> =
+        (0..1_000).map(|number| json!({ "value": format!("ROLE {number}"), "type": "t" })).collect();
+    let full = resource("User", json!({ "userName": "a", "roles": roles }));
+    let additions = vec![json!({ "op": "add", "path": "roles", "value": roles }); 40];
+    let start = std::time::Instant::now();
+    assert_eq!(patched(&full, json!(additions)).unwrap().attributes, full.attributes);
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+}
+
+#[test]
+fn operations_go_through_so_many_bytes_of_values_and_no_more() {
+    let roles: Vec<Value> =
+        (0..100).map(|number| json!({ "value": number.to_string(), "display": "x".repeat(60_000) })).collect();
+    let large = resource("User", json!({ "userName": "a", "roles": roles }));
+    // 6 MB are gone through by each operation, by each term of each filter.
+    let check = |operation: Value, most: usize| {
+        assert!(patched(&large, json!(vec![operation.clone(); most])).is_ok(), "{operation}");
+        let error = patched(&large, json!(vec![operation.clone(); most + 1])).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "400 tooMany: the operations together go through more than 268435456 bytes of values; the limit is for one \
+             request, so send fewer operations in each",
+            "{operation}"
+        );
+    };
+    check(json!({ "op": "add", "path": "roles", "value": "1" }), 44);
+    check(json!({ "op": "add", "path": "roles[value eq \"1\" and type ne \"x\"].type", "value": "y" }), 22);
+    check(json!({ "op": "remove", "path": "roles", "value": ["x", "y", "z"] }), 11);
+    let small = resource(
+        "User",
+        json!({ "userName": "a", "roles": (0..1_000).map(|number| json!({ "value": number.to_string() })).collect::<Vec<_>>() }),
+    );
+    let copies = json!({ "op": "replace", "path": "roles.display", "value": "x".repeat(60_000) });
+    assert_eq!(patched(&small, json!(vec![copies; 5])).unwrap_err().scim_type, Some(ScimType::TooMany));
+}
+
+#[test]
+fn the_keys_of_values_without_a_path_are_counted_over_the_whole_request() {
+    let operation = |keys: std::ops::Range<usize>| {
+        let value: Map<String, Value> =
+            keys.map(|key| (format!("roles[value eq \"{key}\"].type"), json!("t"))).collect();
+        json!({ "op": "add", "value": value })
+    };
+    let user = resource("User", json!({}));
+    assert!(patched(&user, json!([operation(0..600), operation(0..400)])).is_ok());
+    assert_eq!(
+        patched(&user, json!([operation(0..600), operation(0..401)])).unwrap_err().to_string(),
+        "400 tooMany: the values of operations without a path have 1001 keys; the limit is 1000"
+    );
+}
+
+#[test]
+fn a_value_made_from_a_filter_is_read_like_any_other() {
+    let check = |path: &str, expected: &str| {
+        let operations = json!([{ "op": "add", "path": path, "value": "d" }]);
+        refused(json!({}), operations, &format!("invalidValue: {expected}"));
+    };
+    let long = "x".repeat(3_900);
+    check(&format!("emails[value eq \"{long}\"].display"), "`emails.value` has 3900 bytes; the limit is 800");
+    check("emails[value eq \"a\\u0000\"].display", "`emails.value` contains the character U+0000");
+    check(
+        "x509Certificates[value eq \"not base64!\"].display",
+        "`x509Certificates.value` must be binary in base64, and `not base64!` is not",
+    );
+    refused(
+        json!({}),
+        json!([{ "op": "add", "path": "emails[value eq \"a\\u0000\"]", "value": { "display": "d" } }]),
+        "invalidValue: `emails.value` contains the character U+0000",
+    );
+    // No value can be both.
+    let neither = "emails[value eq \"a\" and value eq \"b\"].display";
+    refused(
+        json!({}),
+        json!([{ "op": "add", "path": neither, "value": "d" }]),
+        &format!("noTarget: the path `{neither}` selects no value of this resource"),
+    );
 }
