@@ -84,7 +84,8 @@ impl GuestState {
         let removed = change.map_or(&[][..], |change| &change.removed);
         // One more than go, so that one is left if any is.
         let stored = self.stored_members(document, removed.len().saturating_add(1)).await?;
-        Ok(stored.iter().any(|member| !removed.contains(member)))
+        // A group that is emptied has as many of the one as of the other; `removed` is sorted by id.
+        Ok(stored.iter().any(|member| removed.binary_search_by_key(&member.id, |gone| gone.id).is_err()))
     }
 
     /// Members of a group in the document's state: those named, or all, as far as they may be loaded.
