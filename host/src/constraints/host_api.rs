@@ -14,7 +14,8 @@ use wasmtime::component::{HasData, Linker};
 
 use super::bindings::Constraint;
 use super::bindings::scruple::constraint::{log, report, scim, tables, types};
-use super::convert::{bad_output, message_from_wit, note_from_wit, reason_from_wit};
+use super::convert::{bad_output, message_from_wit, note_from_wit, reason_bytes, reason_from_wit};
+use super::recorder::READ_BYTES;
 use super::state::{GuestState, ReadFailure};
 use crate::decision::ConstraintFault;
 
@@ -50,7 +51,10 @@ impl report::Host for GuestState {
             return Err(self.stop(bad_output(format!("more than {most} warnings"))));
         }
         let reason = reason_from_wit(reason, &self.limits).map_err(|fault| self.stop(fault))?;
-        self.warnings.push(reason);
+        // Beyond the limit it is left out: how long a text is must not decide whether there is a verdict.
+        if self.take_warning_bytes(reason_bytes(&reason)) {
+            self.warnings.push(reason);
+        }
         Ok(())
     }
 

@@ -50,20 +50,25 @@ pub struct Limits {
     pub members_read_max: usize,
     /// Reasons of a verdict, and warnings of an evaluation. 32: nobody reads more in one SCIM error.
     pub reasons_max: usize,
+    /// Bytes of the warnings of one evaluation; one that has no room in it is left out. 128 KiB: a single one of the
+    /// longest kind is 4 KiB + 32 × 2 KiB, thirty-two real ones are under 10 KiB.
+    pub warnings_bytes_max: usize,
     /// Attribute paths of one reason. 32.
     pub reason_paths_max: usize,
     /// Bytes of a reason's code. 64.
     pub code_bytes_max: usize,
-    /// Bytes of a reason's message, or of the message of an error. 4 KiB: HTTP clients cut longer details anyway.
+    /// Bytes of a reason's message, or of the message of an error; a longer one is cut. 4 KiB: HTTP clients cut longer
+    /// details anyway.
     pub message_bytes_max: usize,
-    /// Bytes of a path or a filter. 2 KiB: the longest core path with its URN is about 150 bytes, and a filter with
-    /// thirty alternatives fits.
+    /// Bytes of a path or a filter; a longer path of a reason is cut. 2 KiB: the longest core path with its URN is about
+    /// 150 bytes, and a filter with thirty alternatives fits.
     pub path_bytes_max: usize,
     /// Notes of one evaluation. 32.
     pub notes_max: usize,
-    /// Bytes of a note's key. 256: a word or two and an attribute's path with its URN, about 150 bytes.
+    /// Bytes of a note's key; a longer one is cut. 256: a word or two and an attribute's path with its URN, about 150
+    /// bytes.
     pub note_key_bytes_max: usize,
-    /// Bytes of a note's value. 1 KiB.
+    /// Bytes of a note's value; a longer one is cut. 1 KiB.
     pub note_bytes_max: usize,
     /// Bytes that one evaluation may log; what is beyond is dropped, since a log line changes no outcome. 8 KiB: a
     /// hundred lines.
@@ -101,6 +106,7 @@ impl Default for Limits {
             find_results_max: 100,
             members_read_max: 1_000,
             reasons_max: 32,
+            warnings_bytes_max: 128 << 10,
             reason_paths_max: 32,
             code_bytes_max: 64,
             message_bytes_max: 4 << 10,

@@ -70,6 +70,7 @@ pub struct GuestState {
     look_ups: usize,
     read_bytes: usize,
     log_bytes: usize,
+    warning_bytes: usize,
     fault: Option<ConstraintFault>,
 }
 
@@ -117,6 +118,7 @@ impl GuestState {
             look_ups: 0,
             read_bytes: 0,
             log_bytes: 0,
+            warning_bytes: 0,
             fault: None,
         }
     }
@@ -174,6 +176,16 @@ impl GuestState {
         let taken = wanted.min(self.limits.log_bytes_max.saturating_sub(self.log_bytes));
         self.log_bytes = self.log_bytes.saturating_add(taken);
         taken
+    }
+
+    /// Takes so many bytes from what warnings may have; `false` if they have not as many left.
+    pub(super) fn take_warning_bytes(&mut self, bytes: usize) -> bool {
+        let total = self.warning_bytes.saturating_add(bytes);
+        let fits = total <= self.limits.warnings_bytes_max;
+        if fits {
+            self.warning_bytes = total;
+        }
+        fits
     }
 }
 
