@@ -13,10 +13,10 @@ pub struct Limits {
     /// Fuel of `describe` and of `check-settings`. 5 M: they read nothing and decide nothing, but a garbage-collected
     /// guest still has to start (2 M).
     pub fuel_about_max: u64,
-    /// Wall-clock backstop, in epoch ticks of one millisecond during which the guest was running: waiting for its turn
-    /// or for a look-up does not count, so a busy neighbour cannot make an innocent constraint fail. 100 ms: fuel runs
-    /// out after 4 ms, touching all of its memory costs 0.6 ms/MiB × 32 MiB = 20 ms, and five times their sum is a
-    /// machine in trouble.
+    /// Wall-clock backstop, in epoch ticks of one millisecond during which the guest was running, and in milliseconds
+    /// spent in it and in the host functions that it called: waiting for its turn or for a look-up does not count, so a
+    /// busy neighbour cannot make an innocent constraint fail. 100 ms: fuel runs out after 4 ms, touching all of its
+    /// memory costs 0.6 ms/MiB × 32 MiB = 20 ms, and five times their sum is a machine in trouble.
     pub deadline_ms: u64,
     /// How long one look-up may take before it answers `unavailable`. 2 s: a store that needs longer is not going to
     /// answer, and the client of the write is waiting.

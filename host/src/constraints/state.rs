@@ -3,7 +3,10 @@
 //! A host function that must stop the guest leaves the reason here (`GuestState::stop`) and returns an error; the
 //! reason, not the error's text, becomes the fault.
 
+mod own_time;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
@@ -18,6 +21,7 @@ use super::limits::Limits;
 use super::paths::PathCache;
 use super::recorder::Recorder;
 use super::sandbox::Operation;
+use own_time::OwnTime;
 
 /// The operation, as a guest holds it: there is one, so the handle has nothing to say.
 #[derive(Debug)]
@@ -66,6 +70,7 @@ pub struct GuestState {
     pub(super) warnings: Vec<Reason>,
     pub(super) notes: Vec<(String, String)>,
     pub(super) ticks: u64,
+    pub(super) own_time: OwnTime,
     host_calls: u32,
     look_ups: usize,
     read_bytes: usize,
@@ -114,6 +119,7 @@ impl GuestState {
             warnings: Vec::new(),
             notes: Vec::new(),
             ticks: 0,
+            own_time: OwnTime::start(),
             host_calls: 0,
             look_ups: 0,
             read_bytes: 0,
@@ -135,12 +141,17 @@ impl GuestState {
         wasmtime::Error::msg("stopped by the host")
     }
 
-    /// Counts a call of the host.
+    /// Counts a call of the host, and sees to it that the calls before it did not take too long: the epoch counts each
+    /// as one tick, however long it was.
     pub(super) fn count_call(&mut self) -> wasmtime::Result<()> {
         self.host_calls = self.host_calls.saturating_add(1);
         if self.host_calls > self.limits.host_calls_max {
             let host_calls_max = self.limits.host_calls_max;
             return Err(self.stop(ConstraintFault::HostCalls { host_calls_max }));
+        }
+        let deadline_ms = self.limits.deadline_ms;
+        if self.own_time.elapsed() > Duration::from_millis(deadline_ms) {
+            return Err(self.stop(ConstraintFault::Deadline { deadline_ms }));
         }
         Ok(())
     }

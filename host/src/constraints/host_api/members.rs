@@ -164,7 +164,8 @@ impl GuestState {
         question: impl Future<Output = Result<T, DirectoryError>>,
     ) -> Result<T, ReadFailure> {
         let patience = Duration::from_millis(self.limits.look_up_wait_ms);
-        let error = match tokio::time::timeout(patience, question).await {
+        let answer = tokio::time::timeout(patience, question);
+        let error = match self.own_time.waiting(answer).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error @ DirectoryError::TooMany { .. })) => types::ReadError::BudgetExhausted(error.to_string()),
             Ok(Err(error @ DirectoryError::Unavailable)) => types::ReadError::Unavailable(error.to_string()),

@@ -1,5 +1,7 @@
 //! One hostile guest per limit, and every way in which an answer is no answer.
 
+use serde_json::json;
+
 use super::guest::Guest;
 use super::world::{Residents, ada, ask, ask_with, assert_allowed, creating, fault_of, resource};
 use crate::constraints::Limits;
@@ -27,6 +29,26 @@ async fn a_guest_that_never_gets_through_its_start_function_runs_out_of_fuel() {
 async fn a_guest_with_fuel_left_is_stopped_at_the_deadline() {
     let limits = Limits { fuel_max: u64::MAX / 2, deadline_ms: 20, ..Limits::default() };
     assert_eq!(fault_of(Guest::evaluating(SPIN), limits).await, ConstraintFault::Deadline { deadline_ms: 20 });
+}
+
+#[tokio::test]
+async fn a_guest_that_keeps_the_host_busy_is_stopped_at_the_deadline() {
+    let emails: Vec<_> = (0..100_000).map(|number| json!({ "value": format!("{number}@example.com") })).collect();
+    let large = resource("User", 1, json!({ "userName": "ada", "emails": emails }));
+    let mut guest = Guest::new();
+    let path = guest.text("emails[value co \"nobody\"]");
+    // Ten calls are at most ten ticks, however long each is.
+    let guest = guest.evaluate(&format!(
+        "(call $open_after (local.get $op))
+         (loop $again
+            (call $doc_has (global.get $doc) {path} (i32.const 768))
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br_if $again (i32.lt_u (local.get $i) (i32.const 10))))
+         (return (call $allow))"
+    ));
+    let limits = Limits { deadline_ms: 30, ..Limits::default() };
+    let evaluation = ask_with(guest, creating(large), None, limits, Residents::default()).await;
+    assert_eq!(evaluation.answer, Err(ConstraintFault::Deadline { deadline_ms: 30 }));
 }
 
 #[tokio::test]
