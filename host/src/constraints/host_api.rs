@@ -123,19 +123,33 @@ impl GuestState {
         self.refuse(&format!("table {table}"), error.into())
     }
 
-    /// Records a read that has no answer.
+    /// Records a read that has no answer, at the price of any other: what the budget has no room for is refused for
+    /// that.
     fn refuse(&mut self, what: &str, failure: ReadFailure) -> ReadFailure {
-        if let ReadFailure::Refused(error) = &failure {
-            let kind = match error {
-                types::ReadError::Invalid(_) => "invalid",
-                types::ReadError::NotGranted(_) => "not-granted",
-                types::ReadError::BudgetExhausted(_) => "budget-exhausted",
-                types::ReadError::Unavailable(_) => "unavailable",
-                types::ReadError::Other(_) => "other",
-            };
-            let end = what.floor_char_boundary(self.limits.path_bytes_max);
-            self.recorder.refused(what.get(..end).unwrap_or_default(), kind);
+        let ReadFailure::Refused(error) = &failure else {
+            return failure;
+        };
+        let kind = match error {
+            types::ReadError::Invalid(_) => "invalid",
+            types::ReadError::NotGranted(_) => "not-granted",
+            types::ReadError::BudgetExhausted(_) => "budget-exhausted",
+            types::ReadError::Unavailable(_) => "unavailable",
+            types::ReadError::Other(_) => "other",
+        };
+        let end = what.floor_char_boundary(self.limits.path_bytes_max);
+        let what = what.get(..end).unwrap_or_default();
+        if !self.recorder.is_new_refusal(what, kind) {
+            return failure;
         }
-        failure
+        match self.take_read_bytes(what.len().saturating_add(READ_BYTES)) {
+            Ok(()) => {
+                self.recorder.refused(what, kind);
+                failure
+            }
+            Err(spent) => {
+                self.recorder.exhausted(what);
+                spent.into()
+            }
+        }
     }
 }

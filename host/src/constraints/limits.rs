@@ -39,8 +39,9 @@ pub struct Limits {
     /// Bytes of text that an evaluation may read from documents, look-ups and differences; they are also what its
     /// reads may take in the decision log. 1 MiB: sixteen times the largest user we have seen (64 KB).
     pub read_bytes_max: usize,
-    /// Look-ups of one evaluation, repeated ones and reads of members and groups included. 64: each is asked again at the commit, inside the transaction, at about
-    /// 20 µs, so this bounds what a constraint adds to the writer's time to 1.3 ms.
+    /// Look-ups of one evaluation, repeated ones and reads of members and groups included. 64: each is asked again at
+    /// the commit, inside the transaction, at about 20 µs, so this bounds what a constraint adds to the writer's time
+    /// to 1.3 ms.
     pub look_ups_max: usize,
     /// Resources one `find` may return, whatever it asks for. 100: as many as a page of a SCIM list; a rule about more
     /// should count.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 
+use crate::decision::reads::{LookUp, LookUpAnswer, Read};
 use crate::decision::{ConstraintFault, ConstraintName, Reason, TenantId};
 use crate::scim::resource::Resource;
 use crate::scim::schema::SchemaRegistry;
@@ -19,7 +20,7 @@ use super::bindings::scruple::constraint::types;
 use super::directory::DirectoryView;
 use super::limits::Limits;
 use super::paths::PathCache;
-use super::recorder::Recorder;
+use super::recorder::{Of, Question, READ_BYTES, Recorder, look_up_bytes};
 use super::sandbox::Operation;
 use own_time::OwnTime;
 
@@ -161,13 +162,42 @@ impl GuestState {
         self.subject.as_ref().ok_or_else(|| wasmtime::Error::msg("there is no operation"))
     }
 
-    /// Takes so many bytes from what may still be read.
-    pub(super) fn take_read_bytes(&mut self, bytes: usize) -> Result<(), types::ReadError> {
+    /// Refuses a read when the budget is spent already, before anything is done for it.
+    pub(super) fn check_read_bytes(&self) -> Result<(), types::ReadError> {
         let read_bytes_max = self.limits.read_bytes_max;
-        self.read_bytes = self.read_bytes.saturating_add(bytes);
         if self.read_bytes > read_bytes_max {
             let message = format!("more than {read_bytes_max} bytes were read");
             return Err(types::ReadError::BudgetExhausted(message));
+        }
+        Ok(())
+    }
+
+    /// Takes so many bytes from what may still be read.
+    pub(super) fn take_read_bytes(&mut self, bytes: usize) -> Result<(), types::ReadError> {
+        self.read_bytes = self.read_bytes.saturating_add(bytes);
+        self.check_read_bytes()
+    }
+
+    /// Takes what a question fills in the decision log, if it is a new one: then its answer is to be recorded.
+    pub(super) fn take_question(
+        &mut self,
+        of: Of,
+        question: Question,
+        canonical: &Arc<str>,
+    ) -> Result<bool, types::ReadError> {
+        if !self.recorder.is_new(of, question, canonical) {
+            return Ok(false);
+        }
+        self.take_read_bytes(canonical.len().saturating_add(READ_BYTES))?;
+        self.recorder.asked(of, question, canonical);
+        Ok(true)
+    }
+
+    /// Records a look-up and its answer, if it is new, at what they fill in the decision log.
+    pub(super) fn record_look_up(&mut self, look_up: LookUp, answer: LookUpAnswer) -> Result<(), types::ReadError> {
+        if self.recorder.is_new_look_up(&look_up) {
+            self.take_read_bytes(look_up_bytes(&look_up, &answer))?;
+            self.recorder.push(Read::LookUp { look_up, answer });
         }
         Ok(())
     }

@@ -154,7 +154,7 @@ impl GuestState {
         let mut groups = self.answered(directory.groups_of(id)).await?;
         groups.sort();
         let values = groups.iter().map(|group| json!({ "value": group.to_string(), "type": "direct" })).collect();
-        self.recorder.look_up(LookUp::GroupsOf { id }, LookUpAnswer::Groups(groups));
+        self.record_look_up(LookUp::GroupsOf { id }, LookUpAnswer::Groups(groups))?;
         Ok(values)
     }
 

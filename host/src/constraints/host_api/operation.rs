@@ -105,7 +105,7 @@ impl GuestState {
         let answer: Vec<types::Difference> = shown.iter().map(difference_to_wit).collect();
         self.take_read_bytes(answer.iter().map(difference_bytes).sum())?;
         let under = under.map_or_else(|| Arc::from(""), |under| Arc::clone(&under.canonical));
-        if self.recorder.is_new(Of::Operation, Question::Differences, &under) {
+        if self.take_question(Of::Operation, Question::Differences, &under)? {
             self.recorder.push(Read::Differences { under: under.to_string(), answer: shown });
         }
         Ok(answer)
@@ -115,7 +115,7 @@ impl GuestState {
         let planned = &operation.planned;
         let path = self.subject()?.paths.path(&planned.resource_type, path)?;
         let answer = planned.differences.iter().any(|difference| narrowed(difference, Some(&path)).is_some());
-        if self.recorder.is_new(Of::Operation, Question::Changes, &path.canonical) {
+        if self.take_question(Of::Operation, Question::Changes, &path.canonical)? {
             self.recorder.push(Read::Changes { path: path.canonical.to_string(), answer });
         }
         Ok(answer)
