@@ -4,6 +4,7 @@
 //! not stops it. Documents are in [`document`], the operation in [`operation`], look-ups in [`directory`]; here is
 //! what needs neither.
 
+pub(super) mod differences;
 mod directory;
 mod document;
 mod members;

@@ -36,8 +36,9 @@ pub struct Limits {
     /// [`reasons_max`](Self::reasons_max) × (4 KiB + 32 × 512 bytes) at the very most, real ones are under 10 KiB. The
     /// default of wasmtime, 128 MiB, lets a few aliased bytes cost the host 100 ms.
     pub output_bytes_max: usize,
-    /// Bytes of text that an evaluation may read from documents, look-ups and differences; they are also what its
-    /// reads may take in the decision log. 1 MiB: sixteen times the largest user we have seen (64 KB).
+    /// Bytes that the reads of an evaluation may fill in the decision log: the answers of documents, look-ups and
+    /// differences, and once for each question, refused ones too, its text and 64 bytes. 1 MiB: sixteen times the
+    /// largest user we have seen (64 KB), or ten thousand short questions.
     pub read_bytes_max: usize,
     /// Look-ups of one evaluation, repeated ones and reads of members and groups included. 64: each is asked again at
     /// the commit, inside the transaction, at about 20 µs, so this bounds what a constraint adds to the writer's time

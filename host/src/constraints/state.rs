@@ -18,6 +18,7 @@ use crate::scim::schema::SchemaRegistry;
 
 use super::bindings::scruple::constraint::types;
 use super::directory::DirectoryView;
+use super::host_api::differences::ShownDifference;
 use super::limits::Limits;
 use super::paths::PathCache;
 use super::recorder::{Of, Question, READ_BYTES, Recorder, look_up_bytes};
@@ -68,6 +69,8 @@ pub struct GuestState {
     pub(super) table: ResourceTable,
     pub(super) limiter: Limiter,
     pub(super) recorder: Recorder,
+    /// What of the differences may be shown, once it was asked for.
+    pub(super) shown: Option<Arc<[ShownDifference]>>,
     pub(super) warnings: Vec<Reason>,
     pub(super) notes: Vec<(String, String)>,
     pub(super) ticks: u64,
@@ -117,6 +120,7 @@ impl GuestState {
             subject,
             table: ResourceTable::new(),
             recorder: Recorder::default(),
+            shown: None,
             warnings: Vec::new(),
             notes: Vec::new(),
             ticks: 0,

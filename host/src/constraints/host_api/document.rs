@@ -248,7 +248,7 @@ impl GuestState {
 }
 
 /// The value without the parts that are never shown.
-fn visible<'a>(path: &PreparedPath, value: Cow<'a, Value>) -> Cow<'a, Value> {
+pub(super) fn visible<'a>(path: &PreparedPath, value: Cow<'a, Value>) -> Cow<'a, Value> {
     if path.hidden.is_empty() {
         return value;
     }

@@ -221,13 +221,14 @@ async fn differences_are_found_at_under_and_above_a_path() {
 }
 
 #[tokio::test]
-async fn differences_of_what_is_not_granted_are_not_shown() {
+async fn differences_are_shown_as_far_as_they_are_granted() {
     let guest = Guest::evaluating(
         "(call $op_differences (local.get $op) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 768))
          (return (call $allow))",
     );
-    let found = reads(guest.reads(&["title", "emails.value"]), title_changed(), None).await;
-    let answer = vec![("title".to_owned(), None, Some(json!("Countess")))];
+    let found = reads(guest.reads(&["userName", "emails.value"]), title_changed(), None).await;
+    let address = Some(json!({ "value": "ada@new.org" }));
+    let answer = vec![("emails[value eq \"ada@new.org\"]".to_owned(), None, address)];
     assert_eq!(found, [Read::Differences { under: String::new(), answer }]);
 }
 
