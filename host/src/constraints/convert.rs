@@ -1,4 +1,7 @@
 //! WIT ↔ ours. What comes from a guest is checked here and nowhere else: sizes, alphabets, keywords.
+//!
+//! A text that explains (a message, a path of a reason, a note) is cut when it is too long, and never a fault: the client
+//! chooses the values that such texts tell of, and where faults allow, a fault is a rule switched off.
 
 use serde_json::{Number, Value};
 
@@ -80,9 +83,7 @@ fn reasons_from_wit(what: &str, reasons: Vec<types::Reason>, limits: &Limits) ->
 /// A guest's reason, if it is one that the contract allows.
 pub(super) fn reason_from_wit(reason: types::Reason, limits: &Limits) -> Result<Reason, ConstraintFault> {
     check_code("code of a reason", &reason.code, limits)?;
-    check_bytes("message of a reason", &reason.message, limits.message_bytes_max)?;
     check_count("reason", reason.paths.len(), limits.reason_paths_max, "paths")?;
-    reason.paths.iter().try_for_each(|path| check_bytes("path of a reason", path, limits.path_bytes_max))?;
     let scim_type = match reason.scim_type {
         None => None,
         Some(text) => Some(
@@ -90,23 +91,38 @@ pub(super) fn reason_from_wit(reason: types::Reason, limits: &Limits) -> Result<
                 .ok_or_else(|| bad_output(format!("`{}` is no scimType of RFC 7644 table 9", excerpt(&text))))?,
         ),
     };
-    Ok(Reason { code: reason.code, message: reason.message, paths: reason.paths, scim_type })
+    let message = cut(reason.message, limits.message_bytes_max);
+    let paths = reason.paths.into_iter().map(|path| cut(path, limits.path_bytes_max)).collect();
+    Ok(Reason { code: reason.code, message, paths, scim_type })
+}
+
+/// How many bytes of text a reason has.
+pub(super) fn reason_bytes(reason: &Reason) -> usize {
+    let paths: usize = reason.paths.iter().map(String::len).sum();
+    reason.code.len().saturating_add(reason.message.len()).saturating_add(paths)
 }
 
 /// A guest's note, if it is one that the contract allows.
 pub(super) fn note_from_wit(key: String, value: String, limits: &Limits) -> Result<(String, String), ConstraintFault> {
-    check_bytes("key of a note", &key, limits.note_key_bytes_max)?;
     if key.is_empty() || key.chars().any(char::is_control) {
         return Err(bad_output(format!("the key of a note `{}` is empty or has control characters", excerpt(&key))));
     }
-    check_bytes("value of a note", &value, limits.note_bytes_max)?;
-    Ok((key, value))
+    Ok((cut(key, limits.note_key_bytes_max), cut(value, limits.note_bytes_max)))
 }
 
-/// A guest's error message. It is for the log alone, so that too long a one is cut instead of making another fault of it.
-pub(super) fn message_from_wit(mut message: String, limits: &Limits) -> String {
-    message.truncate(message.floor_char_boundary(limits.message_bytes_max));
-    message
+/// A guest's error message.
+pub(super) fn message_from_wit(message: String, limits: &Limits) -> String {
+    cut(message, limits.message_bytes_max)
+}
+
+/// The text, or as much of it as there is room for, with `…` for the rest.
+fn cut(mut text: String, bytes_max: usize) -> String {
+    const REST: char = '…';
+    if text.len() > bytes_max {
+        text.truncate(text.floor_char_boundary(bytes_max.saturating_sub(REST.len_utf8())));
+        text.push(REST);
+    }
+    text
 }
 
 pub(super) fn bad_output(detail: impl Into<String>) -> ConstraintFault {

@@ -121,7 +121,8 @@ impl Runner {
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(output_bytes_max);
         store.set_fuel(fuel_max)?;
-        // Each tick finds the guest running, so ticks count its own time. It yields at each, with tokio's own yield:
+        // Each tick finds the guest running, so ticks count its own time, but a long call of the host as one: those
+        // are stopped where calls are counted. It yields at each, with tokio's own yield:
         // that puts it behind everything else that is ready, where wasmtime's would be polled again at once.
         store.epoch_deadline_callback(move |mut context| {
             let state = context.data_mut();
@@ -129,7 +130,7 @@ impl Runner {
             if state.ticks >= ticks_max {
                 return Err(state.stop(ConstraintFault::Deadline { deadline_ms: ticks_max }));
             }
-            Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(state.own_time.waiting(tokio::task::yield_now()))))
         });
         store.set_epoch_deadline(1);
         Ok(store)

@@ -161,6 +161,12 @@ impl Grants {
             && self.covers_names(&Names::of(attribute))
     }
 
+    /// Whether everything that the value filter of a path compares may be read, whatever the path leads to.
+    pub(super) fn covers_value_filter(&self, path: &Path) -> bool {
+        let outer = Names { sub_attribute: None, ..Names::of_path(path) };
+        path.filter.as_deref().is_none_or(|filter| self.covers_inner(&outer, filter))
+    }
+
     /// Whether everything that a filter compares may be read.
     pub fn covers_filter(&self, filter: &Filter) -> bool {
         match filter {
@@ -202,6 +208,15 @@ impl Grants {
             projected.extend(kept.map(|kept| (name.clone(), kept)));
         }
         projected
+    }
+
+    /// What may be read of one value of an attribute that differs.
+    pub(super) fn project_difference(&self, attribute: &AttributeRef, value: &Value) -> Option<Value> {
+        let whole = self.covers_attribute(attribute);
+        if attribute.sub_attribute.is_some() || is_hidden(Some(&attribute.attribute)) {
+            return whole.then(|| value.clone());
+        }
+        self.project_value(&mut Names::of(attribute), whole, Some(&attribute.attribute), value)
     }
 
     /// What may be read of one attribute's value.

@@ -4,6 +4,7 @@
 //! not stops it. Documents are in [`document`], the operation in [`operation`], look-ups in [`directory`]; here is
 //! what needs neither.
 
+pub(super) mod differences;
 mod directory;
 mod document;
 mod members;
@@ -14,7 +15,8 @@ use wasmtime::component::{HasData, Linker};
 
 use super::bindings::Constraint;
 use super::bindings::scruple::constraint::{log, report, scim, tables, types};
-use super::convert::{bad_output, message_from_wit, note_from_wit, reason_from_wit};
+use super::convert::{bad_output, message_from_wit, note_from_wit, reason_bytes, reason_from_wit};
+use super::recorder::READ_BYTES;
 use super::state::{GuestState, ReadFailure};
 use crate::decision::ConstraintFault;
 
@@ -50,7 +52,10 @@ impl report::Host for GuestState {
             return Err(self.stop(bad_output(format!("more than {most} warnings"))));
         }
         let reason = reason_from_wit(reason, &self.limits).map_err(|fault| self.stop(fault))?;
-        self.warnings.push(reason);
+        // Beyond the limit it is left out: how long a text is must not decide whether there is a verdict.
+        if self.take_warning_bytes(reason_bytes(&reason)) {
+            self.warnings.push(reason);
+        }
         Ok(())
     }
 
@@ -119,19 +124,33 @@ impl GuestState {
         self.refuse(&format!("table {table}"), error.into())
     }
 
-    /// Records a read that has no answer.
+    /// Records a read that has no answer, at the price of any other: what the budget has no room for is refused for
+    /// that.
     fn refuse(&mut self, what: &str, failure: ReadFailure) -> ReadFailure {
-        if let ReadFailure::Refused(error) = &failure {
-            let kind = match error {
-                types::ReadError::Invalid(_) => "invalid",
-                types::ReadError::NotGranted(_) => "not-granted",
-                types::ReadError::BudgetExhausted(_) => "budget-exhausted",
-                types::ReadError::Unavailable(_) => "unavailable",
-                types::ReadError::Other(_) => "other",
-            };
-            let end = what.floor_char_boundary(self.limits.path_bytes_max);
-            self.recorder.refused(what.get(..end).unwrap_or_default(), kind);
+        let ReadFailure::Refused(error) = &failure else {
+            return failure;
+        };
+        let kind = match error {
+            types::ReadError::Invalid(_) => "invalid",
+            types::ReadError::NotGranted(_) => "not-granted",
+            types::ReadError::BudgetExhausted(_) => "budget-exhausted",
+            types::ReadError::Unavailable(_) => "unavailable",
+            types::ReadError::Other(_) => "other",
+        };
+        let end = what.floor_char_boundary(self.limits.path_bytes_max);
+        let what = what.get(..end).unwrap_or_default();
+        if !self.recorder.is_new_refusal(what, kind) {
+            return failure;
         }
-        failure
+        match self.take_read_bytes(what.len().saturating_add(READ_BYTES)) {
+            Ok(()) => {
+                self.recorder.refused(what, kind);
+                failure
+            }
+            Err(spent) => {
+                self.recorder.exhausted(what);
+                spent.into()
+            }
+        }
     }
 }

@@ -13,10 +13,10 @@ pub struct Limits {
     /// Fuel of `describe` and of `check-settings`. 5 M: they read nothing and decide nothing, but a garbage-collected
     /// guest still has to start (2 M).
     pub fuel_about_max: u64,
-    /// Wall-clock backstop, in epoch ticks of one millisecond during which the guest was running: waiting for its turn
-    /// or for a look-up does not count, so a busy neighbour cannot make an innocent constraint fail. 100 ms: fuel runs
-    /// out after 4 ms, touching all of its memory costs 0.6 ms/MiB × 32 MiB = 20 ms, and five times their sum is a
-    /// machine in trouble.
+    /// Wall-clock backstop, in epoch ticks of one millisecond during which the guest was running, and in milliseconds
+    /// spent in it and in the host functions that it called: waiting for its turn or for a look-up does not count, so a
+    /// busy neighbour cannot make an innocent constraint fail. 100 ms: fuel runs out after 4 ms, touching all of its
+    /// memory costs 0.6 ms/MiB × 32 MiB = 20 ms, and five times their sum is a machine in trouble.
     pub deadline_ms: u64,
     /// How long one look-up may take before it answers `unavailable`. 2 s: a store that needs longer is not going to
     /// answer, and the client of the write is waiting.
@@ -36,11 +36,13 @@ pub struct Limits {
     /// [`reasons_max`](Self::reasons_max) × (4 KiB + 32 × 512 bytes) at the very most, real ones are under 10 KiB. The
     /// default of wasmtime, 128 MiB, lets a few aliased bytes cost the host 100 ms.
     pub output_bytes_max: usize,
-    /// Bytes of text that an evaluation may read from documents, look-ups and differences; they are also what its
-    /// reads may take in the decision log. 1 MiB: sixteen times the largest user we have seen (64 KB).
+    /// Bytes that the reads of an evaluation may fill in the decision log: the answers of documents, look-ups and
+    /// differences, and once for each question, refused ones too, its text and 64 bytes. 1 MiB: sixteen times the
+    /// largest user we have seen (64 KB), or ten thousand short questions.
     pub read_bytes_max: usize,
-    /// Look-ups of one evaluation, repeated ones and reads of members and groups included. 64: each is asked again at the commit, inside the transaction, at about
-    /// 20 µs, so this bounds what a constraint adds to the writer's time to 1.3 ms.
+    /// Look-ups of one evaluation, repeated ones and reads of members and groups included. 64: each is asked again at
+    /// the commit, inside the transaction, at about 20 µs, so this bounds what a constraint adds to the writer's time
+    /// to 1.3 ms.
     pub look_ups_max: usize,
     /// Resources one `find` may return, whatever it asks for. 100: as many as a page of a SCIM list; a rule about more
     /// should count.
@@ -50,20 +52,25 @@ pub struct Limits {
     pub members_read_max: usize,
     /// Reasons of a verdict, and warnings of an evaluation. 32: nobody reads more in one SCIM error.
     pub reasons_max: usize,
+    /// Bytes of the warnings of one evaluation; one that has no room in it is left out. 128 KiB: a single one of the
+    /// longest kind is 4 KiB + 32 × 2 KiB, thirty-two real ones are under 10 KiB.
+    pub warnings_bytes_max: usize,
     /// Attribute paths of one reason. 32.
     pub reason_paths_max: usize,
     /// Bytes of a reason's code. 64.
     pub code_bytes_max: usize,
-    /// Bytes of a reason's message, or of the message of an error. 4 KiB: HTTP clients cut longer details anyway.
+    /// Bytes of a reason's message, or of the message of an error; a longer one is cut. 4 KiB: HTTP clients cut longer
+    /// details anyway.
     pub message_bytes_max: usize,
-    /// Bytes of a path or a filter. 2 KiB: the longest core path with its URN is about 150 bytes, and a filter with
-    /// thirty alternatives fits.
+    /// Bytes of a path or a filter; a longer path of a reason is cut. 2 KiB: the longest core path with its URN is about
+    /// 150 bytes, and a filter with thirty alternatives fits.
     pub path_bytes_max: usize,
     /// Notes of one evaluation. 32.
     pub notes_max: usize,
-    /// Bytes of a note's key. 256: a word or two and an attribute's path with its URN, about 150 bytes.
+    /// Bytes of a note's key; a longer one is cut. 256: a word or two and an attribute's path with its URN, about 150
+    /// bytes.
     pub note_key_bytes_max: usize,
-    /// Bytes of a note's value. 1 KiB.
+    /// Bytes of a note's value; a longer one is cut. 1 KiB.
     pub note_bytes_max: usize,
     /// Bytes that one evaluation may log; what is beyond is dropped, since a log line changes no outcome. 8 KiB: a
     /// hundred lines.
@@ -101,6 +108,7 @@ impl Default for Limits {
             find_results_max: 100,
             members_read_max: 1_000,
             reasons_max: 32,
+            warnings_bytes_max: 128 << 10,
             reason_paths_max: 32,
             code_bytes_max: 64,
             message_bytes_max: 4 << 10,

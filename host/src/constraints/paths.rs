@@ -55,6 +55,11 @@ impl PathCache {
         &self.grants
     }
 
+    /// Whether a text is short enough to be asked for.
+    pub(super) fn fits(&self, text: &str) -> bool {
+        text.len() <= self.bytes_max
+    }
+
     /// Parses a path of a resource type that may be read.
     pub(super) fn path(&self, resource_type: &ResourceType, text: &str) -> Result<Arc<PreparedPath>, ReadError> {
         cached(&self.paths, resource_type, text, || {
@@ -87,7 +92,7 @@ impl PathCache {
 
     fn check_length(&self, text: &str) -> Result<(), ReadError> {
         let (bytes, bytes_max) = (text.len(), self.bytes_max);
-        if bytes > bytes_max {
+        if !self.fits(text) {
             return Err(ReadError::Invalid(format!("a text of {bytes} bytes is longer than the limit of {bytes_max}")));
         }
         Ok(())

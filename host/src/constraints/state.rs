@@ -3,21 +3,27 @@
 //! A host function that must stop the guest leaves the reason here (`GuestState::stop`) and returns an error; the
 //! reason, not the error's text, becomes the fault.
 
+mod own_time;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 
+use crate::decision::reads::{LookUp, LookUpAnswer, Read};
 use crate::decision::{ConstraintFault, ConstraintName, Reason, TenantId};
 use crate::scim::resource::Resource;
 use crate::scim::schema::SchemaRegistry;
 
 use super::bindings::scruple::constraint::types;
 use super::directory::DirectoryView;
+use super::host_api::differences::ShownDifference;
 use super::limits::Limits;
 use super::paths::PathCache;
-use super::recorder::Recorder;
+use super::recorder::{Of, Question, READ_BYTES, Recorder, look_up_bytes};
 use super::sandbox::Operation;
+use own_time::OwnTime;
 
 /// The operation, as a guest holds it: there is one, so the handle has nothing to say.
 #[derive(Debug)]
@@ -63,13 +69,17 @@ pub struct GuestState {
     pub(super) table: ResourceTable,
     pub(super) limiter: Limiter,
     pub(super) recorder: Recorder,
+    /// What of the differences may be shown, once it was asked for.
+    pub(super) shown: Option<Arc<[ShownDifference]>>,
     pub(super) warnings: Vec<Reason>,
     pub(super) notes: Vec<(String, String)>,
     pub(super) ticks: u64,
+    pub(super) own_time: OwnTime,
     host_calls: u32,
     look_ups: usize,
     read_bytes: usize,
     log_bytes: usize,
+    warning_bytes: usize,
     fault: Option<ConstraintFault>,
 }
 
@@ -110,13 +120,16 @@ impl GuestState {
             subject,
             table: ResourceTable::new(),
             recorder: Recorder::default(),
+            shown: None,
             warnings: Vec::new(),
             notes: Vec::new(),
             ticks: 0,
+            own_time: OwnTime::start(),
             host_calls: 0,
             look_ups: 0,
             read_bytes: 0,
             log_bytes: 0,
+            warning_bytes: 0,
             fault: None,
         }
     }
@@ -133,12 +146,17 @@ impl GuestState {
         wasmtime::Error::msg("stopped by the host")
     }
 
-    /// Counts a call of the host.
+    /// Counts a call of the host, and sees to it that the calls before it did not take too long: the epoch counts each
+    /// as one tick, however long it was.
     pub(super) fn count_call(&mut self) -> wasmtime::Result<()> {
         self.host_calls = self.host_calls.saturating_add(1);
         if self.host_calls > self.limits.host_calls_max {
             let host_calls_max = self.limits.host_calls_max;
             return Err(self.stop(ConstraintFault::HostCalls { host_calls_max }));
+        }
+        let deadline_ms = self.limits.deadline_ms;
+        if self.own_time.elapsed() > Duration::from_millis(deadline_ms) {
+            return Err(self.stop(ConstraintFault::Deadline { deadline_ms }));
         }
         Ok(())
     }
@@ -148,13 +166,42 @@ impl GuestState {
         self.subject.as_ref().ok_or_else(|| wasmtime::Error::msg("there is no operation"))
     }
 
-    /// Takes so many bytes from what may still be read.
-    pub(super) fn take_read_bytes(&mut self, bytes: usize) -> Result<(), types::ReadError> {
+    /// Refuses a read when the budget is spent already, before anything is done for it.
+    pub(super) fn check_read_bytes(&self) -> Result<(), types::ReadError> {
         let read_bytes_max = self.limits.read_bytes_max;
-        self.read_bytes = self.read_bytes.saturating_add(bytes);
         if self.read_bytes > read_bytes_max {
             let message = format!("more than {read_bytes_max} bytes were read");
             return Err(types::ReadError::BudgetExhausted(message));
+        }
+        Ok(())
+    }
+
+    /// Takes so many bytes from what may still be read.
+    pub(super) fn take_read_bytes(&mut self, bytes: usize) -> Result<(), types::ReadError> {
+        self.read_bytes = self.read_bytes.saturating_add(bytes);
+        self.check_read_bytes()
+    }
+
+    /// Takes what a question fills in the decision log, if it is a new one: then its answer is to be recorded.
+    pub(super) fn take_question(
+        &mut self,
+        of: Of,
+        question: Question,
+        canonical: &Arc<str>,
+    ) -> Result<bool, types::ReadError> {
+        if !self.recorder.is_new(of, question, canonical) {
+            return Ok(false);
+        }
+        self.take_read_bytes(canonical.len().saturating_add(READ_BYTES))?;
+        self.recorder.asked(of, question, canonical);
+        Ok(true)
+    }
+
+    /// Records a look-up and its answer, if it is new, at what they fill in the decision log.
+    pub(super) fn record_look_up(&mut self, look_up: LookUp, answer: LookUpAnswer) -> Result<(), types::ReadError> {
+        if self.recorder.is_new_look_up(&look_up) {
+            self.take_read_bytes(look_up_bytes(&look_up, &answer))?;
+            self.recorder.push(Read::LookUp { look_up, answer });
         }
         Ok(())
     }
@@ -174,6 +221,16 @@ impl GuestState {
         let taken = wanted.min(self.limits.log_bytes_max.saturating_sub(self.log_bytes));
         self.log_bytes = self.log_bytes.saturating_add(taken);
         taken
+    }
+
+    /// Takes so many bytes from what warnings may have; `false` if they have not as many left.
+    pub(super) fn take_warning_bytes(&mut self, bytes: usize) -> bool {
+        let total = self.warning_bytes.saturating_add(bytes);
+        let fits = total <= self.limits.warnings_bytes_max;
+        if fits {
+            self.warning_bytes = total;
+        }
+        fits
     }
 }
 

@@ -47,6 +47,7 @@ impl GuestState {
     async fn look_up_one(&mut self, resource_type: &str, id: &str) -> Result<Option<Found>, ReadFailure> {
         let resource_type = self.granted_type(resource_type)?;
         self.check_id(id)?;
+        self.check_read_bytes()?;
         self.count_look_up()?;
         let directory = self.subject()?.directory.clone();
         // What is not spelled like an id of ours is nobody's.
@@ -55,7 +56,7 @@ impl GuestState {
             Err(_) => None,
         };
         let look_up = LookUp::Get { resource_type: resource_type.name.clone(), id: id.to_owned() };
-        self.recorder.look_up(look_up, versions(found.as_slice()));
+        self.record_look_up(look_up, versions(found.as_slice()))?;
         found.map(|found| self.hand_over(found)).transpose()
     }
 
@@ -67,6 +68,7 @@ impl GuestState {
     ) -> Result<Vec<Found>, ReadFailure> {
         let resource_type = self.granted_type(resource_type)?;
         let filter = self.subject()?.paths.filter(&resource_type, filter)?;
+        self.check_read_bytes()?;
         self.count_look_up()?;
         let limit = limit.min(self.limits.find_results_max);
         let directory = self.subject()?.directory.clone();
@@ -75,18 +77,19 @@ impl GuestState {
         found.truncate(most);
         let look_up =
             LookUp::Find { resource_type: resource_type.name.clone(), filter: filter.canonical.to_string(), limit };
-        self.recorder.look_up(look_up, versions(&found));
+        self.record_look_up(look_up, versions(&found))?;
         found.into_iter().map(|found| self.hand_over(found)).collect()
     }
 
     async fn look_up_count(&mut self, resource_type: &str, filter: &str) -> Result<u64, ReadFailure> {
         let resource_type = self.granted_type(resource_type)?;
         let filter = self.subject()?.paths.filter(&resource_type, filter)?;
+        self.check_read_bytes()?;
         self.count_look_up()?;
         let directory = self.subject()?.directory.clone();
         let count = self.answered(directory.count(&resource_type, &filter.filter)).await?;
         let look_up = LookUp::Count { resource_type: resource_type.name.clone(), filter: filter.canonical.to_string() };
-        self.recorder.look_up(look_up, LookUpAnswer::Count(count));
+        self.record_look_up(look_up, LookUpAnswer::Count(count))?;
         Ok(count)
     }
 
@@ -100,6 +103,7 @@ impl GuestState {
         self.granted_type("Group")?;
         self.check_id(&group_id)?;
         self.check_id(&member_id)?;
+        self.check_read_bytes()?;
         self.count_look_up()?;
         let directory = self.subject()?.directory.clone();
         let member = match (group_id.parse(), member_id.parse()) {
@@ -107,7 +111,7 @@ impl GuestState {
             _ => false,
         };
         let look_up = LookUp::IsMember { group_id, member_id, transitive };
-        self.recorder.look_up(look_up, LookUpAnswer::Member(member));
+        self.record_look_up(look_up, LookUpAnswer::Member(member))?;
         Ok(member)
     }
 

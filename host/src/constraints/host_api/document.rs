@@ -155,7 +155,9 @@ impl GuestState {
     }
 
     fn prepare(&self, document: &Document, path: &str) -> Result<Arc<PreparedPath>, ReadFailure> {
-        Ok(self.subject()?.paths.path(document.resource_type(), path)?)
+        let path = self.subject()?.paths.path(document.resource_type(), path)?;
+        self.check_read_bytes()?;
+        Ok(path)
     }
 
     async fn read_first(&mut self, document: &Document, path: &str) -> Result<Option<types::Value>, ReadFailure> {
@@ -165,7 +167,7 @@ impl GuestState {
         let first = selected.into_iter().next().map(|value| visible(&path, value));
         let answer = first.as_deref().map(value_to_wit);
         self.take_read_bytes(answer.as_ref().map_or(0, value_bytes))?;
-        if self.recorder.is_new(document.of(), Question::Read, &path.canonical) {
+        if self.take_question(document.of(), Question::Read, &path.canonical)? {
             let answer = DocumentAnswer::Value(first.map(Cow::into_owned));
             self.recorder.document(document.reference(), &path.canonical, answer);
         }
@@ -179,7 +181,7 @@ impl GuestState {
         let values: Vec<Cow<'_, Value>> = selected.into_iter().map(|value| visible(&path, value)).collect();
         let answer: Vec<types::Value> = values.iter().map(|value| value_to_wit(value)).collect();
         self.take_read_bytes(answer.iter().map(value_bytes).sum())?;
-        if self.recorder.is_new(document.of(), Question::ReadAll, &path.canonical) {
+        if self.take_question(document.of(), Question::ReadAll, &path.canonical)? {
             let answer = DocumentAnswer::Values(values.into_iter().map(Cow::into_owned).collect());
             self.recorder.document(document.reference(), &path.canonical, answer);
         }
@@ -193,7 +195,7 @@ impl GuestState {
         } else {
             !path.path.select(self.load(document, &path).await?.as_ref()).is_empty()
         };
-        if self.recorder.is_new(document.of(), Question::Has, &path.canonical) {
+        if self.take_question(document.of(), Question::Has, &path.canonical)? {
             self.recorder.document(document.reference(), &path.canonical, DocumentAnswer::Present(present));
         }
         Ok(present)
@@ -201,9 +203,10 @@ impl GuestState {
 
     async fn matches_filter(&mut self, document: &Document, filter: &str) -> Result<bool, ReadFailure> {
         let filter = self.subject()?.paths.filter(document.resource_type(), filter)?;
+        self.check_read_bytes()?;
         let loaded = self.load_for_filter(document, &filter.filter).await?;
         let matched = eval::matches(&filter.filter, loaded.as_ref());
-        if self.recorder.is_new(document.of(), Question::Matches, &filter.canonical) {
+        if self.take_question(document.of(), Question::Matches, &filter.canonical)? {
             self.recorder.document(document.reference(), &filter.canonical, DocumentAnswer::Matches(matched));
         }
         Ok(matched)
@@ -221,6 +224,7 @@ impl GuestState {
 
     /// Everything granted, without what is kept apart: a group's JSON costs the same whatever its size.
     fn json_of_everything(&mut self, document: &Document) -> Result<String, ReadFailure> {
+        self.check_read_bytes()?;
         let paths = self.paths()?;
         let resource = document.resource()?;
         let mut json = paths.grants().project(resource);
@@ -236,7 +240,7 @@ impl GuestState {
     fn answer_json(&mut self, document: &Document, path: &Arc<str>, json: Value) -> Result<String, ReadFailure> {
         let text = canonical_json::to_text(&json);
         self.take_read_bytes(text.len())?;
-        if self.recorder.is_new(document.of(), Question::Json, path) {
+        if self.take_question(document.of(), Question::Json, path)? {
             self.recorder.document(document.reference(), path, DocumentAnswer::Json(json));
         }
         Ok(text)
@@ -244,7 +248,7 @@ impl GuestState {
 }
 
 /// The value without the parts that are never shown.
-fn visible<'a>(path: &PreparedPath, value: Cow<'a, Value>) -> Cow<'a, Value> {
+pub(super) fn visible<'a>(path: &PreparedPath, value: Cow<'a, Value>) -> Cow<'a, Value> {
     if path.hidden.is_empty() {
         return value;
     }

@@ -84,7 +84,8 @@ impl GuestState {
         let removed = change.map_or(&[][..], |change| &change.removed);
         // One more than go, so that one is left if any is.
         let stored = self.stored_members(document, removed.len().saturating_add(1)).await?;
-        Ok(stored.iter().any(|member| !removed.contains(member)))
+        // A group that is emptied has as many of the one as of the other; `removed` is sorted by id.
+        Ok(stored.iter().any(|member| removed.binary_search_by_key(&member.id, |gone| gone.id).is_err()))
     }
 
     /// Members of a group in the document's state: those named, or all, as far as they may be loaded.
@@ -153,7 +154,7 @@ impl GuestState {
         let mut groups = self.answered(directory.groups_of(id)).await?;
         groups.sort();
         let values = groups.iter().map(|group| json!({ "value": group.to_string(), "type": "direct" })).collect();
-        self.recorder.look_up(LookUp::GroupsOf { id }, LookUpAnswer::Groups(groups));
+        self.record_look_up(LookUp::GroupsOf { id }, LookUpAnswer::Groups(groups))?;
         Ok(values)
     }
 
@@ -163,7 +164,8 @@ impl GuestState {
         question: impl Future<Output = Result<T, DirectoryError>>,
     ) -> Result<T, ReadFailure> {
         let patience = Duration::from_millis(self.limits.look_up_wait_ms);
-        let error = match tokio::time::timeout(patience, question).await {
+        let answer = tokio::time::timeout(patience, question);
+        let error = match self.own_time.waiting(answer).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error @ DirectoryError::TooMany { .. })) => types::ReadError::BudgetExhausted(error.to_string()),
             Ok(Err(error @ DirectoryError::Unavailable)) => types::ReadError::Unavailable(error.to_string()),

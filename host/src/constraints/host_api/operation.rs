@@ -2,22 +2,15 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
 use wasmtime::component;
 
-use crate::change::{Difference, PlannedChange};
+use super::differences::{Selection, Told, changes, shown_differences};
 use crate::constraints::bindings::scruple::constraint::{scim, types};
 use crate::constraints::convert::{action_to_wit, value_bytes, value_to_wit};
-use crate::constraints::grants::Grants;
-use crate::constraints::paths::PreparedPath;
 use crate::constraints::recorder::{Of, Question};
 use crate::constraints::sandbox::Operation;
 use crate::constraints::state::{DocumentHandle, GuestState, OperationHandle, ReadFailure};
 use crate::decision::reads::Read;
-use crate::scim::path::Path;
-
-/// A difference as it is shown: path, before, after.
-type Shown = (String, Option<Value>, Option<Value>);
 
 impl scim::HostOperation for GuestState {
     fn decision_id(&mut self, operation: component::Resource<OperationHandle>) -> wasmtime::Result<String> {
@@ -96,17 +89,26 @@ impl GuestState {
         let planned = &operation.planned;
         let paths = Arc::clone(&self.subject()?.paths);
         let under = under.map(|under| paths.path(&planned.resource_type, under)).transpose()?;
-        let shown: Vec<Shown> = planned
-            .differences
-            .iter()
-            .filter_map(|difference| narrowed(difference, under.as_deref()))
-            .filter(|(path, ..)| may_be_shown(path, planned, paths.grants()))
-            .collect();
-        let answer: Vec<types::Difference> = shown.iter().map(difference_to_wit).collect();
-        self.take_read_bytes(answer.iter().map(difference_bytes).sum())?;
-        let under = under.map_or_else(|| Arc::from(""), |under| Arc::clone(&under.canonical));
-        if self.recorder.is_new(Of::Operation, Question::Differences, &under) {
-            self.recorder.push(Read::Differences { under: under.to_string(), answer: shown });
+        self.check_read_bytes()?;
+        let canonical = under.as_ref().map_or_else(|| Arc::from(""), |under| Arc::clone(&under.canonical));
+        let is_new = self.take_question(Of::Operation, Question::Differences, &canonical)?;
+        let selection = under.as_deref().map(|under| Selection::new(under, planned));
+        let shown = Arc::clone(self.shown.get_or_insert_with(|| shown_differences(planned, &paths).into()));
+        let (mut answer, mut recorded) = (Vec::new(), Vec::new());
+        for shown in shown.iter() {
+            let Some(difference) = shown.of(planned) else { continue };
+            let Some(told) = shown.told(difference, selection.as_ref(), &paths) else { continue };
+            // Each by itself, so that what is beyond the budget is not copied first.
+            let shown = difference_to_wit(&told);
+            self.take_read_bytes(difference_bytes(&shown))?;
+            answer.push(shown);
+            if is_new {
+                let (path, before, after) = told;
+                recorded.push((path.into_owned(), before.cloned(), after.cloned()));
+            }
+        }
+        if is_new {
+            self.recorder.push(Read::Differences { under: canonical.to_string(), answer: recorded });
         }
         Ok(answer)
     }
@@ -114,61 +116,17 @@ impl GuestState {
     fn any_difference(&mut self, operation: &Operation, path: &str) -> Result<bool, ReadFailure> {
         let planned = &operation.planned;
         let path = self.subject()?.paths.path(&planned.resource_type, path)?;
-        let answer = planned.differences.iter().any(|difference| narrowed(difference, Some(&path)).is_some());
-        if self.recorder.is_new(Of::Operation, Question::Changes, &path.canonical) {
+        self.check_read_bytes()?;
+        let answer = changes(&path, planned);
+        if self.take_question(Of::Operation, Question::Changes, &path.canonical)? {
             self.recorder.push(Read::Changes { path: path.canonical.to_string(), answer });
         }
         Ok(answer)
     }
 }
 
-/// The difference as far as it is at or under a path; `None` if it is not. Of one above the path (a whole value of
-/// `emails` was added, asked for is `emails.type`), the part that the path leads to.
-fn narrowed(difference: &Difference, under: Option<&PreparedPath>) -> Option<Shown> {
-    let whole = || (difference.path.clone(), difference.before.clone(), difference.after.clone());
-    let Some(under) = under else {
-        return Some(whole());
-    };
-    let asked = &under.path;
-    let differing = &difference.attribute;
-    let same_extension =
-        asked.extension.as_ref().map(|schema| &schema.id) == differing.extension.as_ref().map(|schema| &schema.id);
-    let same_attribute = asked.attribute.as_ref().is_none_or(|asked| asked.name == differing.attribute.name);
-    if !same_extension || !same_attribute {
-        return None;
-    }
-    // A value filter picks the differences of the values that it selects, by their canonical spelling.
-    if asked.filter.is_some() && !difference.path.starts_with(without_sub_attribute(under)) {
-        return None;
-    }
-    match (&asked.sub_attribute, &differing.sub_attribute) {
-        (None, _) => Some(whole()),
-        (Some(asked), Some(differing)) => (asked.name == differing.name).then(whole),
-        (Some(asked), None) => {
-            let part = |value: &Option<Value>| value.as_ref().and_then(|value| value.get(&asked.name)).cloned();
-            let (before, after) = (part(&difference.before), part(&difference.after));
-            (before != after).then(|| (format!("{}.{}", difference.path, asked.name), before, after))
-        }
-    }
-}
-
-/// `emails[type eq "work"].value` → `emails[type eq "work"]`.
-fn without_sub_attribute(path: &PreparedPath) -> &str {
-    let end = path.path.sub_attribute.as_ref().map_or(0, |sub| sub.name.len() + 1);
-    path.canonical.get(..path.canonical.len().saturating_sub(end)).unwrap_or_default()
-}
-
-/// Whether everything that the path tells is granted: the path of one value names that value.
-fn may_be_shown(path: &str, planned: &PlannedChange, grants: &Grants) -> bool {
-    Path::parse(path, &planned.resource_type).is_ok_and(|path| grants.covers(&path))
-}
-
-fn difference_to_wit((path, before, after): &Shown) -> types::Difference {
-    types::Difference {
-        path: path.clone(),
-        before: before.as_ref().map(value_to_wit),
-        after: after.as_ref().map(value_to_wit),
-    }
+fn difference_to_wit((path, before, after): &Told<'_>) -> types::Difference {
+    types::Difference { path: path.to_string(), before: before.map(value_to_wit), after: after.map(value_to_wit) }
 }
 
 fn difference_bytes(difference: &types::Difference) -> usize {

@@ -1,7 +1,9 @@
 //! One hostile guest per limit, and every way in which an answer is no answer.
 
+use serde_json::json;
+
 use super::guest::Guest;
-use super::world::{ada, ask, assert_allowed, creating, fault_of};
+use super::world::{Residents, ada, ask, ask_with, assert_allowed, creating, fault_of, resource};
 use crate::constraints::Limits;
 use crate::decision::{ConstraintFault, Verdict};
 
@@ -27,6 +29,26 @@ async fn a_guest_that_never_gets_through_its_start_function_runs_out_of_fuel() {
 async fn a_guest_with_fuel_left_is_stopped_at_the_deadline() {
     let limits = Limits { fuel_max: u64::MAX / 2, deadline_ms: 20, ..Limits::default() };
     assert_eq!(fault_of(Guest::evaluating(SPIN), limits).await, ConstraintFault::Deadline { deadline_ms: 20 });
+}
+
+#[tokio::test]
+async fn a_guest_that_keeps_the_host_busy_is_stopped_at_the_deadline() {
+    let emails: Vec<_> = (0..100_000).map(|number| json!({ "value": format!("{number}@example.com") })).collect();
+    let large = resource("User", 1, json!({ "userName": "ada", "emails": emails }));
+    let mut guest = Guest::new();
+    let path = guest.text("emails[value co \"nobody\"]");
+    // Ten calls are at most ten ticks, however long each is.
+    let guest = guest.evaluate(&format!(
+        "(call $open_after (local.get $op))
+         (loop $again
+            (call $doc_has (global.get $doc) {path} (i32.const 768))
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br_if $again (i32.lt_u (local.get $i) (i32.const 10))))
+         (return (call $allow))"
+    ));
+    let limits = Limits { deadline_ms: 30, ..Limits::default() };
+    let evaluation = ask_with(guest, creating(large), None, limits, Residents::default()).await;
+    assert_eq!(evaluation.answer, Err(ConstraintFault::Deadline { deadline_ms: 30 }));
 }
 
 #[tokio::test]
@@ -166,4 +188,46 @@ async fn warnings_and_notes_are_kept_beside_the_verdict_and_too_many_are_a_fault
     let fault =
         fault_of(guest.evaluate(&format!("(loop $again (call $note {key} {value}) (br $again))")), Limits::default());
     assert_eq!(fault.await, ConstraintFault::BadOutput { detail: "more than 32 notes".into() });
+}
+
+#[tokio::test]
+async fn an_explanation_that_is_too_long_is_cut_and_the_verdict_stands() {
+    let mut guest = Guest::new();
+    let code = guest.text("write-once");
+    let message = guest.text(&"ü".repeat(2_500));
+    let path = guest.text(&"p".repeat(3_000));
+    let words = |text: &str, at: u32| {
+        let parts: Vec<&str> = text.split_inclusive(')').collect();
+        format!("(i32.store (i32.const {at}) {}) (i32.store (i32.const {}) {})", parts[0], at + 4, parts[1])
+    };
+    // A reason at 640: code, message, the list of one path (at 700), no scimType.
+    let reason = [words(&code, 640), words(&message, 648), words(&path, 700)].concat();
+    let paths = "(i32.store (i32.const 656) (i32.const 700)) (i32.store (i32.const 660) (i32.const 1))";
+    let (key, value) = (guest.text(&"k".repeat(300)), guest.text(&"v".repeat(2_048)));
+    let warn = format!(
+        "(call $warn {code} {message} (i32.const 700) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0))"
+    );
+    let guest = guest.evaluate(&format!(
+        "{reason} {paths} {warn} (call $note {key} {value}) (return (call $deny_list (i32.const 640) (i32.const 1)))"
+    ));
+    let evaluation = ask(guest, creating(ada())).await;
+    let Ok(Verdict::Deny(reasons)) = &evaluation.answer else { panic!("{:?}", evaluation.answer) };
+    // 4,096 bytes, less 3 for the `…`, is in the middle of an `ü`.
+    assert_eq!(reasons[0].message, format!("{}…", "ü".repeat(2_046)));
+    assert_eq!(reasons[0].paths, [format!("{}…", "p".repeat(2_045))]);
+    assert_eq!(evaluation.warnings, *reasons);
+    assert_eq!(evaluation.notes, [(format!("{}…", "k".repeat(253)), format!("{}…", "v".repeat(1_021)))]);
+}
+
+#[tokio::test]
+async fn warnings_beyond_their_bytes_are_left_out_and_the_verdict_stands() {
+    let mut guest = Guest::new();
+    let (code, message) = (guest.text("long"), guest.text(&"m".repeat(1_000)));
+    let nothing = "(i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)";
+    let warn = format!("(call $warn {code} {message} {nothing})");
+    let limits = Limits { warnings_bytes_max: 2_100, ..Limits::default() };
+    let guest = guest.evaluate(&format!("{warn} {warn} {warn} (return (call $allow))"));
+    let evaluation = ask_with(guest, creating(ada()), None, limits, Residents::default()).await;
+    assert_allowed(&evaluation);
+    assert_eq!(evaluation.warnings.len(), 2);
 }

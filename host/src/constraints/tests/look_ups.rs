@@ -1,6 +1,7 @@
 //! Look-ups of other resources: granted by type, recorded with what the commit has to check.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -16,6 +17,7 @@ fn residents() -> Residents {
     Residents {
         resources: vec![user(2, "grace"), user(3, "edsger")],
         memberships: vec![(id(50), Member { id: id(1), resource_type: "User".into() })],
+        ..Residents::default()
     }
 }
 
@@ -140,4 +142,24 @@ async fn membership_is_looked_up_under_the_capability_of_groups() {
     assert_eq!(found, [look_up(question, LookUpAnswer::Member(true))]);
     let found = reads(asking().capabilities(&["directory:User"])).await;
     assert!(matches!(found[..], [Read::Refused { error: "not-granted", .. }]), "{found:?}");
+}
+
+#[tokio::test]
+async fn look_ups_are_taken_from_the_budget_of_bytes() {
+    let limits = Limits { read_bytes_max: 70, ..Limits::default() };
+    let guest = counting("title pr").capabilities(&["directory:User"]);
+    let evaluation = ask_with(guest, creating(ada()), None, limits, residents()).await;
+    assert_allowed(&evaluation);
+    let refused = Read::Refused { what: "directory.count User title pr".into(), error: "budget-exhausted" };
+    assert_eq!(evaluation.reads.reads, [refused]);
+}
+
+#[tokio::test]
+async fn waiting_for_look_ups_does_not_count_towards_the_deadline() {
+    let limits = Limits { deadline_ms: 400, ..Limits::default() };
+    let slow = Residents { delay: Duration::from_millis(900), ..residents() };
+    let guest = counting("title pr").capabilities(&["directory:User"]);
+    // The second look-up is counted when the first has been waited for, long after the deadline.
+    let evaluation = ask_with(guest, creating(ada()), None, limits, slow).await;
+    assert_allowed(&evaluation);
 }

@@ -1,6 +1,7 @@
 //! What guests are asked about: a user, a group, a directory of a few resources, and a sandbox to ask in.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -93,6 +94,8 @@ pub(super) fn operation(planned: PlannedChange) -> Arc<Operation> {
 pub(super) struct Residents {
     pub(super) resources: Vec<Arc<Resource>>,
     pub(super) memberships: Vec<(ResourceId, Member)>,
+    /// How long `count` takes.
+    pub(super) delay: Duration,
 }
 
 #[async_trait]
@@ -116,6 +119,7 @@ impl DirectoryView for Residents {
     }
 
     async fn count(&self, resource_type: &Arc<ResourceType>, filter: &Filter) -> Result<u64, DirectoryError> {
+        tokio::time::sleep(self.delay).await;
         Ok(self.find(resource_type, filter, usize::MAX).await?.len() as u64)
     }
 
