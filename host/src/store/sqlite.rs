@@ -5,6 +5,7 @@
 
 mod access;
 mod activations;
+mod budget;
 mod commit;
 mod connection;
 mod decisions;

@@ -52,6 +52,8 @@ conformance!(open;
     members_come_in_pages_and_with_names,
     membership_reaches_through_groups_that_contain_each_other,
     a_look_up_that_must_look_at_too_many_is_refused,
+    a_constraint_is_refused_the_look_up_that_a_commit_could_not_check,
+    the_look_ups_of_a_decision_share_what_they_may_cost,
     a_refusal_is_recorded_in_full,
     the_log_is_searched_by_time_outcome_constraint_and_resource,
 );
