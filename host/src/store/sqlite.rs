@@ -18,6 +18,7 @@ mod pool;
 mod row;
 mod snapshot;
 mod tenants;
+mod threads;
 mod tokens;
 mod view;
 mod writer;
@@ -99,7 +100,7 @@ impl SqliteStore {
             Ok(names)
         })?;
         finish_deletions(&connection)?;
-        let pool = Arc::new(Pool::new(path, options.snapshots_max));
+        let pool = Arc::new(Pool::new(path, options.snapshots_max)?);
         let writer = Writer::start(connection, options.batch_max)?;
         Ok(Self { inner: Arc::new(Inner { pool, writer, shared: Arc::new(Shared { names, registry }) }) })
     }
@@ -208,7 +209,8 @@ impl SqliteTenant {
 impl TenantStore for SqliteTenant {
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
         let lease = self.inner.pool.lease().await?;
-        Ok(Arc::new(SqliteSnapshot::new(self.tenant, Arc::clone(&self.inner.shared), lease)))
+        let (shared, pool) = (Arc::clone(&self.inner.shared), Arc::clone(&self.inner.pool));
+        Ok(Arc::new(SqliteSnapshot::new(self.tenant, shared, pool, lease)))
     }
 
     async fn commit(&self, change: Arc<AdmittedChange>) -> Result<(), CommitError> {

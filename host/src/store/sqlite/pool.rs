@@ -1,6 +1,6 @@
 //! Read connections: opened when needed, up to a maximum, kept for the next.
 //!
-//! Queries run on tokio's blocking threads, never on an async worker. There are two allowances, so that nobody can wait
+//! Queries run on [`Threads`] of the store's own, never on an async worker. There are two allowances, so that nobody can wait
 //! for himself: a snapshot may be held while a request thinks, and a request that holds one may still ask brief
 //! questions (a token, the constraints in force), which give their connection back with the answer. A caller holds at
 //! most one snapshot at a time.
@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::connection::open_reader;
+use super::threads::Threads;
 use crate::store::StoreError;
 
 /// Brief questions at once. Each takes some tens of microseconds, so 8 answer more than 100,000 a second.
@@ -23,6 +24,7 @@ pub(super) struct Pool {
     idle: Mutex<Vec<Connection>>,
     snapshots: Arc<Semaphore>,
     brief: Arc<Semaphore>,
+    threads: Threads,
 }
 
 /// A connection in a read transaction, given back when dropped.
@@ -35,13 +37,16 @@ pub(super) struct Lease {
 
 impl Pool {
     /// Lets at most `snapshots_max` snapshots live at once; whoever wants another waits.
-    pub(super) fn new(path: PathBuf, snapshots_max: usize) -> Self {
-        Self {
+    pub(super) fn new(path: PathBuf, snapshots_max: usize) -> Result<Self, StoreError> {
+        let snapshots_max = snapshots_max.max(1);
+        Ok(Self {
             path,
             idle: Mutex::new(Vec::new()),
-            snapshots: Arc::new(Semaphore::new(snapshots_max.max(1))),
+            snapshots: Arc::new(Semaphore::new(snapshots_max)),
             brief: Arc::new(Semaphore::new(BRIEF_MAX)),
-        }
+            // One for each connection in use, so that whoever has a connection never waits for a thread.
+            threads: Threads::start(snapshots_max.saturating_add(BRIEF_MAX))?,
+        })
     }
 
     /// Leave to hold a snapshot. Touches no file yet.
@@ -61,7 +66,12 @@ impl Pool {
     {
         let permit = Arc::clone(&self.brief).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let mut lease = Lease { connection: None, pool: Arc::clone(self), _permit: permit };
-        blocking(move || question(lease.connection()?)).await
+        self.threads.blocking(move || question(lease.connection()?)).await
+    }
+
+    /// Where the store does its work.
+    pub(super) fn threads(&self) -> &Threads {
+        &self.threads
     }
 
     fn take(&self) -> Result<Connection, StoreError> {
@@ -96,18 +106,5 @@ impl Drop for Lease {
             Ok(_) => self.pool.give_back(connection),
             Err(error) => tracing::warn!(error = %error, "a read transaction could not be ended"),
         }
-    }
-}
-
-/// Runs a query away from the async workers.
-pub(super) async fn blocking<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, E>
-where
-    T: Send + 'static,
-    E: From<StoreError> + Send + 'static,
-{
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        // The runtime is going down, or the query panicked.
-        Err(error) => Err(StoreError::Database(Box::new(error)).into()),
     }
 }

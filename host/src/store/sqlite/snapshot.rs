@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::budget::Budget;
 use super::look_up::LookUps;
-use super::pool::{Lease, blocking};
+use super::pool::{Lease, Pool};
 use super::view::View;
 use super::{Shared, tenants};
 use crate::decision::{LookUp, TenantId};
@@ -21,16 +21,18 @@ use crate::store::{Matches, Page, QueryError, Snapshot, StoreError};
 pub(super) struct SqliteSnapshot {
     tenant: TenantId,
     shared: Arc<Shared>,
+    pool: Arc<Pool>,
     lease: Arc<Mutex<Lease>>,
     generation: Arc<OnceLock<Option<i64>>>,
     look_ups: Arc<Mutex<LookUps>>,
 }
 
 impl SqliteSnapshot {
-    pub(super) fn new(tenant: TenantId, shared: Arc<Shared>, lease: Lease) -> Self {
+    pub(super) fn new(tenant: TenantId, shared: Arc<Shared>, pool: Arc<Pool>, lease: Lease) -> Self {
         Self {
             tenant,
             shared,
+            pool,
             lease: Arc::new(Mutex::new(lease)),
             generation: Arc::new(OnceLock::new()),
             look_ups: Arc::new(Mutex::new(LookUps::asked())),
@@ -44,7 +46,7 @@ impl SqliteSnapshot {
     {
         let (tenant, shared) = (self.tenant, Arc::clone(&self.shared));
         let (lease, generation) = (Arc::clone(&self.lease), Arc::clone(&self.generation));
-        blocking(move || {
+        let question = move || {
             let mut lease = lease.lock().unwrap_or_else(PoisonError::into_inner);
             let connection = lease.connection()?;
             if generation.get().is_none() {
@@ -52,8 +54,8 @@ impl SqliteSnapshot {
                 generation.get_or_init(|| read);
             }
             question(View { connection, tenant, names: &shared.names, registry: &shared.registry })
-        })
-        .await
+        };
+        self.pool.threads().blocking(question).await
     }
 }
 

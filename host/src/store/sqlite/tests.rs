@@ -298,6 +298,20 @@ async fn more_snapshots_than_the_maximum_wait_and_brief_questions_do_not() {
     waiting.await.unwrap().unwrap();
 }
 
+#[test]
+fn a_caller_whose_threads_are_all_busy_is_answered_nevertheless() {
+    let (_directory, store) = open();
+    let caller = tokio::runtime::Builder::new_current_thread().enable_time().max_blocking_threads(1).build().unwrap();
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    caller.block_on(async {
+        let busy = tokio::task::spawn_blocking(move || wait.recv().is_ok());
+        let answer = tokio::time::timeout(std::time::Duration::from_secs(5), store.ping()).await;
+        release.send(()).unwrap();
+        busy.await.unwrap();
+        answer.expect("the store waits for its caller's threads").unwrap();
+    });
+}
+
 /// How many rows a commit changes: the writer's own count.
 async fn rows_changed(store: &SqliteStore, tenant: TenantId, write: WriteSet) -> u64 {
     let shared = Arc::clone(&store.inner.shared);
