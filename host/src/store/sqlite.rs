@@ -152,12 +152,16 @@ impl Store for SqliteStore {
 
     async fn delete_tenant(&self, name: &str) -> Result<bool, StoreError> {
         let name = name.to_owned();
-        let writer = &self.inner.writer;
-        let Some(tenant) = writer.write(move |connection| tenants::hide(connection, &name)).await? else {
-            return Ok(false);
+        let writer = self.inner.writer.loose_end();
+        let deletion = async move {
+            let Some(tenant) = writer.write(move |connection| tenants::hide(connection, &name)).await? else {
+                return Ok(false);
+            };
+            while !writer.write(move |connection| tenants::purge(connection, tenant)).await? {}
+            Ok(true)
         };
-        while !writer.write(move |connection| tenants::purge(connection, tenant)).await? {}
-        Ok(true)
+        // What is hidden cannot be deleted once more: a caller who goes away must not leave it half done.
+        self.inner.pool.threads().detached(deletion).await
     }
 
     async fn token_owner(&self, hash: &TokenHash) -> Result<Option<TokenOwner>, StoreError> {

@@ -121,6 +121,24 @@ async fn a_deletion_that_was_cut_off_is_finished_at_the_next_start() {
 }
 
 #[tokio::test]
+async fn a_deletion_is_finished_though_its_caller_goes_away() {
+    let (directory, store) = open();
+    fill(&store, &World::new(&store, "acme").await).await;
+    let release = block(&store);
+    tokio::task::yield_now().await;
+    let patience = std::time::Duration::from_millis(50);
+    assert!(tokio::time::timeout(patience, store.delete_tenant("acme")).await.is_err(), "nobody went away");
+    release.send(()).unwrap();
+    for _ in 0..100 {
+        if rows(&file(&directory)).iter().all(|(_, rows)| *rows == 0) {
+            return;
+        }
+        tokio::time::sleep(patience).await;
+    }
+    panic!("{:?}", rows(&file(&directory)));
+}
+
+#[tokio::test]
 async fn what_was_committed_is_there_after_a_restart() {
     let (directory, store) = open();
     let acme = World::new(&store, "acme").await;

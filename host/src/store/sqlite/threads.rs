@@ -36,6 +36,16 @@ impl Threads {
         let runtime = self.runtime.as_ref().ok_or(StoreError::Closed)?;
         unless_lost(runtime.spawn_blocking(work).await)
     }
+
+    /// Runs something to its end, even if the caller goes away; unless the store does.
+    pub(super) async fn detached<T, E>(&self, work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let runtime = self.runtime.as_ref().ok_or(StoreError::Closed)?;
+        unless_lost(runtime.spawn(work).await)
+    }
 }
 
 impl Drop for Threads {
