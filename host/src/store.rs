@@ -152,8 +152,8 @@ pub trait Store: Send + Sync + 'static {
 #[async_trait]
 pub trait TenantStore: Send + Sync {
     /// The tenant's resources as they stand now, to be read from any number of times. The moment is that of the first
-    /// question. A caller holds at most one snapshot at a time: there is a maximum of them, and whoever waits for a
-    /// second one while holding the first may wait for himself.
+    /// question. A caller holds at most one snapshot at a time: there is a maximum for each tenant, and whoever waits
+    /// for a second one while holding the first may wait for himself.
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError>;
     /// Writes the change and its decision in one transaction, if version, generation and look-ups still hold.
     /// Returns once it is durable.

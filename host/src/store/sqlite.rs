@@ -53,7 +53,7 @@ const FILE: &str = "scruple.db";
 /// How the store works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SqliteOptions {
-    /// Snapshots that may live at once; whoever wants another waits. Each has a connection with up to 1 MiB of cache.
+    /// Snapshots that may live at once, of one tenant a quarter; whoever wants another waits. Each has a connection with up to 1 MiB of cache.
     pub snapshots_max: usize,
     /// Requests that share one durable transaction at most. 1 switches group commit off.
     pub batch_max: usize,
@@ -212,7 +212,7 @@ impl SqliteTenant {
 #[async_trait]
 impl TenantStore for SqliteTenant {
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
-        let lease = self.inner.pool.lease().await?;
+        let lease = self.inner.pool.lease(self.tenant).await?;
         let (shared, pool) = (Arc::clone(&self.inner.shared), Arc::clone(&self.inner.pool));
         Ok(Arc::new(SqliteSnapshot::new(self.tenant, shared, pool, lease)))
     }

@@ -316,6 +316,28 @@ async fn more_snapshots_than_the_maximum_wait_and_brief_questions_do_not() {
     waiting.await.unwrap().unwrap();
 }
 
+#[tokio::test]
+async fn a_tenant_with_many_snapshots_leaves_some_to_the_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = SqliteOptions { snapshots_max: 8, ..SqliteOptions::default() };
+    let store = SqliteStore::open(directory.path(), options, registry()).unwrap();
+    let (slow, other) = (World::new(&store, "slow").await, World::new(&store, "other").await);
+    let mut holding = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let slow = slow.clone();
+        holding.spawn(async move {
+            let held = slow.snapshot().await;
+            held.generation().await.unwrap();
+            std::future::pending::<()>().await;
+        });
+    }
+    tokio::task::yield_now().await;
+    let patience = std::time::Duration::from_secs(5);
+    tokio::time::timeout(patience, other.generation()).await.expect("another tenant has to wait");
+    holding.shutdown().await;
+    assert_eq!(slow.generation().await, 0, "what was held is not given back");
+}
+
 #[test]
 fn a_caller_whose_threads_are_all_busy_is_answered_nevertheless() {
     let (_directory, store) = open();
