@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::change::Action;
-use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, LookUp, LookUpAnswer, TenantId};
+use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, LookUp, TenantId};
 use crate::scim::filter::Filter;
 use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
@@ -26,7 +26,7 @@ pub use model::{
     Activation, ActivationState, DecisionPage, DecisionQuery, NewToken, NewVersion, PluginVersion, StoredDecision,
     Tenant, Token, TokenHash, TokenOwner,
 };
-pub use query::{Matches, Page};
+pub use query::{Found, Matches, Page};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use write_set::WriteSet;
 
@@ -152,8 +152,8 @@ pub trait Store: Send + Sync + 'static {
 #[async_trait]
 pub trait TenantStore: Send + Sync {
     /// The tenant's resources as they stand now, to be read from any number of times. The moment is that of the first
-    /// question. A caller holds at most one snapshot at a time: there is a maximum of them, and whoever waits for a
-    /// second one while holding the first may wait for himself.
+    /// question. A caller holds at most one snapshot at a time: there is a maximum for each tenant, and whoever waits
+    /// for a second one while holding the first may wait for himself.
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError>;
     /// Writes the change and its decision in one transaction, if version, generation and look-ups still hold.
     /// Returns once it is durable.
@@ -225,9 +225,8 @@ pub trait Snapshot: Send + Sync {
     /// What to show for each of these (a user's `displayName`, else `userName`; a group's `displayName`), as far as
     /// they exist.
     async fn displays(&self, ids: &[ResourceId]) -> Result<Vec<(ResourceId, String)>, StoreError>;
-    /// Whether one is a member of the other, through nested groups if asked.
-    async fn is_member(&self, group: ResourceId, member: ResourceId, transitive: bool) -> Result<bool, QueryError>;
-    /// Answers a look-up as the commit will check it. Also used for the answers that constraints get, so that both
-    /// cannot differ.
-    async fn answer(&self, look_up: &LookUp) -> Result<LookUpAnswer, QueryError>;
+    /// Answers a constraint's look-up by the code and within the limits that the commit checks it with, so that neither
+    /// can answer what the other cannot. The limits are for all look-ups that this snapshot is asked, as the commit's are
+    /// for all of a decision; one that is asked again costs nothing.
+    async fn look_up(&self, look_up: &LookUp) -> Result<Found, QueryError>;
 }

@@ -26,7 +26,7 @@ pub enum DocumentRef {
 }
 
 /// A question to the tenant's other resources. Asking it again at the commit must give the same answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum LookUp {
     /// One resource by id.
     Get {

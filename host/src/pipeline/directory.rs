@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use tracing::warn;
 
 use crate::constraints::{DirectoryError, DirectoryView};
+use crate::decision::LookUp;
 use crate::scim::filter::Filter;
 use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
-use crate::store::{Page, QueryError, Snapshot, StoreError};
+use crate::store::{Found, QueryError, Snapshot, StoreError};
 
 /// A snapshot, as the sandbox sees it.
 pub struct SnapshotDirectory {
@@ -20,6 +21,11 @@ impl SnapshotDirectory {
     /// Lends a snapshot.
     pub fn new(snapshot: Arc<dyn Snapshot>) -> Self {
         Self { snapshot }
+    }
+
+    /// What the commit will ask again, asked as the commit will.
+    async fn look_up(&self, look_up: LookUp) -> Result<Found, DirectoryError> {
+        self.snapshot.look_up(&look_up).await.map_err(unanswered)
     }
 }
 
@@ -36,6 +42,11 @@ fn unanswered(error: QueryError) -> DirectoryError {
     }
 }
 
+/// A store that answers another question than the one it was asked is broken.
+fn mismatch(found: &Found) -> DirectoryError {
+    unavailable(StoreError::Damaged(format!("a look-up came to something else: {:?}", found.answer())))
+}
+
 #[async_trait]
 impl DirectoryView for SnapshotDirectory {
     async fn resource(
@@ -43,7 +54,11 @@ impl DirectoryView for SnapshotDirectory {
         resource_type: &Arc<ResourceType>,
         id: ResourceId,
     ) -> Result<Option<Arc<Resource>>, DirectoryError> {
-        Ok(self.snapshot.resource(resource_type, id).await.map_err(unavailable)?.map(Arc::new))
+        let look_up = LookUp::Get { resource_type: resource_type.name.clone(), id: id.to_string() };
+        match self.look_up(look_up).await? {
+            Found::Resources(found) => Ok(found.into_iter().next()),
+            other => Err(mismatch(&other)),
+        }
     }
 
     async fn find(
@@ -52,17 +67,28 @@ impl DirectoryView for SnapshotDirectory {
         filter: &Filter,
         limit: usize,
     ) -> Result<Vec<Arc<Resource>>, DirectoryError> {
-        let page = Page { offset: 0, limit };
-        let matches = self.snapshot.find(resource_type, Some(filter), page).await.map_err(unanswered)?;
-        Ok(matches.resources.into_iter().map(Arc::new).collect())
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        let look_up = LookUp::Find { resource_type: resource_type.name.clone(), filter: filter.to_string(), limit };
+        match self.look_up(look_up).await? {
+            Found::Resources(found) => Ok(found),
+            other => Err(mismatch(&other)),
+        }
     }
 
     async fn count(&self, resource_type: &Arc<ResourceType>, filter: &Filter) -> Result<u64, DirectoryError> {
-        self.snapshot.count(resource_type, Some(filter)).await.map_err(unanswered)
+        let look_up = LookUp::Count { resource_type: resource_type.name.clone(), filter: filter.to_string() };
+        match self.look_up(look_up).await? {
+            Found::Count(count) => Ok(count),
+            other => Err(mismatch(&other)),
+        }
     }
 
     async fn is_member(&self, group: ResourceId, member: ResourceId, transitive: bool) -> Result<bool, DirectoryError> {
-        self.snapshot.is_member(group, member, transitive).await.map_err(unanswered)
+        let (group_id, member_id) = (group.to_string(), member.to_string());
+        match self.look_up(LookUp::IsMember { group_id, member_id, transitive }).await? {
+            Found::Member(member) => Ok(member),
+            other => Err(mismatch(&other)),
+        }
     }
 
     async fn members(&self, group: ResourceId, limit: usize) -> Result<Vec<Member>, DirectoryError> {
@@ -74,6 +100,9 @@ impl DirectoryView for SnapshotDirectory {
     }
 
     async fn groups_of(&self, id: ResourceId) -> Result<Vec<ResourceId>, DirectoryError> {
-        self.snapshot.groups_of(id).await.map_err(unavailable)
+        match self.look_up(LookUp::GroupsOf { id }).await? {
+            Found::Groups(groups) => Ok(groups),
+            other => Err(mismatch(&other)),
+        }
     }
 }

@@ -3,6 +3,9 @@
 //! A filter is split into an [`Access`], which gives candidates, and the filter itself, which is evaluated on each of
 //! them. Only where the access gives exactly the matches (`exact`) is nothing evaluated.
 
+use std::sync::Arc;
+
+use crate::decision::LookUpAnswer;
 use crate::scim::filter::{Filter, Literal, Operator};
 use crate::scim::index;
 use crate::scim::path::AttributeRef;
@@ -27,7 +30,34 @@ pub struct Matches {
     pub resources: Vec<Resource>,
 }
 
-/// How much one question may look at.
+/// What a look-up came to, with the resources themselves.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    /// For `Get` and `Find`: by id.
+    Resources(Vec<Arc<Resource>>),
+    /// For `Count`.
+    Count(u64),
+    /// For `IsMember`.
+    Member(bool),
+    /// For `GroupsOf`: ids, sorted.
+    Groups(Vec<ResourceId>),
+}
+
+impl Found {
+    /// What has to stay as it is for the look-up to have stayed as it is.
+    pub fn answer(&self) -> LookUpAnswer {
+        match self {
+            Self::Resources(resources) => {
+                LookUpAnswer::Resources(resources.iter().map(|resource| (resource.id, resource.meta.version)).collect())
+            }
+            Self::Count(count) => LookUpAnswer::Count(*count),
+            Self::Member(member) => LookUpAnswer::Member(*member),
+            Self::Groups(groups) => LookUpAnswer::Groups(groups.clone()),
+        }
+    }
+}
+
+/// How much may be looked at.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
     /// Resources that are read and compared one by one.
@@ -44,6 +74,14 @@ impl Effort {
     /// For a constraint's look-up. It is answered again by the one writer, for whom everybody waits: 2,000 candidates
     /// are some 20 ms, 100,000 index entries some 5 ms.
     pub const LOOK_UP: Effort = Effort { candidates_max: 2_000, counted_max: 100_000 };
+
+    /// For all look-ups of a decision, of all its constraints together: four of the costliest, so that the writer has
+    /// some 100 ms of work with one commit at most, where 10 constraints with 64 look-ups each could ask for 16 s.
+    pub const LOOK_UPS: Effort = Effort { candidates_max: 8_000, counted_max: 400_000 };
+
+    /// For the same look-ups at the commit. An eighth more: what was added meanwhile without changing an answer must
+    /// not fail a commit.
+    pub const LOOK_UPS_AGAIN: Effort = Effort { candidates_max: 9_000, counted_max: 450_000 };
 }
 
 /// Where candidates come from.

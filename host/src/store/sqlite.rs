@@ -5,6 +5,7 @@
 
 mod access;
 mod activations;
+mod budget;
 mod commit;
 mod connection;
 mod decisions;
@@ -17,6 +18,7 @@ mod pool;
 mod row;
 mod snapshot;
 mod tenants;
+mod threads;
 mod tokens;
 mod view;
 mod writer;
@@ -51,7 +53,7 @@ const FILE: &str = "scruple.db";
 /// How the store works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SqliteOptions {
-    /// Snapshots that may live at once; whoever wants another waits. Each has a connection with up to 1 MiB of cache.
+    /// Snapshots that may live at once, of one tenant a quarter; whoever wants another waits. Each has a connection with up to 1 MiB of cache.
     pub snapshots_max: usize,
     /// Requests that share one durable transaction at most. 1 switches group commit off.
     pub batch_max: usize,
@@ -98,7 +100,7 @@ impl SqliteStore {
             Ok(names)
         })?;
         finish_deletions(&connection)?;
-        let pool = Arc::new(Pool::new(path, options.snapshots_max));
+        let pool = Arc::new(Pool::new(path, options.snapshots_max)?);
         let writer = Writer::start(connection, options.batch_max)?;
         Ok(Self { inner: Arc::new(Inner { pool, writer, shared: Arc::new(Shared { names, registry }) }) })
     }
@@ -150,12 +152,16 @@ impl Store for SqliteStore {
 
     async fn delete_tenant(&self, name: &str) -> Result<bool, StoreError> {
         let name = name.to_owned();
-        let writer = &self.inner.writer;
-        let Some(tenant) = writer.write(move |connection| tenants::hide(connection, &name)).await? else {
-            return Ok(false);
+        let writer = self.inner.writer.loose_end();
+        let deletion = async move {
+            let Some(tenant) = writer.write(move |connection| tenants::hide(connection, &name)).await? else {
+                return Ok(false);
+            };
+            while !writer.write(move |connection| tenants::purge(connection, tenant)).await? {}
+            Ok(true)
         };
-        while !writer.write(move |connection| tenants::purge(connection, tenant)).await? {}
-        Ok(true)
+        // What is hidden cannot be deleted once more: a caller who goes away must not leave it half done.
+        self.inner.pool.threads().detached(deletion).await
     }
 
     async fn token_owner(&self, hash: &TokenHash) -> Result<Option<TokenOwner>, StoreError> {
@@ -206,8 +212,9 @@ impl SqliteTenant {
 #[async_trait]
 impl TenantStore for SqliteTenant {
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
-        let lease = self.inner.pool.lease().await?;
-        Ok(Arc::new(SqliteSnapshot::new(self.tenant, Arc::clone(&self.inner.shared), lease)))
+        let lease = self.inner.pool.lease(self.tenant).await?;
+        let (shared, pool) = (Arc::clone(&self.inner.shared), Arc::clone(&self.inner.pool));
+        Ok(Arc::new(SqliteSnapshot::new(self.tenant, shared, pool, lease)))
     }
 
     async fn commit(&self, change: Arc<AdmittedChange>) -> Result<(), CommitError> {

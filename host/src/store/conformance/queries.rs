@@ -2,10 +2,14 @@
 
 use serde_json::json;
 
-use super::world::{World, group_type, member, resource, user_type};
+use super::world::{World, group_type, member, resource, resting_on, user, user_type};
+use crate::change::MembersChange;
+use crate::constraints::{DirectoryError, DirectoryView};
+use crate::decision::{LookUp, LookUpAnswer};
+use crate::pipeline::directory::SnapshotDirectory;
 use crate::scim::filter::Filter;
 use crate::scim::resource::Resource;
-use crate::store::{Page, QueryError, Store};
+use crate::store::{CommitError, Found, Page, QueryError, Store};
 
 /// Ada, Bob and Eve in two groups, of which one is in the other.
 struct Staff {
@@ -147,7 +151,7 @@ pub(crate) async fn members_come_in_pages_and_with_names(store: &dyn Store) {
     let second = snapshot.members(team.id, Some(first[0].id), 5).await.unwrap();
     assert_eq!([first, second].concat(), [member(&ada), member(&bob)]);
     assert_eq!(snapshot.members_among(team.id, &[company.id, bob.id]).await.unwrap(), [member(&bob)]);
-    let unknown = super::user("x").id;
+    let unknown = user("x").id;
     let displays = snapshot.displays(&[team.id, ada.id, bob.id, unknown]).await.unwrap();
     let expected = [(team.id, "Team"), (ada.id, "Ada L"), (bob.id, "bob")].map(|(id, name)| (id, name.to_owned()));
     assert_eq!(displays, expected);
@@ -157,32 +161,83 @@ pub(crate) async fn membership_reaches_through_groups_that_contain_each_other(st
     let Staff { world, ada, team, company, .. } = staff(store).await;
     world.add(&team, &[&company]).await.unwrap();
     let apart = world.group("apart", &[]).await;
-    let snapshot = world.snapshot().await;
     for (group, direct, transitive) in [(&team, true, true), (&company, false, true), (&apart, false, false)] {
-        assert_eq!(snapshot.is_member(group.id, ada.id, false).await.unwrap(), direct);
-        assert_eq!(snapshot.is_member(group.id, ada.id, true).await.unwrap(), transitive);
+        assert_eq!(world.is_member(group, &ada, false).await, direct);
+        assert_eq!(world.is_member(group, &ada, true).await, transitive);
     }
-    assert!(snapshot.is_member(team.id, team.id, true).await.unwrap(), "a cycle contains itself");
+    assert!(world.is_member(&team, &team, true).await, "a cycle contains itself");
 }
 
-pub(crate) async fn a_look_up_that_must_look_at_too_many_is_refused(store: &dyn Store) {
+/// So many users that one look-up may not look at each, all in one group.
+async fn crowd(store: &dyn Store, size: usize) -> (World, Resource) {
     let acme = World::new(store, "acme").await;
     let mut creating = tokio::task::JoinSet::new();
-    for number in 0..2_001 {
+    for number in 0..size {
         let acme = acme.clone();
         creating.spawn(async move { acme.user(&format!("u{number}")).await });
     }
-    creating.join_all().await;
+    let users = creating.join_all().await;
+    let all = acme.group("all", &users.iter().collect::<Vec<_>>()).await;
+    (acme, all)
+}
+
+fn count(filter: &str) -> LookUp {
+    LookUp::Count { resource_type: "User".to_owned(), filter: filter.to_owned() }
+}
+
+pub(crate) async fn a_look_up_that_must_look_at_too_many_is_refused(store: &dyn Store) {
+    let (acme, all) = crowd(store, 2_001).await;
     let snapshot = acme.snapshot().await;
-    let count =
-        |filter: &str| crate::decision::LookUp::Count { resource_type: "User".to_owned(), filter: filter.to_owned() };
-    let refused = snapshot.answer(&count("title eq \"x\"")).await;
+    let refused = snapshot.look_up(&count("title eq \"x\"")).await;
     assert!(matches!(refused, Err(QueryError::TooMany { candidates_max: 2_000 })), "{refused:?}");
     // An index counts them without a look at each.
-    let counted = snapshot.answer(&count("active eq true")).await.unwrap();
-    assert_eq!(counted, crate::decision::LookUpAnswer::Count(2_001));
-    let narrow = snapshot.answer(&count("active eq true and userName eq \"u7\"")).await.unwrap();
-    assert_eq!(narrow, crate::decision::LookUpAnswer::Count(1));
+    assert_eq!(snapshot.look_up(&count("active eq true")).await.unwrap(), Found::Count(2_001));
+    let narrow = count("active eq true and userName eq \"u7\"");
+    assert_eq!(snapshot.look_up(&narrow).await.unwrap(), Found::Count(1));
+    // The first is found without a look at all.
+    for filter in [
+        format!("groups.value eq \"{}\" and not (userName eq \"u7\")", all.id),
+        format!("groups.value eq \"{}\" and active eq true", all.id),
+        "userName co \"u\"".to_owned(),
+    ] {
+        let find = LookUp::Find { resource_type: "User".to_owned(), filter: filter.clone(), limit: 1 };
+        let found = snapshot.look_up(&find).await;
+        assert!(matches!(&found, Ok(Found::Resources(found)) if found.len() == 1), "{filter}: {found:?}");
+    }
+    drop(snapshot);
     // A client's query may look at more.
     assert_eq!(acme.count(&user_type(), "userName co \"u1999\"").await, 1);
+}
+
+pub(crate) async fn a_constraint_is_refused_the_look_up_that_a_commit_could_not_check(store: &dyn Store) {
+    let (acme, _) = crowd(store, 2_001).await;
+    let directory = SnapshotDirectory::new(acme.snapshot().await);
+    let filter = Filter::parse("title eq \"x\"", &user_type()).unwrap();
+    let too_many = DirectoryError::TooMany { candidates_max: 2_000 };
+    assert_eq!(directory.count(&user_type(), &filter).await, Err(too_many.clone()));
+    assert_eq!(directory.find(&user_type(), &filter, 1).await, Err(too_many));
+}
+
+pub(crate) async fn the_look_ups_of_a_decision_share_what_they_may_cost(store: &dyn Store) {
+    let (acme, _) = crowd(store, 900).await;
+    let snapshot = acme.snapshot().await;
+    let costly = |number: usize| count(&format!("title eq \"x{number}\""));
+    for number in 0..8 {
+        assert_eq!(snapshot.look_up(&costly(number)).await.unwrap(), Found::Count(0));
+    }
+    let refused = snapshot.look_up(&costly(8)).await;
+    assert!(matches!(refused, Err(QueryError::TooMany { candidates_max: 8_000 })), "{refused:?}");
+    // What is known already costs nothing, nor does the next snapshot pay for this one.
+    assert_eq!(snapshot.look_up(&costly(0)).await.unwrap(), Found::Count(0));
+    assert_eq!(acme.answer(&costly(8)).await, LookUpAnswer::Count(0));
+    drop(snapshot);
+
+    let resting_on_costly = async |numbers: &[usize], name: &str| {
+        let rests = numbers.iter().map(|number| resting_on(costly(*number), LookUpAnswer::Count(0))).collect();
+        acme.commit(None, Some(&user(name)), MembersChange::default(), rests).await
+    };
+    resting_on_costly(&[0, 1, 2, 3, 4, 5, 6, 7], "what was answered").await.unwrap();
+    resting_on_costly(&[0; 20], "one for all").await.unwrap();
+    let beyond = resting_on_costly(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], "what was never answered").await;
+    assert!(matches!(beyond, Err(CommitError::LookUpMoved)), "{beyond:?}");
 }

@@ -205,8 +205,13 @@ impl World {
         self.snapshot().await.count(resource_type, Some(&filter)).await.unwrap()
     }
 
+    pub(crate) async fn is_member(&self, group: &Resource, member: &Resource, transitive: bool) -> bool {
+        let (group_id, member_id) = (group.id.to_string(), member.id.to_string());
+        self.answer(&LookUp::IsMember { group_id, member_id, transitive }).await == LookUpAnswer::Member(true)
+    }
+
     pub(crate) async fn answer(&self, look_up: &LookUp) -> LookUpAnswer {
-        self.snapshot().await.answer(look_up).await.unwrap()
+        self.snapshot().await.look_up(look_up).await.unwrap().answer()
     }
 }
 

@@ -1,11 +1,13 @@
 //! Asks the indexes: ids from an [`Access`], and how many there are.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use rusqlite::params_from_iter;
 use rusqlite::types::Value as Sql;
 
+use super::budget::Budget;
 use super::row::{integer, resource_id, unsigned};
 use super::view::View;
 use crate::scim::resource::ResourceId;
@@ -14,25 +16,26 @@ use crate::store::query::{Access, Page};
 use crate::store::{QueryError, StoreError};
 
 impl View<'_> {
-    /// The ids an access gives, sorted, each once.
+    /// The ids an access gives, sorted, each once; `None` if they are more than `max`.
     pub(super) fn candidates(
         &self,
         resource_type: &Arc<ResourceType>,
         access: &Access,
         max: usize,
-    ) -> Result<BTreeSet<ResourceId>, QueryError> {
-        let too_many = QueryError::TooMany { candidates_max: max };
+        budget: &mut Budget,
+    ) -> Result<Option<BTreeSet<ResourceId>>, QueryError> {
         match access {
-            Access::Id(id) => Ok(id.iter().copied().collect()),
+            Access::Id(id) => Ok(Some(id.iter().copied().collect())),
             Access::Union(accesses) => {
                 let mut all = BTreeSet::new();
                 for access in accesses {
-                    all.extend(self.candidates(resource_type, access, max)?);
+                    let Some(ids) = self.candidates(resource_type, access, max, budget)? else { return Ok(None) };
+                    all.extend(ids);
                     if all.len() > max {
-                        return Err(too_many);
+                        return Ok(None);
                     }
                 }
-                Ok(all)
+                Ok(Some(all))
             }
             Access::Fewest(accesses) => {
                 // Each gives every match, so the first that is short enough will do, and one that is too long by itself
@@ -40,19 +43,30 @@ impl View<'_> {
                 let mut fewest: Option<BTreeSet<ResourceId>> = None;
                 for access in accesses {
                     let bound = fewest.as_ref().map_or(max, BTreeSet::len);
-                    match self.candidates(resource_type, access, bound) {
-                        Ok(ids) => fewest = Some(ids),
-                        Err(QueryError::TooMany { .. }) => {}
-                        Err(error) => return Err(error),
-                    }
+                    fewest = self.candidates(resource_type, access, bound, budget)?.or(fewest);
                 }
-                fewest.ok_or(too_many)
+                Ok(fewest)
             }
             leaf => {
                 let leaf = self.leaf(resource_type, leaf)?;
                 let ids = self.ids_of(&leaf, Page { offset: 0, limit: max.saturating_add(1) })?;
-                if ids.len() > max { Err(too_many) } else { Ok(ids.into_iter().collect()) }
+                budget.spend_entries(ids.len())?;
+                Ok((ids.len() <= max).then(|| ids.into_iter().collect()))
             }
+        }
+    }
+
+    /// An index that has what an access gives, and perhaps more, in the order of ids; `None` if there is none.
+    pub(super) fn in_order(&self, resource_type: &ResourceType, access: &Access) -> Result<Option<Leaf>, StoreError> {
+        match access {
+            Access::Value { .. } | Access::HasMember(_) | Access::InGroup(_) => {
+                self.leaf(resource_type, access).map(Some)
+            }
+            Access::Fewest(accesses) => {
+                let leaves = accesses.iter().map(|access| self.in_order(resource_type, access));
+                leaves.filter_map(Result::transpose).next().transpose()
+            }
+            Access::Id(_) | Access::Prefix { .. } | Access::Union(_) => Ok(None),
         }
     }
 
@@ -104,6 +118,21 @@ impl View<'_> {
 
     /// Ids of a leaf, in their order if the index has them so; sorting those of a prefix would mean to read all of them.
     pub(super) fn ids_of(&self, leaf: &Leaf, page: Page) -> Result<Vec<ResourceId>, StoreError> {
+        let mut ids = Vec::new();
+        self.each_id(leaf, page, |id| {
+            ids.push(id);
+            Ok::<_, StoreError>(ControlFlow::Continue(()))
+        })?;
+        Ok(ids)
+    }
+
+    /// Calls `visit` with each of them until it has enough.
+    pub(super) fn each_id<E: From<StoreError>>(
+        &self,
+        leaf: &Leaf,
+        page: Page,
+        mut visit: impl FnMut(ResourceId) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
         let Leaf { id, by_id, source, values } = leaf;
         let order = if *by_id { " ORDER BY 1" } else { "" };
         let sql = format!(
@@ -111,22 +140,27 @@ impl View<'_> {
             placeholder(values.len() + 1),
             placeholder(values.len() + 2)
         );
-        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut statement = self.connection.prepare_cached(&sql).map_err(StoreError::from)?;
         let paging = [integer(page.limit), integer(page.offset)].map(Sql::Integer);
-        let rows =
-            statement.query_map(params_from_iter(values.iter().cloned().chain(paging)), |row| resource_id(row, 0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let values = params_from_iter(values.iter().cloned().chain(paging));
+        for id in statement.query_map(values, |row| resource_id(row, 0)).map_err(StoreError::from)? {
+            if visit(id.map_err(StoreError::from)?)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// How many entries a leaf has.
-    pub(super) fn size_of(&self, leaf: &Leaf, max: usize) -> Result<u64, QueryError> {
+    pub(super) fn size_of(&self, leaf: &Leaf, budget: &mut Budget) -> Result<u64, QueryError> {
         let Leaf { source, values, .. } = leaf;
         let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {source} LIMIT {})", placeholder(values.len() + 1));
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let limit = Sql::Integer(integer(max.saturating_add(1)));
+        let limit = Sql::Integer(integer(budget.counted_max().saturating_add(1)));
         let size =
             statement.query_row(params_from_iter(values.iter().cloned().chain([limit])), |row| unsigned(row, 0))?;
-        if size > max as u64 { Err(QueryError::TooMany { candidates_max: max }) } else { Ok(size) }
+        budget.spend_counted(usize::try_from(size).unwrap_or(usize::MAX))?;
+        Ok(size)
     }
 }
 

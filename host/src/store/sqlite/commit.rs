@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use rusqlite::params;
 
+use super::look_up::LookUps;
 use super::view::View;
 use super::{decisions, tenants};
 use crate::scim::index::IndexEntry;
@@ -37,9 +38,10 @@ impl View<'_> {
 
     /// Each look-up is answered again by the code that answered it before, on what is about to be changed.
     fn check_look_ups(&self, write: &WriteSet) -> Result<(), CommitError> {
+        let mut look_ups = LookUps::asked_again();
         for (look_up, answer) in &write.look_ups {
-            match self.answer(look_up) {
-                Ok(now) if now == *answer => {}
+            match look_ups.find(self, look_up) {
+                Ok(now) if now.answer() == *answer => {}
                 // It was within the limit when the constraint asked, so something has been added since.
                 Ok(_) | Err(QueryError::TooMany { .. }) => return Err(CommitError::LookUpMoved),
                 Err(QueryError::Store(error)) => return Err(error.into()),

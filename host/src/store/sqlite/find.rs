@@ -1,23 +1,35 @@
 //! Carries out a plan: candidates from an index ([`super::access`]), or all of them, each compared if the index does not
 //! say it all.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use rusqlite::params;
 use serde_json::{Map, Value};
 
+use super::access::Leaf;
+use super::budget::Budget;
 use super::row::{integer, resource_id};
 use super::view::{View, from_row};
 use crate::scim::filter::{Filter, eval};
 use crate::scim::resource::{Resource, ResourceId};
 use crate::scim::schema::{ResourceType, Storage};
-use crate::store::query::{Access, Effort, Matches, Page, plan};
+use crate::store::query::{Access, Matches, Page, plan};
 use crate::store::{QueryError, StoreError};
 
 /// Members that are read at a time when a filter has to look at them.
 const MEMBERS_CHUNK: usize = 1_000;
+
+/// Where matches are looked for.
+enum Candidates {
+    /// Among these.
+    Ids(BTreeSet<ResourceId>),
+    /// Along an index.
+    Walk(Leaf),
+    /// Among all of the type.
+    All,
+}
 
 impl View<'_> {
     /// A page of the matches, by id, and how many there are.
@@ -26,7 +38,7 @@ impl View<'_> {
         resource_type: &Arc<ResourceType>,
         filter: Option<&Filter>,
         page: Page,
-        effort: Effort,
+        budget: &mut Budget,
     ) -> Result<Matches, QueryError> {
         let Some(filter) = filter else {
             let resources = self.page_of_all(resource_type, page)?;
@@ -40,13 +52,14 @@ impl View<'_> {
             }
             Some(access) if plan.exact && !matches!(access, Access::Union(_)) => {
                 let leaf = self.leaf(resource_type, &access)?;
-                let total = self.size_of(&leaf, effort.counted_max)?;
+                let total = self.size_of(&leaf, budget)?;
                 let ids = self.ids_of(&leaf, page)?;
                 Ok(Matches { total, resources: self.load(resource_type, ids)? })
             }
             access => {
                 let mut matches = Matches { total: 0, resources: Vec::new() };
-                self.each_match(resource_type, filter, access.as_ref(), effort, |resource| {
+                let candidates = self.all_candidates(resource_type, access.as_ref(), budget)?;
+                self.each_match(resource_type, filter, &candidates, budget, |resource| {
                     if matches.total >= page.offset as u64 && matches.resources.len() < page.limit {
                         matches.resources.push(resource);
                     }
@@ -64,7 +77,7 @@ impl View<'_> {
         resource_type: &Arc<ResourceType>,
         filter: &Filter,
         limit: usize,
-        effort: Effort,
+        budget: &mut Budget,
     ) -> Result<Vec<Resource>, QueryError> {
         let plan = plan(filter);
         let mut found = Vec::new();
@@ -75,10 +88,12 @@ impl View<'_> {
             Some(access) if plan.exact && !matches!(access, Access::Union(_) | Access::Id(_)) => {
                 let leaf = self.leaf(resource_type, &access)?;
                 let ids = self.ids_of(&leaf, Page { offset: 0, limit })?;
+                budget.spend_candidates(ids.len())?;
                 Ok(self.load(resource_type, ids)?)
             }
             access => {
-                self.each_match(resource_type, filter, access.as_ref(), effort, |resource| {
+                let candidates = self.candidates_in_order(resource_type, access.as_ref(), budget)?;
+                self.each_match(resource_type, filter, &candidates, budget, |resource| {
                     found.push(resource);
                     if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
                 })?;
@@ -108,44 +123,84 @@ impl View<'_> {
         ids.into_iter().filter_map(|id| self.resource(resource_type, id).transpose()).collect()
     }
 
+    /// Candidates of which each is going to be looked at: to find that they are too many costs little.
+    fn all_candidates(
+        &self,
+        resource_type: &Arc<ResourceType>,
+        access: Option<&Access>,
+        budget: &mut Budget,
+    ) -> Result<Candidates, QueryError> {
+        let Some(access) = access else { return Ok(Candidates::All) };
+        let ids = self.candidates(resource_type, access, budget.candidates_max(), budget)?;
+        ids.map(Candidates::Ids).ok_or_else(|| budget.too_many())
+    }
+
+    /// Candidates of which the first few may do: there may be any number of them, if an index has them in order.
+    fn candidates_in_order(
+        &self,
+        resource_type: &Arc<ResourceType>,
+        access: Option<&Access>,
+        budget: &mut Budget,
+    ) -> Result<Candidates, QueryError> {
+        let Some(access) = access else { return Ok(Candidates::All) };
+        let leaf = self.in_order(resource_type, access)?;
+        // Where several indexes could do, a short list is better than the walk along a long one.
+        if !matches!(access, Access::Fewest(_))
+            && let Some(leaf) = leaf
+        {
+            return Ok(Candidates::Walk(leaf));
+        }
+        match (self.candidates(resource_type, access, budget.candidates_max(), budget)?, leaf) {
+            (Some(ids), _) => Ok(Candidates::Ids(ids)),
+            (None, Some(leaf)) => Ok(Candidates::Walk(leaf)),
+            (None, None) => Err(budget.too_many()),
+        }
+    }
+
     /// Calls `visit` with each match by id until it has enough.
     fn each_match(
         &self,
         resource_type: &Arc<ResourceType>,
         filter: &Filter,
-        access: Option<&Access>,
-        effort: Effort,
+        candidates: &Candidates,
+        budget: &mut Budget,
         mut visit: impl FnMut(Resource) -> ControlFlow<()>,
     ) -> Result<(), QueryError> {
-        let mut budget = Budget { left: effort.candidates_max, max: effort.candidates_max };
         let needs_rows = filter.touches(Storage::Rows) || filter.touches(Storage::Derived);
-        let mut look_at = |resource: Resource| -> Result<ControlFlow<()>, QueryError> {
-            budget.spend(1)?;
+        let mut look_at = |resource: Resource, budget: &mut Budget| -> Result<ControlFlow<()>, QueryError> {
+            budget.spend_candidates(1)?;
             let matches = if needs_rows {
-                eval::matches(filter, &self.complete(&resource, &mut budget)?)
+                eval::matches(filter, &self.complete(&resource, budget)?)
             } else {
                 eval::matches(filter, &resource)
             };
             Ok(if matches { visit(resource) } else { ControlFlow::Continue(()) })
         };
-        match access {
-            Some(access) => {
-                for id in self.candidates(resource_type, access, effort.candidates_max)? {
-                    if let Some(resource) = self.resource(resource_type, id)?
-                        && look_at(resource)?.is_break()
+        match candidates {
+            Candidates::Ids(ids) => {
+                for id in ids {
+                    if let Some(resource) = self.resource(resource_type, *id)?
+                        && look_at(resource, budget)?.is_break()
                     {
                         break;
                     }
                 }
             }
-            None => {
+            Candidates::Walk(leaf) => {
+                self.each_id(leaf, Page { offset: 0, limit: usize::MAX }, |id| {
+                    budget.spend_entries(1)?;
+                    let resource = self.resource(resource_type, id)?;
+                    resource.map_or(Ok(ControlFlow::Continue(())), |resource| look_at(resource, budget))
+                })?;
+            }
+            Candidates::All => {
                 let mut statement = self.connection.prepare_cached(
                     "SELECT id, version, created_at, modified_at, body FROM resource \
                      WHERE tenant_id = ?1 AND rtype = ?2 ORDER BY id",
                 )?;
                 let mut rows = statement.query(params![self.tenant.0, self.names.number(&resource_type.name)?])?;
                 while let Some(row) = rows.next()? {
-                    if look_at(from_row(row, resource_type)?)?.is_break() {
+                    if look_at(from_row(row, resource_type)?, budget)?.is_break() {
                         break;
                     }
                 }
@@ -163,7 +218,7 @@ impl View<'_> {
             loop {
                 let members = self.members(resource.id, after, MEMBERS_CHUNK)?;
                 let Some(last) = members.last() else { break };
-                budget.spend(members.len())?;
+                budget.spend_candidates(members.len())?;
                 after = Some(last.id);
                 let ids: Vec<ResourceId> = members.iter().map(|member| member.id).collect();
                 values.extend(self.with_displays(members.iter().map(|member| member.to_object()), &ids)?);
@@ -172,7 +227,7 @@ impl View<'_> {
         }
         if let Some(attribute) = resource.resource_type.derived_attribute() {
             let groups = self.groups_of(resource.id)?;
-            budget.spend(groups.len())?;
+            budget.spend_candidates(groups.len())?;
             let objects = groups.iter().map(|id| {
                 // RFC 7643 §4.1.2: "direct" is a membership that the group itself states.
                 [("type", "direct".to_owned()), ("value", id.to_string())]
@@ -201,19 +256,6 @@ impl View<'_> {
                 Value::Object(object)
             })
             .collect())
-    }
-}
-
-/// What may still be looked at.
-struct Budget {
-    left: usize,
-    max: usize,
-}
-
-impl Budget {
-    fn spend(&mut self, amount: usize) -> Result<(), QueryError> {
-        self.left = self.left.checked_sub(amount).ok_or(QueryError::TooMany { candidates_max: self.max })?;
-        Ok(())
     }
 }
 

@@ -1,28 +1,40 @@
 //! Read connections: opened when needed, up to a maximum, kept for the next.
 //!
-//! Queries run on tokio's blocking threads, never on an async worker. There are two allowances, so that nobody can wait
+//! Queries run on [`Threads`] of the store's own, never on an async worker. There are two allowances, so that nobody can wait
 //! for himself: a snapshot may be held while a request thinks, and a request that holds one may still ask brief
 //! questions (a token, the constraints in force), which give their connection back with the answer. A caller holds at
 //! most one snapshot at a time.
+//!
+//! A tenant may hold a part of the snapshots. Its other requests wait before they stand in the line of all tenants, so
+//! that a tenant whose requests think long keeps nobody waiting but itself.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::connection::open_reader;
+use super::threads::Threads;
+use crate::decision::TenantId;
 use crate::store::StoreError;
 
 /// Brief questions at once. Each takes some tens of microseconds, so 8 answer more than 100,000 a second.
 const BRIEF_MAX: usize = 8;
+
+/// Tenants that can have their part of the snapshots at once: four slow ones are needed to keep a fifth waiting, and
+/// one alone still has 16 of the 64 that there are by default.
+const SHARES: usize = 4;
 
 /// The connections that are not in use, and leave to use one.
 pub(super) struct Pool {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
     snapshots: Arc<Semaphore>,
+    shares: Shares,
     brief: Arc<Semaphore>,
+    threads: Threads,
 }
 
 /// A connection in a read transaction, given back when dropped.
@@ -30,24 +42,56 @@ pub(super) struct Lease {
     /// `None` until the first use, and if it could not be given back in order.
     connection: Option<Connection>,
     pool: Arc<Pool>,
-    _permit: OwnedSemaphorePermit,
+    _leave: Leave,
+}
+
+/// What is given back with a lease, so that another may have one.
+struct Leave {
+    _of_all: OwnedSemaphorePermit,
+    /// Brief questions have none.
+    _of_tenant: Option<OwnedSemaphorePermit>,
+}
+
+/// What each tenant may hold. Of tenants that hold nothing and wait for nothing, nothing is kept.
+struct Shares {
+    each: usize,
+    tenants: Mutex<HashMap<TenantId, Weak<Semaphore>>>,
+}
+
+impl Shares {
+    fn of(&self, tenant: TenantId) -> Arc<Semaphore> {
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(share) = tenants.get(&tenant).and_then(Weak::upgrade) {
+            return share;
+        }
+        tenants.retain(|_, share| share.strong_count() > 0);
+        let share = Arc::new(Semaphore::new(self.each));
+        tenants.insert(tenant, Arc::downgrade(&share));
+        share
+    }
 }
 
 impl Pool {
-    /// Lets at most `snapshots_max` snapshots live at once; whoever wants another waits.
-    pub(super) fn new(path: PathBuf, snapshots_max: usize) -> Self {
-        Self {
+    /// Lets at most `snapshots_max` snapshots live at once, of one tenant a quarter; whoever wants another waits.
+    pub(super) fn new(path: PathBuf, snapshots_max: usize) -> Result<Self, StoreError> {
+        let snapshots_max = snapshots_max.max(1);
+        Ok(Self {
             path,
             idle: Mutex::new(Vec::new()),
-            snapshots: Arc::new(Semaphore::new(snapshots_max.max(1))),
+            snapshots: Arc::new(Semaphore::new(snapshots_max)),
+            shares: Shares { each: (snapshots_max / SHARES).max(1), tenants: Mutex::default() },
             brief: Arc::new(Semaphore::new(BRIEF_MAX)),
-        }
+            // One for each connection in use, so that whoever has a connection never waits for a thread.
+            threads: Threads::start(snapshots_max.saturating_add(BRIEF_MAX))?,
+        })
     }
 
     /// Leave to hold a snapshot. Touches no file yet.
-    pub(super) async fn lease(self: &Arc<Self>) -> Result<Lease, StoreError> {
-        let permit = Arc::clone(&self.snapshots).acquire_owned().await.map_err(|_| StoreError::Closed)?;
-        Ok(Lease { connection: None, pool: Arc::clone(self), _permit: permit })
+    pub(super) async fn lease(self: &Arc<Self>, tenant: TenantId) -> Result<Lease, StoreError> {
+        let of_tenant = self.shares.of(tenant).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let of_all = Arc::clone(&self.snapshots).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let leave = Leave { _of_all: of_all, _of_tenant: Some(of_tenant) };
+        Ok(Lease { connection: None, pool: Arc::clone(self), _leave: leave })
     }
 
     /// One brief question, in a read transaction of its own.
@@ -59,9 +103,15 @@ impl Pool {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let permit = Arc::clone(&self.brief).acquire_owned().await.map_err(|_| StoreError::Closed)?;
-        let mut lease = Lease { connection: None, pool: Arc::clone(self), _permit: permit };
-        blocking(move || question(lease.connection()?)).await
+        let of_all = Arc::clone(&self.brief).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let leave = Leave { _of_all: of_all, _of_tenant: None };
+        let mut lease = Lease { connection: None, pool: Arc::clone(self), _leave: leave };
+        self.threads.blocking(move || question(lease.connection()?)).await
+    }
+
+    /// Where the store does its work.
+    pub(super) fn threads(&self) -> &Threads {
+        &self.threads
     }
 
     fn take(&self) -> Result<Connection, StoreError> {
@@ -96,18 +146,5 @@ impl Drop for Lease {
             Ok(_) => self.pool.give_back(connection),
             Err(error) => tracing::warn!(error = %error, "a read transaction could not be ended"),
         }
-    }
-}
-
-/// Runs a query away from the async workers.
-pub(super) async fn blocking<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, E>
-where
-    T: Send + 'static,
-    E: From<StoreError> + Send + 'static,
-{
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        // The runtime is going down, or the query panicked.
-        Err(error) => Err(StoreError::Database(Box::new(error)).into()),
     }
 }

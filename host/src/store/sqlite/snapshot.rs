@@ -4,14 +4,16 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 
-use super::pool::{Lease, blocking};
+use super::budget::Budget;
+use super::look_up::LookUps;
+use super::pool::{Lease, Pool};
 use super::view::View;
 use super::{Shared, tenants};
-use crate::decision::{LookUp, LookUpAnswer, TenantId};
+use crate::decision::{LookUp, TenantId};
 use crate::scim::filter::Filter;
 use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
-use crate::store::query::Effort;
+use crate::store::query::{Effort, Found};
 use crate::store::{Matches, Page, QueryError, Snapshot, StoreError};
 
 /// A tenant's resources at the moment of the first question. The transaction begins in the same hop as that question,
@@ -19,13 +21,22 @@ use crate::store::{Matches, Page, QueryError, Snapshot, StoreError};
 pub(super) struct SqliteSnapshot {
     tenant: TenantId,
     shared: Arc<Shared>,
+    pool: Arc<Pool>,
     lease: Arc<Mutex<Lease>>,
     generation: Arc<OnceLock<Option<i64>>>,
+    look_ups: Arc<Mutex<LookUps>>,
 }
 
 impl SqliteSnapshot {
-    pub(super) fn new(tenant: TenantId, shared: Arc<Shared>, lease: Lease) -> Self {
-        Self { tenant, shared, lease: Arc::new(Mutex::new(lease)), generation: Arc::new(OnceLock::new()) }
+    pub(super) fn new(tenant: TenantId, shared: Arc<Shared>, pool: Arc<Pool>, lease: Lease) -> Self {
+        Self {
+            tenant,
+            shared,
+            pool,
+            lease: Arc::new(Mutex::new(lease)),
+            generation: Arc::new(OnceLock::new()),
+            look_ups: Arc::new(Mutex::new(LookUps::asked())),
+        }
     }
 
     async fn ask<T, E>(&self, question: impl FnOnce(View<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
@@ -35,7 +46,7 @@ impl SqliteSnapshot {
     {
         let (tenant, shared) = (self.tenant, Arc::clone(&self.shared));
         let (lease, generation) = (Arc::clone(&self.lease), Arc::clone(&self.generation));
-        blocking(move || {
+        let question = move || {
             let mut lease = lease.lock().unwrap_or_else(PoisonError::into_inner);
             let connection = lease.connection()?;
             if generation.get().is_none() {
@@ -43,8 +54,8 @@ impl SqliteSnapshot {
                 generation.get_or_init(|| read);
             }
             question(View { connection, tenant, names: &shared.names, registry: &shared.registry })
-        })
-        .await
+        };
+        self.pool.threads().blocking(question).await
     }
 }
 
@@ -73,7 +84,7 @@ impl Snapshot for SqliteSnapshot {
         page: Page,
     ) -> Result<Matches, QueryError> {
         let (resource_type, filter) = (Arc::clone(resource_type), filter.cloned());
-        self.ask(move |view| view.find(&resource_type, filter.as_ref(), page, Effort::QUERY)).await
+        self.ask(move |view| view.find(&resource_type, filter.as_ref(), page, &mut Budget::once(Effort::QUERY))).await
     }
 
     async fn count(&self, resource_type: &Arc<ResourceType>, filter: Option<&Filter>) -> Result<u64, QueryError> {
@@ -108,12 +119,8 @@ impl Snapshot for SqliteSnapshot {
         self.ask(move |view| view.displays(&ids)).await
     }
 
-    async fn is_member(&self, group: ResourceId, member: ResourceId, transitive: bool) -> Result<bool, QueryError> {
-        self.ask(move |view| view.is_member(group, member, transitive)).await
-    }
-
-    async fn answer(&self, look_up: &LookUp) -> Result<LookUpAnswer, QueryError> {
-        let look_up = look_up.clone();
-        self.ask(move |view| view.answer(&look_up)).await
+    async fn look_up(&self, look_up: &LookUp) -> Result<Found, QueryError> {
+        let (look_up, look_ups) = (look_up.clone(), Arc::clone(&self.look_ups));
+        self.ask(move |view| look_ups.lock().unwrap_or_else(PoisonError::into_inner).find(&view, &look_up)).await
     }
 }

@@ -52,6 +52,8 @@ conformance!(open;
     members_come_in_pages_and_with_names,
     membership_reaches_through_groups_that_contain_each_other,
     a_look_up_that_must_look_at_too_many_is_refused,
+    a_constraint_is_refused_the_look_up_that_a_commit_could_not_check,
+    the_look_ups_of_a_decision_share_what_they_may_cost,
     a_refusal_is_recorded_in_full,
     the_log_is_searched_by_time_outcome_constraint_and_resource,
 );
@@ -116,6 +118,24 @@ async fn a_deletion_that_was_cut_off_is_finished_at_the_next_start() {
     let store = reopen(&directory).unwrap();
     assert_eq!(store.tenants().await.unwrap(), []);
     assert!(rows(&file(&directory)).iter().all(|(_, rows)| *rows == 0));
+}
+
+#[tokio::test]
+async fn a_deletion_is_finished_though_its_caller_goes_away() {
+    let (directory, store) = open();
+    fill(&store, &World::new(&store, "acme").await).await;
+    let release = block(&store);
+    tokio::task::yield_now().await;
+    let patience = std::time::Duration::from_millis(50);
+    assert!(tokio::time::timeout(patience, store.delete_tenant("acme")).await.is_err(), "nobody went away");
+    release.send(()).unwrap();
+    for _ in 0..100 {
+        if rows(&file(&directory)).iter().all(|(_, rows)| *rows == 0) {
+            return;
+        }
+        tokio::time::sleep(patience).await;
+    }
+    panic!("{:?}", rows(&file(&directory)));
 }
 
 #[tokio::test]
@@ -294,6 +314,42 @@ async fn more_snapshots_than_the_maximum_wait_and_brief_questions_do_not() {
     assert!(!waiting.is_finished());
     drop(held);
     waiting.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_tenant_with_many_snapshots_leaves_some_to_the_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = SqliteOptions { snapshots_max: 8, ..SqliteOptions::default() };
+    let store = SqliteStore::open(directory.path(), options, registry()).unwrap();
+    let (slow, other) = (World::new(&store, "slow").await, World::new(&store, "other").await);
+    let mut holding = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let slow = slow.clone();
+        holding.spawn(async move {
+            let held = slow.snapshot().await;
+            held.generation().await.unwrap();
+            std::future::pending::<()>().await;
+        });
+    }
+    tokio::task::yield_now().await;
+    let patience = std::time::Duration::from_secs(5);
+    tokio::time::timeout(patience, other.generation()).await.expect("another tenant has to wait");
+    holding.shutdown().await;
+    assert_eq!(slow.generation().await, 0, "what was held is not given back");
+}
+
+#[test]
+fn a_caller_whose_threads_are_all_busy_is_answered_nevertheless() {
+    let (_directory, store) = open();
+    let caller = tokio::runtime::Builder::new_current_thread().enable_time().max_blocking_threads(1).build().unwrap();
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    caller.block_on(async {
+        let busy = tokio::task::spawn_blocking(move || wait.recv().is_ok());
+        let answer = tokio::time::timeout(std::time::Duration::from_secs(5), store.ping()).await;
+        release.send(()).unwrap();
+        busy.await.unwrap();
+        answer.expect("the store waits for its caller's threads").unwrap();
+    });
 }
 
 /// How many rows a commit changes: the writer's own count.

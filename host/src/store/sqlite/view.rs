@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Deserialize;
 
+use super::budget::Budget;
 use super::names::Names;
 use super::row::{integer, resource_id, timestamp, unsigned};
 use crate::decision::TenantId;
@@ -48,7 +49,7 @@ impl View<'_> {
     }
 
     /// Its version alone.
-    pub(super) fn version(&self, resource_type: &str, id: ResourceId) -> Result<Option<i64>, StoreError> {
+    fn version(&self, resource_type: &str, id: ResourceId) -> Result<Option<i64>, StoreError> {
         let mut statement = self
             .connection
             .prepare_cached("SELECT version FROM resource WHERE tenant_id = ?1 AND rtype = ?2 AND id = ?3")?;
@@ -135,11 +136,16 @@ impl View<'_> {
 
     /// The groups a resource is a direct member of, by id.
     pub(super) fn groups_of(&self, id: ResourceId) -> Result<Vec<ResourceId>, StoreError> {
+        self.first_groups_of(id, usize::MAX)
+    }
+
+    /// The first of them.
+    pub(super) fn first_groups_of(&self, id: ResourceId, limit: usize) -> Result<Vec<ResourceId>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT group_id FROM group_member WHERE tenant_id = ?1 AND member_id = ?2 ORDER BY group_id",
+            "SELECT group_id FROM group_member WHERE tenant_id = ?1 AND member_id = ?2 ORDER BY group_id LIMIT ?3",
         )?;
         let groups = statement
-            .query_map(params![self.tenant.0, id.0.as_bytes()], |row| resource_id(row, 0))?
+            .query_map(params![self.tenant.0, id.0.as_bytes(), integer(limit)], |row| resource_id(row, 0))?
             .collect::<Result<_, _>>()?;
         Ok(groups)
     }
@@ -170,6 +176,7 @@ impl View<'_> {
         group: ResourceId,
         member: ResourceId,
         transitive: bool,
+        budget: &mut Budget,
     ) -> Result<bool, QueryError> {
         let key = params![self.tenant.0, group.0.as_bytes(), member.0.as_bytes()];
         let direct = self
@@ -193,6 +200,8 @@ impl View<'_> {
             params![self.tenant.0, group.0.as_bytes(), member.0.as_bytes(), integer(ANCESTORS_MAX + 1)],
             |row| Ok((unsigned(row, 0)?, row.get(1)?)),
         )?;
+        // A group is visited in half the time that a candidate takes.
+        budget.spend_candidates(usize::try_from(visited.div_ceil(2)).unwrap_or(usize::MAX))?;
         if !found && visited > ANCESTORS_MAX as u64 {
             return Err(QueryError::TooMany { candidates_max: ANCESTORS_MAX });
         }

@@ -53,12 +53,51 @@ impl Writer {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
-        let request = Request { work: Some(work), result: None, reply };
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
-        queue.send(Box::new(request)).await.map_err(|_| StoreError::Closed)?;
+        let answer = enqueue(queue, work).await?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
+
+    /// A way to the thread for those who may outlive the store.
+    pub(super) fn loose_end(&self) -> LooseEnd {
+        LooseEnd(self.queue.as_ref().map(mpsc::Sender::downgrade))
+    }
+}
+
+/// A way to the writer that does not keep it from stopping.
+pub(super) struct LooseEnd(Option<mpsc::WeakSender<Box<dyn Job>>>);
+
+impl LooseEnd {
+    /// As [`Writer::write`], until the store is dropped.
+    pub(super) async fn write<T, E>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let queue = self.0.as_ref().and_then(mpsc::WeakSender::upgrade).ok_or(StoreError::Closed)?;
+        let answer = enqueue(&queue, work).await?;
+        // The thread ends when every sender is gone: who waits for that shall not wait for us.
+        drop(queue);
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+/// What `work` comes to, once it is durable.
+async fn enqueue<T, E>(
+    queue: &mpsc::Sender<Box<dyn Job>>,
+    work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+) -> Result<oneshot::Receiver<Result<T, E>>, StoreError>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    let (reply, answer) = oneshot::channel();
+    let request = Request { work: Some(work), result: None, reply };
+    queue.send(Box::new(request)).await.map_err(|_| StoreError::Closed)?;
+    Ok(answer)
 }
 
 impl Drop for Writer {
