@@ -53,7 +53,8 @@ const FILE: &str = "scruple.db";
 /// How the store works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SqliteOptions {
-    /// Snapshots that may live at once, of one tenant a quarter; whoever wants another waits. Each has a connection with up to 1 MiB of cache.
+    /// Snapshots that may live at once, of one tenant a quarter; whoever wants another waits. Each has a connection with
+    /// up to 1 MiB of cache.
     pub snapshots_max: usize,
     /// Requests that share one durable transaction at most. 1 switches group commit off.
     pub batch_max: usize,

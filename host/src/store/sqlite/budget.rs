@@ -30,7 +30,8 @@ impl Budget {
         Self::shared(effort, effort)
     }
 
-    /// For any number of questions, of which each may cost `each`; each begins with [`next_question`](Self::next_question).
+    /// For any number of questions, of which each may cost `each` and begins with
+    /// [`next_question`](Self::next_question).
     pub(super) fn shared(each: Effort, all: Effort) -> Self {
         Self { each, all, of_question: Spent::default(), of_all: Spent::default() }
     }
