@@ -190,5 +190,5 @@ async fn a_list_of_groups_shows_members_unless_they_are_excluded() {
     );
     let named = acme.query("/Groups", &[("attributes", "displayName")]).await.expect_status(200).body;
     let keys: Vec<&String> = named["Resources"][0].as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["displayName", "id", "meta", "schemas"]);
+    assert_eq!(keys, ["displayName", "id", "schemas"]);
 }

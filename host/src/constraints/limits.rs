@@ -41,8 +41,8 @@ pub struct Limits {
     /// largest user we have seen (64 KB), or ten thousand short questions.
     pub read_bytes_max: usize,
     /// Look-ups of one evaluation, repeated ones and reads of members and groups included. 64: each is asked again at
-    /// the commit, inside the transaction, at about 20 µs, so this bounds what a constraint adds to the writer's time
-    /// to 1.3 ms.
+    /// the commit, inside the transaction; those that an index answers take about 20 µs, so 64 of them 1.3 ms. What
+    /// the others may cost the writer is bounded by the store's own budget of candidates.
     pub look_ups_max: usize,
     /// Resources one `find` may return, whatever it asks for. 100: as many as a page of a SCIM list; a rule about more
     /// should count.

@@ -97,9 +97,14 @@ pub struct ConstraintSet {
 }
 
 impl ConstraintSet {
-    /// Those that are to be asked about a change.
+    /// Those that are to be asked about a change. What counts is asked first: all that are asked share one budget of
+    /// look-ups, and a trial in `shadow` must not use up what a guard needs.
     pub fn applicable(&self, planned: &PlannedChange) -> Vec<Arc<EnabledConstraint>> {
-        self.constraints.iter().filter(|constraint| constraint.applies_to(planned)).cloned().collect()
+        let applies = |constraint: &&Arc<EnabledConstraint>| constraint.applies_to(planned);
+        let mut asked: Vec<_> = self.constraints.iter().filter(applies).cloned().collect();
+        // Stable: otherwise in the constraints' order.
+        asked.sort_by_key(|constraint| constraint.mode != Mode::Enforce);
+        asked
     }
 }
 

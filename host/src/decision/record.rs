@@ -121,7 +121,7 @@ pub struct DecisionRecord {
     pub resource_version: Option<i64>,
     /// The combined answer.
     pub outcome: Outcome,
-    /// One for each constraint asked, in the constraints' order.
+    /// One for each constraint asked: those that count first, otherwise in the constraints' order.
     pub evaluations: Vec<Evaluation>,
 }
 
