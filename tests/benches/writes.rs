@@ -1,5 +1,6 @@
-//! Whole writes over HTTP, durable: creates at 64 clients with and without a constraint and with and without group commit,
-//! and one member added to a small and to a large group. `cargo bench --package scruple-tests --bench writes`.
+//! Whole writes, durable: creates of 64 clients with and without a constraint and with and without group commit, and one
+//! member added to a small and to a large group. The creates come over HTTP, as clients send them, and once more
+//! where HTTP's handlers hand them on (`Pipeline::write`): 64 HTTP clients on the same machine cost more than the server. `cargo bench --package scruple-tests --bench writes`.
 //!
 //! The variants take turns within one run, so that a machine whose speed drifts is equally slow for all; the ratio of
 //! their medians is what counts. Load is bounded: a fixed number of requests, then it ends.
@@ -10,9 +11,12 @@
     reason = "a benchmark prints, and may fail"
 )]
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use scruple::config::Config;
+use scruple::decision::Actor;
+use scruple::pipeline::write::{Caller, Change, Written};
 use scruple_tests::bench::full_user;
 use scruple_tests::components::FIVE_READS;
 use scruple_tests::{TenantClient, TestServer, group, patch_op, user};
@@ -20,7 +24,7 @@ use serde_json::json;
 
 const CLIENTS: usize = 64;
 /// Creates of one client in one round.
-const CREATES: usize = 25;
+const CREATES: usize = 30;
 const ROUNDS: usize = 7;
 /// Members of the small and of the large group.
 const SMALL: usize = 10;
@@ -32,9 +36,9 @@ const ADDITIONS: usize = 60;
 struct Variant {
     name: &'static str,
     acme: TenantClient,
-    rates: Vec<f64>,
-    // Serves as long as the variant is there.
-    _server: TestServer,
+    over_http: Vec<f64>,
+    at_the_pipeline: Vec<f64>,
+    server: TestServer,
 }
 
 async fn variant(name: &'static str, constrained: bool, batch_max: usize) -> Variant {
@@ -45,17 +49,17 @@ async fn variant(name: &'static str, constrained: bool, batch_max: usize) -> Var
     if constrained {
         acme.enforce(FIVE_READS, json!({})).await;
     }
-    Variant { name, acme, rates: Vec::new(), _server: server }
+    Variant { name, acme, over_http: Vec::new(), at_the_pipeline: Vec::new(), server }
 }
 
-async fn creates(acme: &TenantClient, round: usize) -> f64 {
+async fn creates_over_http(variant: &Variant, round: usize) -> f64 {
     let started = Instant::now();
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
-            let acme = acme.clone();
+            let acme = variant.acme.clone();
             tokio::spawn(async move {
                 for n in 0..CREATES {
-                    acme.post("/Users", full_user(&format!("user-{round}-{client}-{n}"))).await.expect_status(201);
+                    acme.post("/Users", full_user(&format!("http-{round}-{client}-{n}"))).await.expect_status(201);
                 }
             })
         })
@@ -64,6 +68,40 @@ async fn creates(acme: &TenantClient, round: usize) -> f64 {
         client.await.unwrap();
     }
     (CLIENTS * CREATES) as f64 / started.elapsed().as_secs_f64()
+}
+
+async fn creates_at_the_pipeline(variant: &Variant, round: usize) -> f64 {
+    let app = &variant.server.app;
+    let tenant = app.store.tenant_named("acme").await.unwrap().unwrap().id;
+    let actor = Actor { subject: "bench".to_owned(), label: "bench".to_owned(), scopes: vec!["scim".to_owned()] };
+    let user = app.pipeline.schemas.resource_type("User").unwrap();
+    let started = Instant::now();
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|client| {
+            let (app, user) = (Arc::clone(app), Arc::clone(user));
+            let caller = Caller { tenant, actor: actor.clone(), request_id: format!("bench-{client}") };
+            tokio::spawn(async move {
+                for n in 0..CREATES {
+                    let name = format!("user-{round}-{client}-{n}");
+                    let body = full_user(&name).as_object().cloned().unwrap();
+                    let written = app.pipeline.write(&caller, &user, &Change::Create { body }).await.unwrap();
+                    assert!(matches!(written, Written::Created(_)));
+                }
+            })
+        })
+        .collect();
+    for client in clients {
+        client.await.unwrap();
+    }
+    (CLIENTS * CREATES) as f64 / started.elapsed().as_secs_f64()
+}
+
+fn print_rates(place: &str, variants: &[Variant; 3], rate: impl Fn(&Variant) -> f64) {
+    let base = rate(&variants[0]);
+    for variant in variants {
+        let (name, rate) = (variant.name, rate(variant));
+        println!("  {place:<16} {name:<32} median {rate:>8.0}/s   {:.2} × no constraint", rate / base);
+    }
 }
 
 fn median(values: &[f64]) -> f64 {
@@ -81,18 +119,17 @@ async fn durable_creates() {
     println!("durable creates of a 2 KB user, {CLIENTS} clients, {ROUNDS} rounds of {} requests", CLIENTS * CREATES);
     for round in 0..=ROUNDS {
         for variant in &mut variants {
-            let rate = creates(&variant.acme, round).await;
+            let over_http = creates_over_http(variant, round).await;
+            let at_the_pipeline = creates_at_the_pipeline(variant, round).await;
             // The first round warms up.
             if round > 0 {
-                variant.rates.push(rate);
+                variant.over_http.push(over_http);
+                variant.at_the_pipeline.push(at_the_pipeline);
             }
         }
     }
-    let base = median(&variants[0].rates);
-    for variant in &variants {
-        let rate = median(&variant.rates);
-        println!("  {:<32} median {rate:>8.0}/s   {:.2} × no constraint", variant.name, rate / base);
-    }
+    print_rates("over HTTP", &variants, |variant| median(&variant.over_http));
+    print_rates("at the pipeline", &variants, |variant| median(&variant.at_the_pipeline));
 }
 
 async fn filled(acme: &TenantClient, name: &str, ids: &[String]) -> String {
