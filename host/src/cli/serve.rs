@@ -1,5 +1,6 @@
 //! `scruple serve`.
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,6 +40,8 @@ impl Serve {
         tracing_subscriber::fmt()
             .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
             .with_writer(std::io::stderr)
+            // A log that goes to a file or a collector has no use for colours.
+            .with_ansi(std::io::stderr().is_terminal())
             .init();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("http")
