@@ -125,16 +125,10 @@ impl FromRequestParts<Arc<App>> for IfMatch {
     }
 }
 
-/// The entity tags of a header. Our tags have no commas in them, so splitting there loses none of ours.
-pub fn entity_tags(headers: &HeaderMap, name: header::HeaderName) -> Vec<String> {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|tag| tag.trim().to_owned())
-        .filter(|tag| !tag.is_empty())
-        .collect()
+/// The entity tags of a header, which may be there more than once: one list of them all (RFC 9110 §5.3).
+pub fn entity_tags(headers: &HeaderMap, name: header::HeaderName) -> String {
+    let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+    values.join(",")
 }
 
 impl FromRequestParts<Arc<App>> for Caller {

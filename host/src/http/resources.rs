@@ -11,7 +11,7 @@ use crate::http::error::ScimFailure;
 use crate::http::extract::{BaseUrl, Endpoint, IfMatch, ResourcePath, ScimJson, entity_tags};
 use crate::http::query::ProjectionQuery;
 use crate::http::respond;
-use crate::pipeline::write::{Caller, Change, Done, Written, weakly_equal};
+use crate::pipeline::write::{Caller, Change, Done, Written};
 use crate::scim::patch;
 use crate::scim::projection::Projection;
 use crate::scim::resource::Resource;
@@ -42,10 +42,9 @@ pub async fn read(
 ) -> Result<Response, ScimFailure> {
     let projection = query.parse(&path.resource_type)?;
     let found = app.pipeline.get(caller.tenant, &path.resource_type, path.id, &projection).await?;
-    let current = found.resource.meta.etag();
     let known = entity_tags(&headers, header::IF_NONE_MATCH);
     // What is derived changes without the resource's version: with it in the answer, the tag does not tell.
-    if found.groups.is_none() && known.iter().any(|tag| tag == "*" || weakly_equal(tag, &current)) {
+    if found.groups.is_none() && found.resource.meta.matches_etags(&known) {
         return Ok(respond::not_modified(&found.resource, &base));
     }
     Ok(respond::resource(StatusCode::OK, &found, &projection, &base))

@@ -89,25 +89,18 @@ pub enum Precondition {
     /// Nothing.
     #[default]
     None,
-    /// One of these entity tags.
-    Match(Vec<String>),
+    /// One of these entity tags, in a list as the header has it.
+    Match(String),
 }
 
 impl Precondition {
     fn check(&self, resource: &Resource) -> Result<(), ScimError> {
-        let current = resource.meta.etag();
         match self {
             Self::None => Ok(()),
-            Self::Match(tags) if tags.iter().any(|tag| tag == "*" || weakly_equal(tag, &current)) => Ok(()),
-            Self::Match(_) => Err(ScimError::version_mismatch(&current)),
+            Self::Match(tags) if resource.meta.matches_etags(tags) => Ok(()),
+            Self::Match(_) => Err(ScimError::version_mismatch(&resource.meta.etag())),
         }
     }
-}
-
-/// RFC 9110 §8.8.3.2: whether two tags are the same but for `W/`. Strong comparison would never hold of our weak tags,
-/// and RFC 7644 §3.14 shows `If-Match` with a weak one.
-pub fn weakly_equal(a: &str, b: &str) -> bool {
-    a.trim_start_matches("W/") == b.trim_start_matches("W/")
 }
 
 /// What came of a write.

@@ -37,7 +37,7 @@ impl Meta {
     pub fn matches_etags(&self, list: &str) -> bool {
         let version = self.version.to_string();
         list.split(',').map(str::trim).any(|tag| {
-            let opaque = tag.strip_prefix("W/").or_else(|| tag.strip_prefix("w/")).unwrap_or(tag);
+            let opaque = tag.strip_prefix("W/").unwrap_or(tag);
             tag == "*" || opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) == Some(version.as_str())
         })
     }
