@@ -12,7 +12,6 @@ use crate::constraints::sandbox::SandboxError;
 use crate::constraints::{Registry, Sandbox, SandboxConfig};
 use crate::http::auth::Credentials;
 use crate::pipeline::Pipeline;
-use crate::scim::schema::SchemaRegistry;
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::{SqliteOptions, SqliteStore, Store, StoreError};
 
@@ -79,20 +78,15 @@ impl App {
         let secrets = Secrets::open(data)?;
         let (operator, operator_token) = secrets.operator(data, operator_token)?;
 
-        let schemas = Arc::new(SchemaRegistry::core());
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(data, config.store.options(), Arc::clone(&schemas))?);
-        let sandbox = Sandbox::new(
-            SandboxConfig {
-                limits: config.sandbox.limits(),
-                cache_dir: Some(data.join("compiled")),
-                cache_key: secrets.cache_key,
-            },
-            Arc::clone(&schemas),
-        )
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(data, config.store.options())?);
+        let sandbox = Sandbox::new(SandboxConfig {
+            limits: config.sandbox.limits(),
+            cache_dir: Some(data.join("compiled")),
+            cache_key: secrets.cache_key,
+        })
         .map_err(AppError::Sandbox)?;
 
         let pipeline = Pipeline {
-            schemas,
             store: Arc::clone(&store),
             sandbox: Arc::new(sandbox),
             registry: Arc::new(Registry::default()),

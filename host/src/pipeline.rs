@@ -13,13 +13,12 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::constraints::{Registry, Sandbox};
 use crate::pipeline::turnstile::Turnstile;
-use crate::scim::schema::SchemaRegistry;
-use crate::store::Store;
+use crate::scim::error::ScimError;
+use crate::scim::schema::ResourceType;
+use crate::store::{Store, TenantModel};
 
 /// What the pipeline works with.
 pub struct Pipeline {
-    /// The schemas and resource types.
-    pub schemas: Arc<SchemaRegistry>,
     /// What is stored.
     pub store: Arc<dyn Store>,
     /// Where constraints run.
@@ -30,4 +29,9 @@ pub struct Pipeline {
     pub clock: Clock,
     /// Where writers queue that got into each other's way.
     pub turnstile: Turnstile,
+}
+
+/// The resource type that a tenant serves under a path segment: `Users`.
+fn served<'m>(model: &'m TenantModel, endpoint: &str) -> Result<&'m Arc<ResourceType>, ScimError> {
+    model.schemas.by_endpoint(endpoint).ok_or_else(|| ScimError::not_found(&format!("the endpoint `/{endpoint}`")))
 }

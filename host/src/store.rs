@@ -24,7 +24,7 @@ use crate::scim::schema::ResourceType;
 
 pub use model::{
     Activation, ActivationState, DecisionPage, DecisionQuery, NewToken, NewVersion, PluginVersion, StoredDecision,
-    Tenant, Token, TokenHash, TokenOwner,
+    Tenant, TenantModel, Token, TokenHash, TokenOwner,
 };
 pub use query::{Found, Matches, Page};
 pub use sqlite::{SqliteOptions, SqliteStore};
@@ -173,8 +173,10 @@ pub trait TenantStore: Send + Sync {
     /// Every version of every plugin, or of one, by plugin and number.
     async fn versions(&self, plugin: Option<&str>) -> Result<Vec<PluginVersion>, StoreError>;
 
-    /// The current generation and the constraints in force, by order, then name.
-    async fn activations(&self) -> Result<(i64, Vec<Activation>), StoreError>;
+    /// What the tenant's resources are now.
+    async fn model(&self) -> Result<Arc<TenantModel>, StoreError>;
+    /// The constraints in force, by order, then name, with the model of the same moment.
+    async fn activations(&self) -> Result<(Arc<TenantModel>, Vec<Activation>), StoreError>;
     /// Puts a constraint into a state, or takes it away (`None`). Raises the generation and returns the new one.
     async fn activate(
         &self,
@@ -195,8 +197,8 @@ pub trait TenantStore: Send + Sync {
 /// A tenant's resources at one moment. Every answer is of the same moment, however much is written meanwhile.
 #[async_trait]
 pub trait Snapshot: Send + Sync {
-    /// The generation of the tenant's constraints at that moment.
-    async fn generation(&self) -> Result<i64, StoreError>;
+    /// The tenant's resource types at that moment, and the generation that they and its constraints are of.
+    async fn model(&self) -> Result<Arc<TenantModel>, StoreError>;
     /// One resource, without its members and groups.
     async fn resource(&self, resource_type: &Arc<ResourceType>, id: ResourceId)
     -> Result<Option<Resource>, StoreError>;

@@ -14,9 +14,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use scruple::change::Action;
 use scruple::config::Config;
 use scruple::decision::Actor;
-use scruple::pipeline::write::{Caller, Change, Written};
+use scruple::pipeline::write::{Caller, Change, WriteRequest};
+use scruple::scim::projection::AttributeNames;
 use scruple_tests::bench::full_user;
 use scruple_tests::components::FIVE_READS;
 use scruple_tests::{TenantClient, TestServer, group, patch_op, user};
@@ -74,18 +76,21 @@ async fn creates_at_the_pipeline(variant: &Variant, round: usize) -> f64 {
     let app = &variant.server.app;
     let tenant = app.store.tenant_named("acme").await.unwrap().unwrap().id;
     let actor = Actor { subject: "bench".to_owned(), label: "bench".to_owned(), scopes: vec!["scim".to_owned()] };
-    let user = app.pipeline.schemas.resource_type("User").unwrap();
     let started = Instant::now();
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
-            let (app, user) = (Arc::clone(app), Arc::clone(user));
+            let app = Arc::clone(app);
             let caller = Caller { tenant, actor: actor.clone(), request_id: format!("bench-{client}") };
             tokio::spawn(async move {
                 for n in 0..CREATES {
                     let name = format!("user-{round}-{client}-{n}");
                     let body = full_user(&name).as_object().cloned().unwrap();
-                    let written = app.pipeline.write(&caller, &user, &Change::Create { body }).await.unwrap();
-                    assert!(matches!(written, Written::Created(_)));
+                    let request = WriteRequest {
+                        endpoint: "Users".to_owned(),
+                        change: Change::Create { body },
+                        names: AttributeNames::default(),
+                    };
+                    assert_eq!(app.pipeline.write(&caller, &request).await.unwrap().action, Some(Action::Create));
                 }
             })
         })

@@ -74,8 +74,8 @@ impl Subject {
     pub async fn five_reads() -> anyhow::Result<Self> {
         let schemas = Arc::new(SchemaRegistry::core());
         let config = SandboxConfig { limits: Limits::default(), cache_dir: None, cache_key: [0; 32] };
-        let sandbox = Sandbox::new(config, Arc::clone(&schemas))?;
-        let checked = sandbox.upload(std::fs::read(FIVE_READS)?).await?;
+        let sandbox = Sandbox::new(config)?;
+        let checked = sandbox.upload(std::fs::read(FIVE_READS)?, &schemas).await?;
         let grants = Grants::parse(None, &checked.descriptor, &schemas).map_err(|error| error.to_string());
         let parts = EnabledParts {
             name: ConstraintName("five-reads".to_owned()),
@@ -87,12 +87,13 @@ impl Subject {
             settings: "{}".to_owned(),
             descriptor: Ok(checked.descriptor),
             grants,
+            schemas: Arc::clone(&schemas),
             pre: Ok(checked.pre),
         };
         let enabled = Arc::new(EnabledConstraint::new(parts, sandbox.limits()));
 
         let data = tempfile::tempdir()?;
-        let store = SqliteStore::open(data.path(), SqliteOptions::default(), Arc::clone(&schemas))?;
+        let store = SqliteStore::open(data.path(), SqliteOptions::default())?;
         let tenant = store.create_tenant("bench", Timestamp::UNIX_EPOCH).await?;
         let tenant = tenant.ok_or_else(|| anyhow::anyhow!("the tenant of a fresh store is taken"))?;
         let snapshot = store.tenant(tenant.id).snapshot().await?;

@@ -1,7 +1,6 @@
 //! `scruple plugin`.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -106,10 +105,9 @@ async fn inspect(file: &Path, output: &Output) -> Result<(), Failure> {
     let size = component.len();
     // Nothing is kept, so the key is of no use to anybody.
     let config = SandboxConfig { limits: Limits::default(), cache_dir: None, cache_key: [0; 32] };
-    let sandbox = Sandbox::new(config, Arc::new(SchemaRegistry::core()))
-        .map_err(|error| Failure::Local(format!("cannot start the sandbox: {error}")))?;
+    let sandbox = Sandbox::new(config).map_err(|error| Failure::Local(format!("cannot start the sandbox: {error}")))?;
     let spinner = spinner("compiling");
-    let checked = sandbox.upload(component).await;
+    let checked = sandbox.upload(component, &SchemaRegistry::core()).await;
     spinner.finish_and_clear();
     let checked = checked.map_err(|error| Failure::Component(format!("`{}`: {error}", file.display())))?;
     let descriptor = checked.descriptor.to_json();

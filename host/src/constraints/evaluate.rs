@@ -18,7 +18,6 @@ use super::registry::EnabledConstraint;
 use super::sandbox::Operation;
 use super::state::{CallLabel, GuestState, OperationHandle, Subject};
 use crate::decision::{ConstraintFault, Evaluation, ReadSet, TenantId, Verdict};
-use crate::scim::schema::SchemaRegistry;
 
 /// What every call of a guest needs.
 #[derive(Clone)]
@@ -27,8 +26,6 @@ pub struct Runner {
     pub engine: Engine,
     /// The limits.
     pub limits: Arc<Limits>,
-    /// The resource types there are.
-    pub schemas: Arc<SchemaRegistry>,
 }
 
 impl Runner {
@@ -52,6 +49,7 @@ impl Runner {
             operation: Arc::clone(operation),
             directory: Arc::clone(directory),
             paths: Arc::clone(&constraint.paths),
+            schemas: Arc::clone(&constraint.schemas),
         };
         let label = CallLabel { tenant: Some(tenant), constraint: Some(constraint.name.clone()) };
         let fuel_max = self.limits.fuel_max;
@@ -116,7 +114,7 @@ impl Runner {
         let limits = Arc::clone(&self.limits);
         let output_bytes_max = limits.output_bytes_max;
         let ticks_max = limits.deadline_ms;
-        let state = GuestState::new(label, limits, Arc::clone(&self.schemas), subject);
+        let state = GuestState::new(label, limits, subject);
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(output_bytes_max);

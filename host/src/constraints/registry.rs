@@ -10,6 +10,7 @@ use super::limits::Limits;
 use super::paths::PathCache;
 use crate::change::PlannedChange;
 use crate::decision::{ConstraintName, FailurePolicy, Mode, TenantId};
+use crate::scim::schema::SchemaRegistry;
 
 /// A plugin version put to work.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub struct EnabledConstraint {
     pub descriptor: Option<Descriptor>,
     /// What may be read, with the paths that were.
     pub paths: Arc<PathCache>,
+    /// The resource types that its grants and its look-ups speak of.
+    pub schemas: Arc<SchemaRegistry>,
     /// The component; or why it cannot be loaded, which is a fault of each evaluation: a guard must not be skipped
     /// because it is broken.
     pub pre: Result<Arc<ConstraintPre>, String>,
@@ -50,6 +53,7 @@ pub struct EnabledParts {
     pub settings: String,
     pub descriptor: Result<Descriptor, String>,
     pub grants: Result<Grants, String>,
+    pub schemas: Arc<SchemaRegistry>,
     pub pre: Result<Arc<ConstraintPre>, String>,
 }
 
@@ -72,6 +76,7 @@ impl EnabledConstraint {
             settings: parts.settings,
             descriptor: parts.descriptor.ok(),
             paths: Arc::new(PathCache::new(grants, limits.path_bytes_max)),
+            schemas: parts.schemas,
             pre,
         }
     }

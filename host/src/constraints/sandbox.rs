@@ -173,7 +173,7 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// Starts the engine, its ticker and the runtime for guests.
-    pub fn new(config: SandboxConfig, schemas: Arc<SchemaRegistry>) -> Result<Self, SandboxError> {
+    pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
         let engine = build_engine(&config.limits)?;
         let runtime = build_runtime().map_err(SandboxError::Runtime)?;
         let compiler = Compiler::new(engine.clone(), runtime.handle().clone()).map_err(SandboxError::Contract)?;
@@ -183,7 +183,7 @@ impl Sandbox {
         };
         Ok(Self {
             files: config.cache_dir.map(open).transpose()?,
-            runner: Runner { engine, limits: Arc::new(config.limits), schemas },
+            runner: Runner { engine, limits: Arc::new(config.limits) },
             compiler: Arc::new(compiler),
             loaded: Cache::builder().max_capacity(LOADED_BYTES_MAX).weigher(|_, pre| code_bytes(pre)).build(),
             admission: Admission::new(EVALUATIONS_MAX),
@@ -203,8 +203,8 @@ impl Sandbox {
     }
 
     /// Checks an uploaded component: its shape, that it compiles and fits the contract, what it says of itself.
-    /// Nothing of one that is refused is kept.
-    pub async fn upload(&self, bytes: Vec<u8>) -> Result<Checked, UploadError> {
+    /// What it names has to exist in `schemas`, the uploader's. Nothing of one that is refused is kept.
+    pub async fn upload(&self, bytes: Vec<u8>, schemas: &SchemaRegistry) -> Result<Checked, UploadError> {
         let shape = check_component(&bytes, self.limits().component_bytes_max)?;
         let digest = digest(&bytes);
         let (pre, compile_ms) = match self.loaded.get(&digest).await {
@@ -215,7 +215,7 @@ impl Sandbox {
             }
         };
         let described = self.describe(&pre).await.map_err(UploadError::Describe)?;
-        let descriptor = Descriptor::check(described, &self.runner.schemas, self.limits())?;
+        let descriptor = Descriptor::check(described, schemas, self.limits())?;
         self.keep(pre.component().clone(), &digest).await;
         self.loaded.insert(digest.clone(), Arc::clone(&pre)).await;
         info!(component.digest = digest, descriptor.name = descriptor.name, compile_ms, "took a component");

@@ -58,13 +58,14 @@ pub struct Subject {
     pub directory: Arc<dyn DirectoryView>,
     /// Prepared paths of the constraint, with its grants.
     pub paths: Arc<PathCache>,
+    /// The resource types that the tenant has.
+    pub schemas: Arc<SchemaRegistry>,
 }
 
 /// The data of one `wasmtime::Store`.
 pub struct GuestState {
     pub(super) label: CallLabel,
     pub(super) limits: Arc<Limits>,
-    pub(super) schemas: Arc<SchemaRegistry>,
     pub(super) subject: Option<Subject>,
     pub(super) table: ResourceTable,
     pub(super) limiter: Limiter,
@@ -106,7 +107,7 @@ impl From<types::ReadError> for ReadFailure {
 
 impl GuestState {
     /// The state of a call that has done nothing yet.
-    pub fn new(label: CallLabel, limits: Arc<Limits>, schemas: Arc<SchemaRegistry>, subject: Option<Subject>) -> Self {
+    pub fn new(label: CallLabel, limits: Arc<Limits>, subject: Option<Subject>) -> Self {
         Self {
             limiter: Limiter {
                 memory_bytes_max: limits.memory_bytes_max,
@@ -116,7 +117,6 @@ impl GuestState {
             },
             label,
             limits,
-            schemas,
             subject,
             table: ResourceTable::new(),
             recorder: Recorder::default(),

@@ -250,9 +250,9 @@ pub async fn rollback(
 #[utoipa::path(get, path = "/api/v1/tenants/{tenant}/constraints", tag = "constraints", params(("tenant" = String, Path)),
     responses((status = 200, body = ConstraintsBody)))]
 pub async fn list(State(app): State<Arc<App>>, principal: Principal) -> Result<Json<ConstraintsBody>, Problem> {
-    let (generation, activations) = app.store.tenant(principal.tenant.id).activations().await?;
+    let (model, activations) = app.store.tenant(principal.tenant.id).activations().await?;
     let constraints = activations.into_iter().map(ActivationBody::from).collect();
-    Ok(Json(ConstraintsBody { generation, constraints }))
+    Ok(Json(ConstraintsBody { generation: model.generation, constraints }))
 }
 
 /// Shows one constraint.

@@ -8,12 +8,15 @@ use axum::response::Response;
 use serde_json::Value;
 
 use crate::app::App;
+use crate::decision::TenantId;
 use crate::http::error::{Failure, ScimFailure};
 use crate::http::extract::BaseUrl;
 use crate::http::respond;
+use crate::pipeline::write::Caller;
 use crate::scim::discovery;
 use crate::scim::error::ScimError;
 use crate::scim::list::{ListQuery, list_response};
+use crate::scim::schema::SchemaRegistry;
 
 /// RFC 7644 §4: "If a "filter" is provided, the service provider SHOULD respond with HTTP status code 403".
 fn refuse_filter(uri: &Uri) -> Result<(), ScimFailure> {
@@ -37,40 +40,55 @@ pub async fn service_provider_config(State(app): State<Arc<App>>, base: BaseUrl)
     respond::message(StatusCode::OK, discovery::service_provider_config(&base.0, app.scim.page_size_max))
 }
 
+/// The resource types and schemas that the tenant has now.
+async fn schemas_of(app: &App, tenant: TenantId) -> Result<Arc<SchemaRegistry>, Failure> {
+    Ok(Arc::clone(&app.store.tenant(tenant).model().await?.schemas))
+}
+
 /// `GET /ResourceTypes`.
-pub async fn resource_types(State(app): State<Arc<App>>, base: BaseUrl, uri: Uri) -> Result<Response, ScimFailure> {
+pub async fn resource_types(
+    State(app): State<Arc<App>>,
+    base: BaseUrl,
+    caller: Caller,
+    uri: Uri,
+) -> Result<Response, ScimFailure> {
     refuse_filter(&uri)?;
-    Ok(all(app
-        .pipeline
-        .schemas
-        .resource_types()
-        .iter()
-        .map(|found| discovery::resource_type(found, &base.0))
-        .collect()))
+    let schemas = schemas_of(&app, caller.tenant).await?;
+    Ok(all(schemas.resource_types().iter().map(|found| discovery::resource_type(found, &base.0)).collect()))
 }
 
 /// `GET /ResourceTypes/{name}`.
 pub async fn resource_type(
     State(app): State<Arc<App>>,
     base: BaseUrl,
+    caller: Caller,
     axum::extract::Path((_tenant, name)): axum::extract::Path<(String, String)>,
 ) -> Result<Response, ScimFailure> {
-    let found = app.pipeline.schemas.resource_type(&name).map(|found| discovery::resource_type(found, &base.0));
+    let schemas = schemas_of(&app, caller.tenant).await?;
+    let found = schemas.resource_type(&name).map(|found| discovery::resource_type(found, &base.0));
     one(found, &format!("the resource type `{name}`"))
 }
 
 /// `GET /Schemas`.
-pub async fn schemas(State(app): State<Arc<App>>, base: BaseUrl, uri: Uri) -> Result<Response, ScimFailure> {
+pub async fn schemas(
+    State(app): State<Arc<App>>,
+    base: BaseUrl,
+    caller: Caller,
+    uri: Uri,
+) -> Result<Response, ScimFailure> {
     refuse_filter(&uri)?;
-    Ok(all(app.pipeline.schemas.schemas().iter().map(|found| discovery::schema(found, &base.0)).collect()))
+    let schemas = schemas_of(&app, caller.tenant).await?;
+    Ok(all(schemas.schemas().iter().map(|found| discovery::schema(found, &base.0)).collect()))
 }
 
 /// `GET /Schemas/{urn}`.
 pub async fn schema(
     State(app): State<Arc<App>>,
     base: BaseUrl,
+    caller: Caller,
     axum::extract::Path((_tenant, urn)): axum::extract::Path<(String, String)>,
 ) -> Result<Response, ScimFailure> {
-    let found = app.pipeline.schemas.schema(&urn).map(|found| discovery::schema(found, &base.0));
+    let schemas = schemas_of(&app, caller.tenant).await?;
+    let found = schemas.schema(&urn).map(|found| discovery::schema(found, &base.0));
     one(found, &format!("the schema `{urn}`"))
 }

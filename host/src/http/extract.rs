@@ -17,7 +17,6 @@ use crate::http::problem::Problem;
 use crate::pipeline::write::{Caller, Precondition};
 use crate::scim::error::ScimError;
 use crate::scim::resource::ResourceId;
-use crate::scim::schema::ResourceType;
 
 /// The body of an administration request; far more than any of them needs, settings of a constraint included.
 const API_BODY_BYTES_MAX: usize = 1 << 20;
@@ -61,8 +60,8 @@ fn media_type(headers: &HeaderMap) -> Result<(), ScimError> {
     }
 }
 
-/// The resource type that the path's `{endpoint}` names.
-pub struct Endpoint(pub Arc<ResourceType>);
+/// The path's `{endpoint}`, by which the tenant's resource type is found.
+pub struct Endpoint(pub String);
 
 impl FromRequestParts<Arc<App>> for Endpoint {
     type Rejection = ScimFailure;
@@ -74,15 +73,14 @@ impl FromRequestParts<Arc<App>> for Endpoint {
         if endpoint == "Me" {
             return Err(ScimError::not_implemented("`/Me`").into());
         }
-        let resource_type = app.pipeline.schemas.by_endpoint(endpoint);
-        Ok(Self(resource_type.cloned().ok_or_else(|| ScimError::not_found(&format!("the endpoint `/{endpoint}`")))?))
+        Ok(Self(endpoint.to_owned()))
     }
 }
 
 /// The resource that the path names.
 pub struct ResourcePath {
-    /// Its type.
-    pub resource_type: Arc<ResourceType>,
+    /// The path segment of its type.
+    pub endpoint: String,
     /// Its id.
     pub id: ResourceId,
 }
@@ -91,12 +89,12 @@ impl FromRequestParts<Arc<App>> for ResourcePath {
     type Rejection = ScimFailure;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ScimFailure> {
-        let Endpoint(resource_type) = <Endpoint as FromRequestParts<Arc<App>>>::from_request_parts(parts, app).await?;
+        let Endpoint(endpoint) = <Endpoint as FromRequestParts<Arc<App>>>::from_request_parts(parts, app).await?;
         let Path(params) = path_params(parts, app).await;
         let text = param(&params, "id");
         // What is no id of ours is the id of nothing.
-        let id = text.parse().map_err(|_| ScimError::not_found(&format!("{} `{text}`", resource_type.name)))?;
-        Ok(Self { resource_type, id })
+        let id = text.parse().map_err(|_| ScimError::not_found(&format!("`/{endpoint}/{text}`")))?;
+        Ok(Self { endpoint, id })
     }
 }
 

@@ -12,12 +12,11 @@ use crate::app::App;
 use crate::http::error::ScimFailure;
 use crate::http::extract::{BaseUrl, Endpoint};
 use crate::http::respond;
+use crate::pipeline::read::ListRequest;
 use crate::pipeline::write::Caller;
 use crate::scim::error::ScimError;
-use crate::scim::filter::Filter;
 use crate::scim::list::{ListQuery, PageLimits, list_response};
-use crate::scim::projection::Projection;
-use crate::scim::schema::ResourceType;
+use crate::scim::projection::AttributeNames;
 
 /// `attributes` and `excludedAttributes` (RFC 7644 §3.9).
 #[derive(Debug, Default, Deserialize)]
@@ -28,9 +27,9 @@ pub struct ProjectionQuery {
 }
 
 impl ProjectionQuery {
-    /// Against the attributes of a resource type.
-    pub fn parse(&self, resource_type: &ResourceType) -> Result<Projection, ScimError> {
-        Projection::parse(self.attributes.as_deref(), self.excluded_attributes.as_deref(), resource_type)
+    /// The names in them.
+    pub fn names(&self) -> AttributeNames {
+        AttributeNames::of_parameters(self.attributes.as_deref(), self.excluded_attributes.as_deref())
     }
 }
 
@@ -70,20 +69,14 @@ pub async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
     base: BaseUrl,
-    Endpoint(resource_type): Endpoint,
+    Endpoint(endpoint): Endpoint,
     parameters: ListParameters,
     projection: ProjectionQuery,
 ) -> Result<Response, ScimFailure> {
-    let projection = projection.parse(&resource_type)?;
     let limits = PageLimits { count_default: app.scim.page_size, count_max: app.scim.page_size_max };
-    let query = ListQuery::parse(parameters.start_index.as_deref(), parameters.count.as_deref(), limits)?;
-    let filter = match parameters.filter.as_deref() {
-        Some(text) => {
-            Some(Filter::parse(text, &resource_type).map_err(|error| ScimError::invalid_filter(error.to_string()))?)
-        }
-        None => None,
-    };
-    let listed = app.pipeline.list(caller.tenant, &resource_type, filter.as_ref(), &query, &projection).await?;
-    let resources = listed.resources.iter().map(|found| respond::wire(found, &projection, &base)).collect();
-    Ok(respond::message(StatusCode::OK, list_response(listed.total, query, resources)))
+    let page = ListQuery::parse(parameters.start_index.as_deref(), parameters.count.as_deref(), limits)?;
+    let request = ListRequest { filter: parameters.filter, page, names: projection.names() };
+    let listed = app.pipeline.list(caller.tenant, &endpoint, &request).await?;
+    let resources = listed.resources.iter().map(|found| respond::wire(found, &base)).collect();
+    Ok(respond::message(StatusCode::OK, list_response(listed.total, page, resources)))
 }

@@ -9,7 +9,7 @@ use crate::decision::{ConstraintName, DecisionId, Reason};
 use crate::http::error::SCIM_JSON;
 use crate::http::extract::BaseUrl;
 use crate::pipeline::read::{Reference, Representation};
-use crate::scim::projection::{Projection, project};
+use crate::scim::projection::project;
 use crate::scim::resource::Resource;
 
 /// The id of the decision that let a change through.
@@ -32,13 +32,13 @@ pub fn location(base: &BaseUrl, resource: &Resource) -> String {
 }
 
 /// A resource as the client asked to see it.
-pub fn wire(representation: &Representation, projection: &Projection, base: &BaseUrl) -> Value {
+pub fn wire(representation: &Representation, base: &BaseUrl) -> Value {
     let references = |references: &Option<Vec<Reference>>| {
         references.as_ref().map(|list| list.iter().map(|reference| wire_reference(reference, base)).collect())
     };
     project(
         &representation.resource,
-        projection,
+        &representation.projection,
         &location(base, &representation.resource),
         references(&representation.members),
         references(&representation.groups),
@@ -58,24 +58,22 @@ fn wire_reference(reference: &Reference, base: &BaseUrl) -> Value {
 }
 
 /// A resource with its `ETag` and `Location` (RFC 7644 §3.3, §3.14).
-pub fn resource(
-    status: StatusCode,
-    representation: &Representation,
-    projection: &Projection,
-    base: &BaseUrl,
-) -> Response {
-    let mut response = message(status, wire(representation, projection, base));
+pub fn resource(status: StatusCode, representation: &Representation, base: &BaseUrl) -> Response {
+    let mut response = message(status, wire(representation, base));
     name(&mut response, &representation.resource, base);
     response
 }
 
 /// 204 with the `ETag` the resource now has.
-pub fn no_content(resource: Option<&Resource>, base: &BaseUrl) -> Response {
+pub fn no_content(resource: &Resource, base: &BaseUrl) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
-    if let Some(resource) = resource {
-        name(&mut response, resource, base);
-    }
+    name(&mut response, resource, base);
     response
+}
+
+/// 204: there is nothing to name any more.
+pub fn gone() -> Response {
+    StatusCode::NO_CONTENT.into_response()
 }
 
 /// 304: the client has it already.

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::http::auth::{Principal, Scope};
 use crate::http::extract::{ApiJson, ApiPath};
 use crate::http::problem::Problem;
+use crate::scim::resource::ResourceId;
 use crate::secrets::new_token;
 use crate::store::{NewToken, Token};
 
@@ -31,6 +32,8 @@ pub struct NewTokenBody {
     pub scopes: Vec<String>,
     /// When it stops being valid (RFC 3339); never, if absent.
     pub expires_at: Option<String>,
+    /// The id of the user that it speaks for, which `/Me` then stands for.
+    pub user: Option<String>,
 }
 
 /// A token, with its secret.
@@ -55,6 +58,9 @@ pub struct TokenBody {
     pub created_at: String,
     /// When it stops being valid.
     pub expires_at: Option<String>,
+    /// The id of the user that it speaks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
 }
 
 /// Every token of a tenant.
@@ -72,6 +78,7 @@ impl From<Token> for TokenBody {
             scopes: token.scopes,
             created_at: token.created_at.to_string(),
             expires_at: token.expires_at.map(|at| at.to_string()),
+            user: token.user.map(|user| user.to_string()),
         }
     }
 }
@@ -89,6 +96,7 @@ pub async fn create(
 ) -> Result<(StatusCode, Json<CreatedTokenBody>), Problem> {
     let now = app.clock.now();
     let expires_at = check(&body, now)?;
+    let user = body.user.as_deref().map(user_id).transpose()?;
     let secret = new_token().map_err(|error| Problem::Internal(Arc::new(error)))?;
     let token = NewToken {
         id: app.clock.new_id(now),
@@ -97,9 +105,14 @@ pub async fn create(
         scopes: body.scopes,
         created_at: now,
         expires_at,
+        user,
     };
     let token = app.store.tenant(principal.tenant.id).create_token(token).await?;
     Ok((StatusCode::CREATED, Json(CreatedTokenBody { id: token.id.to_string(), token: secret })))
+}
+
+fn user_id(text: &str) -> Result<ResourceId, Problem> {
+    text.parse().map_err(|_| Problem::bad_request("invalid-user", format!("`{text}` is not the id of a user")))
 }
 
 fn check(body: &NewTokenBody, now: Timestamp) -> Result<Option<Timestamp>, Problem> {

@@ -13,6 +13,7 @@ use crate::constraints::settings::SettingsProblem;
 use crate::constraints::{ConstraintSet, Descriptor, EnabledConstraint, Grants};
 use crate::decision::{ConstraintFault, ConstraintName, FailurePolicy, Mode, TenantId};
 use crate::pipeline::Pipeline;
+use crate::scim::schema::SchemaRegistry;
 use crate::store::{Activation, ActivationState, NewVersion, PluginVersion, StoreError};
 
 /// Constraints of a tenant at the most. Each may use all its fuel in every write (4 ms), so this bounds what one write may
@@ -112,16 +113,17 @@ impl Pipeline {
     /// The tenant's constraints in their present generation.
     ///
     /// `generation` is the snapshot's. A set of that generation is at hand for nearly every request; one that is not is
-    /// read anew, and may then be of a later generation still: the commit compares.
+    /// read anew, and may then be of a later generation still: whoever plans with both compares.
     pub async fn constraints(&self, tenant: TenantId, generation: i64) -> Result<Arc<ConstraintSet>, StoreError> {
         if let Some(set) = self.registry.get(tenant).filter(|set| set.generation >= generation) {
             return Ok(set);
         }
-        let (generation, activations) = self.store.tenant(tenant).activations().await?;
+        let (model, activations) = self.store.tenant(tenant).activations().await?;
+        let generation = model.generation;
         let mut constraints = Vec::with_capacity(activations.len());
         for activation in activations {
             if let Some(state) = activation.state {
-                constraints.push(Arc::new(self.enabled(activation.name, state).await));
+                constraints.push(Arc::new(self.enabled(activation.name, state, &model.schemas).await));
             }
         }
         let set = Arc::new(ConstraintSet { generation, constraints });
@@ -144,7 +146,12 @@ impl Pipeline {
 
     /// A stored state, ready to be asked. What cannot be loaded stays in the set and faults when it is asked: a guard
     /// must not be skipped because it is broken.
-    async fn enabled(&self, name: ConstraintName, state: ActivationState) -> EnabledConstraint {
+    async fn enabled(
+        &self,
+        name: ConstraintName,
+        state: ActivationState,
+        schemas: &Arc<SchemaRegistry>,
+    ) -> EnabledConstraint {
         let loaded = self.sandbox.load(&state.digest, self.component(&state.digest)).await;
         let pre = loaded.map_err(|error| error.to_string());
         if let Err(detail) = &pre {
@@ -152,7 +159,7 @@ impl Pipeline {
         }
         let descriptor = Descriptor::from_json(&state.descriptor).map_err(|error| error.to_string());
         let grants = descriptor.as_ref().map_err(Clone::clone).and_then(|descriptor| {
-            Grants::parse(Some(&state.grants), descriptor, &self.schemas).map_err(|error| error.to_string())
+            Grants::parse(Some(&state.grants), descriptor, schemas).map_err(|error| error.to_string())
         });
         let parts = EnabledParts {
             name,
@@ -164,6 +171,7 @@ impl Pipeline {
             settings: state.settings.to_string(),
             descriptor,
             grants,
+            schemas: Arc::clone(schemas),
             pre,
         };
         EnabledConstraint::new(parts, self.sandbox.limits())
@@ -182,9 +190,10 @@ impl Pipeline {
         tag: Option<String>,
         component: Vec<u8>,
     ) -> Result<Uploaded, PushError> {
+        let model = self.store.tenant(tenant).model().await?;
         let checked = self
             .sandbox
-            .upload(component.clone())
+            .upload(component.clone(), &model.schemas)
             .await
             .map_err(|error| PushError::Refused { code: error.code(), detail: with_causes(&error) })?;
         let version = NewVersion {
@@ -208,7 +217,7 @@ impl Pipeline {
         request: ConstraintRequest,
         by: &str,
     ) -> Result<Activation, ActivationError> {
-        let (_, present) = self.store.tenant(tenant).activations().await?;
+        let (model, present) = self.store.tenant(tenant).activations().await?;
         if present.len() >= CONSTRAINTS_MAX && !present.iter().any(|activation| activation.name == *name) {
             return Err(ActivationError::TooMany);
         }
@@ -228,7 +237,7 @@ impl Pipeline {
         if !problems.is_empty() {
             return Err(ActivationError::Settings(problems));
         }
-        let grants = Grants::parse(request.grants.as_ref(), &descriptor, &self.schemas)
+        let grants = Grants::parse(request.grants.as_ref(), &descriptor, &model.schemas)
             .map_err(|error| ActivationError::Grants(error.to_string()))?;
         let state = ActivationState {
             plugin: version.plugin,

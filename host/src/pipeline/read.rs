@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::decision::TenantId;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, served};
 use crate::scim::error::ScimError;
 use crate::scim::filter::Filter;
 use crate::scim::list::ListQuery;
-use crate::scim::projection::Projection;
+use crate::scim::projection::{AttributeNames, Projection};
 use crate::scim::resource::{Resource, ResourceId};
-use crate::scim::schema::ResourceType;
 use crate::store::{Page, QueryError, Snapshot, StoreError};
 
 /// Members read from the store at once.
@@ -32,10 +31,23 @@ pub struct Reference {
 pub struct Representation {
     /// The resource.
     pub resource: Resource,
+    /// What of it is to be shown.
+    pub projection: Projection,
     /// Values of the attribute kept as rows; `None` if nobody asked for them.
     pub members: Option<Vec<Reference>>,
     /// Values of the derived attribute; `None` if nobody asked for them.
     pub groups: Option<Vec<Reference>>,
+}
+
+/// Which resources a client asks for, as it asked: what the texts mean depends on the tenant's resource types.
+#[derive(Clone, Debug)]
+pub struct ListRequest {
+    /// `filter`.
+    pub filter: Option<String>,
+    /// `startIndex` and `count`.
+    pub page: ListQuery,
+    /// `attributes` and `excludedAttributes`.
+    pub names: AttributeNames,
 }
 
 /// A page of resources.
@@ -76,46 +88,47 @@ impl Pipeline {
     pub async fn get(
         &self,
         tenant: TenantId,
-        resource_type: &Arc<ResourceType>,
+        endpoint: &str,
         id: ResourceId,
-        projection: &Projection,
+        names: &AttributeNames,
     ) -> Result<Representation, ReadError> {
         let snapshot = self.store.tenant(tenant).snapshot().await?;
+        let model = snapshot.model().await?;
+        let resource_type = served(&model, endpoint)?;
+        let projection = Projection::parse(names, resource_type)?;
         let resource = snapshot
             .resource(resource_type, id)
             .await?
             .ok_or_else(|| ScimError::not_found(&format!("{} `{id}`", resource_type.name)))?;
-        Ok(represent(&*snapshot, resource, projection).await?)
+        Ok(represent(&*snapshot, resource, &projection).await?)
     }
 
     /// The resources of a type that match.
-    pub async fn list(
-        &self,
-        tenant: TenantId,
-        resource_type: &Arc<ResourceType>,
-        filter: Option<&Filter>,
-        query: &ListQuery,
-        projection: &Projection,
-    ) -> Result<Listed, ReadError> {
+    pub async fn list(&self, tenant: TenantId, endpoint: &str, request: &ListRequest) -> Result<Listed, ReadError> {
         let snapshot = self.store.tenant(tenant).snapshot().await?;
-        let page = Page { offset: query.offset(), limit: query.count };
-        let matches = snapshot.find(resource_type, filter, page).await?;
+        let model = snapshot.model().await?;
+        let resource_type = served(&model, endpoint)?;
+        let projection = Projection::parse(&request.names, resource_type)?;
+        let filter = request.filter.as_deref().map(|text| Filter::parse(text, resource_type));
+        let filter = filter.transpose().map_err(ScimError::from)?;
+        let page = Page { offset: request.page.offset(), limit: request.page.count };
+        let matches = snapshot.find(resource_type, filter.as_ref(), page).await?;
         let mut resources = Vec::with_capacity(matches.resources.len());
         for resource in matches.resources {
-            resources.push(represent(&*snapshot, resource, projection).await?);
+            resources.push(represent(&*snapshot, resource, &projection).await?);
         }
         Ok(Listed { total: matches.total, resources })
     }
 
     /// Adds members and groups to a resource that was just written.
-    pub async fn represent(
+    pub(super) async fn represent(
         &self,
         tenant: TenantId,
         resource: Resource,
         projection: &Projection,
-    ) -> Result<Representation, ReadError> {
+    ) -> Result<Representation, StoreError> {
         let snapshot = self.store.tenant(tenant).snapshot().await?;
-        Ok(represent(&*snapshot, resource, projection).await?)
+        represent(&*snapshot, resource, projection).await
     }
 }
 
@@ -135,7 +148,7 @@ async fn represent(
             Some(_) => Some(groups(snapshot, resource.id).await?),
             None => None,
         };
-    Ok(Representation { resource, members, groups })
+    Ok(Representation { resource, projection: projection.clone(), members, groups })
 }
 
 async fn members(snapshot: &dyn Snapshot, group: ResourceId) -> Result<Vec<Reference>, StoreError> {

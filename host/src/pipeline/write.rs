@@ -21,10 +21,12 @@ use crate::change::{Action, Draft, MembersChange, members, plan};
 use crate::constraints::sandbox::Operation;
 use crate::decision::decide::DecisionContext;
 use crate::decision::{Actor, AdmittedChange, ConstraintName, DecisionId, Reason, Refusal, TenantId, decide};
-use crate::pipeline::Pipeline;
 use crate::pipeline::directory::SnapshotDirectory;
+use crate::pipeline::read::Representation;
+use crate::pipeline::{Pipeline, served};
 use crate::scim::error::ScimError;
-use crate::scim::patch::PatchOperation;
+use crate::scim::patch;
+use crate::scim::projection::{AttributeNames, Projection};
 use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
 use crate::store::{CommitError, Snapshot, StoreError};
@@ -69,8 +71,8 @@ pub enum Change {
     Patch {
         /// Which resource.
         id: ResourceId,
-        /// The operations, in order.
-        operations: Vec<PatchOperation>,
+        /// The message as the client sent it.
+        body: Map<String, Value>,
         /// `If-Match`.
         precondition: Precondition,
     },
@@ -103,26 +105,44 @@ impl Precondition {
     }
 }
 
-/// What came of a write.
-#[derive(Debug)]
-pub enum Written {
-    /// There is a new resource.
-    Created(Done),
-    /// The resource has changed.
-    Updated(Done),
-    /// The request asked for what is the case already: nothing was judged, nothing written.
-    Unchanged(Box<Resource>),
-    /// The resource is gone.
-    Deleted(Done),
+/// What is asked for, of which resource type, and what of the outcome shall be shown.
+#[derive(Clone, Debug)]
+pub struct WriteRequest {
+    /// The path segment that the resource type is served under: `Users`.
+    pub endpoint: String,
+    /// What is asked for.
+    pub change: Change,
+    /// `attributes` and `excludedAttributes` of the answer.
+    pub names: AttributeNames,
 }
 
-/// A committed change.
+/// What came of a write.
 #[derive(Debug)]
-pub struct Done {
-    /// The state after; `None` for a delete.
-    pub resource: Option<Resource>,
-    /// The decision that let it through.
-    pub decision: DecisionId,
+pub struct Written {
+    /// What was done; `None` if the request asked for what is the case already: nothing was judged, nothing written.
+    pub action: Option<Action>,
+    /// What the client is shown.
+    pub answer: Answer,
+    /// The decision that let it through; `None` if there was nothing to decide.
+    pub decision: Option<Admission>,
+}
+
+/// What a client is shown of what it wrote.
+#[derive(Debug)]
+pub enum Answer {
+    /// The resource.
+    Whole(Box<Representation>),
+    /// That it is written, and in which version.
+    Brief(Box<Resource>),
+    /// Nothing: the resource is gone.
+    Gone,
+}
+
+/// What let a change through.
+#[derive(Debug)]
+pub struct Admission {
+    /// The decision.
+    pub id: DecisionId,
     /// What the constraints want the client to know.
     pub warnings: Vec<(ConstraintName, Reason)>,
 }
@@ -154,20 +174,15 @@ enum Attempt {
 }
 
 impl Pipeline {
-    /// Carries out a write of `caller` on a resource of a type.
-    pub async fn write(
-        &self,
-        caller: &Caller,
-        resource_type: &Arc<ResourceType>,
-        change: &Change,
-    ) -> Result<Written, WriteError> {
+    /// Carries out a write of `caller`.
+    pub async fn write(&self, caller: &Caller, request: &WriteRequest) -> Result<Written, WriteError> {
         let at = self.clock.now();
         // The same in every try: a client that is told of its decision must find that one in the log.
         let decision = DecisionId(self.clock.new_id(at));
         let new_id = ResourceId(self.clock.new_id(at));
         let mut turn = None;
         for attempt in 1..=TRIES_MAX {
-            match self.attempt(caller, resource_type, change, at, decision, new_id).await? {
+            match self.attempt(caller, request, at, decision, new_id).await? {
                 Attempt::Done(written) => return Ok(written),
                 Attempt::Moved(cause) => {
                     debug!(decision.id = %decision, attempt, %cause, "what the decision rests on has moved; planning again");
@@ -184,21 +199,27 @@ impl Pipeline {
     async fn attempt(
         &self,
         caller: &Caller,
-        resource_type: &Arc<ResourceType>,
-        change: &Change,
+        request: &WriteRequest,
         at: Timestamp,
         decision: DecisionId,
         new_id: ResourceId,
     ) -> Result<Attempt, WriteError> {
         let tenant_store = self.store.tenant(caller.tenant);
         let snapshot = tenant_store.snapshot().await?;
-        let constraints = self.constraints(caller.tenant, snapshot.generation().await?).await?;
+        let model = snapshot.model().await?;
+        let constraints = self.constraints(caller.tenant, model.generation).await?;
+        if constraints.generation != model.generation {
+            return Ok(Attempt::Moved(CommitError::GenerationMoved));
+        }
 
-        let draft = draft(&*snapshot, resource_type, change, at, new_id).await?;
+        let resource_type = served(&model, &request.endpoint)?;
+        let projection = Projection::parse(&request.names, resource_type)?;
+        let draft = draft(&*snapshot, resource_type, &request.change, at, new_id).await?;
         let members = settle_members(&*snapshot, &draft).await?;
         let before = draft.before.clone();
         let Some(planned) = draft.settle(members) else {
-            return Ok(Attempt::Done(unchanged(before)?));
+            drop(snapshot);
+            return Ok(Attempt::Done(self.unchanged(caller.tenant, request, before, &projection).await?));
         };
 
         let context = DecisionContext {
@@ -225,7 +246,7 @@ impl Pipeline {
             Ok(admitted) => {
                 let admitted = Arc::new(admitted);
                 match tenant_store.commit(Arc::clone(&admitted)).await {
-                    Ok(()) => Ok(Attempt::Done(written(&admitted))),
+                    Ok(()) => Ok(Attempt::Done(self.written(caller.tenant, request, &admitted, &projection).await?)),
                     Err(CommitError::Duplicate { attribute }) => Err(ScimError::uniqueness(&attribute).into()),
                     Err(CommitError::Store(error)) => Err(error.into()),
                     Err(
@@ -237,6 +258,51 @@ impl Pipeline {
                 }
             }
         }
+    }
+
+    async fn written(
+        &self,
+        tenant: TenantId,
+        request: &WriteRequest,
+        admitted: &AdmittedChange,
+        projection: &Projection,
+    ) -> Result<Written, WriteError> {
+        let planned = admitted.planned();
+        let answer = match planned.after.clone() {
+            Some(resource) => self.answer(tenant, request, resource, projection).await?,
+            None => Answer::Gone,
+        };
+        let warnings = admitted.warnings().map(|(name, reason)| (name.clone(), reason.clone())).collect();
+        let decision = Some(Admission { id: admitted.record().id, warnings });
+        Ok(Written { action: Some(planned.action), answer, decision })
+    }
+
+    async fn unchanged(
+        &self,
+        tenant: TenantId,
+        request: &WriteRequest,
+        before: Option<Resource>,
+        projection: &Projection,
+    ) -> Result<Written, WriteError> {
+        let resource = before.ok_or_else(|| StoreError::Damaged("a create without a difference".to_owned()))?;
+        let answer = self.answer(tenant, request, resource, projection).await?;
+        Ok(Written { action: None, answer, decision: None })
+    }
+
+    /// RFC 7644 §3.5.2 allows both answers to a PATCH, the resource and none. Of a resource whose values may be a million
+    /// rows it is shown only if the client names attributes: otherwise adding one member would cost reading all.
+    async fn answer(
+        &self,
+        tenant: TenantId,
+        request: &WriteRequest,
+        resource: Resource,
+        projection: &Projection,
+    ) -> Result<Answer, StoreError> {
+        let has_rows = resource.resource_type.row_attribute().is_some();
+        if matches!(request.change, Change::Patch { .. }) && has_rows && projection.is_default() {
+            return Ok(Answer::Brief(Box::new(resource)));
+        }
+        Ok(Answer::Whole(Box::new(self.represent(tenant, resource, projection).await?)))
     }
 }
 
@@ -252,8 +318,9 @@ async fn draft(
     Ok(match change {
         Change::Create { body } => plan::plan_create(resource_type, new_id, body, at)?,
         Change::Replace { id, body, precondition } => plan::plan_replace(before(*id, precondition).await?, body, at)?,
-        Change::Patch { id, operations, precondition } => {
-            plan::plan_patch(before(*id, precondition).await?, operations, at)?
+        Change::Patch { id, body, precondition } => {
+            let operations = patch::parse(resource_type, body)?;
+            plan::plan_patch(before(*id, precondition).await?, &operations, at)?
         }
         Change::Delete { id, precondition } => plan::plan_delete(before(*id, precondition).await?),
     })
@@ -306,26 +373,5 @@ async fn all_members(snapshot: &dyn Snapshot, group: ResourceId) -> Result<Vec<M
         if last {
             return Ok(all);
         }
-    }
-}
-
-fn unchanged(before: Option<Resource>) -> Result<Written, WriteError> {
-    match before {
-        Some(resource) => Ok(Written::Unchanged(Box::new(resource))),
-        None => Err(StoreError::Damaged("a create without a difference".to_owned()).into()),
-    }
-}
-
-fn written(admitted: &AdmittedChange) -> Written {
-    let planned = admitted.planned();
-    let done = Done {
-        resource: planned.after.clone(),
-        decision: admitted.record().id,
-        warnings: admitted.warnings().map(|(name, reason)| (name.clone(), reason.clone())).collect(),
-    };
-    match planned.action {
-        Action::Create => Written::Created(done),
-        Action::Update => Written::Updated(done),
-        Action::Delete => Written::Deleted(done),
     }
 }

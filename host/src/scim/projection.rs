@@ -24,30 +24,36 @@ enum Mode {
     Without(Vec<Path>),
 }
 
-impl Projection {
-    /// Reads the query parameters `attributes` and `excludedAttributes`: names with commas between them. Names that the
-    /// resource type does not have select nothing: Entra ID excludes `members` from users, too.
-    pub fn parse(
-        attributes: Option<&str>,
-        excluded: Option<&str>,
-        resource_type: &ResourceType,
-    ) -> Result<Self, ScimError> {
-        let names = |list: Option<&str>| list.unwrap_or_default().split(',').map(str::to_owned).collect::<Vec<_>>();
-        Self::of_names(&names(attributes), &names(excluded), resource_type)
-    }
+/// The names in `attributes` and `excludedAttributes`, as the client gave them: what they mean depends on the resource type.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AttributeNames {
+    /// Only these.
+    pub attributes: Vec<String>,
+    /// All but these.
+    pub excluded: Vec<String>,
+}
 
-    /// The same from the lists of a search request (RFC 7644 §3.4.3).
-    pub fn of_names(
-        attributes: &[String],
-        excluded: &[String],
-        resource_type: &ResourceType,
-    ) -> Result<Self, ScimError> {
-        let given = |names: &[String]| names.iter().any(|name| !name.trim().is_empty());
+impl AttributeNames {
+    /// Reads the query parameters: names with commas between them.
+    pub fn of_parameters(attributes: Option<&str>, excluded: Option<&str>) -> Self {
+        let names = |list: Option<&str>| {
+            let names = list.unwrap_or_default().split(',').map(str::trim);
+            names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+        };
+        Self { attributes: names(attributes), excluded: names(excluded) }
+    }
+}
+
+impl Projection {
+    /// What the names lead to. Names that the resource type does not have select nothing: Entra ID excludes `members`
+    /// from users, too.
+    pub fn parse(names: &AttributeNames, resource_type: &ResourceType) -> Result<Self, ScimError> {
         let paths = |names: &[String]| {
             let paths = names.iter().filter_map(|name| Path::parse(name.trim(), resource_type).ok());
             paths.filter(|path| path.filter.is_none()).collect()
         };
-        let mode = match (given(attributes), given(excluded)) {
+        let AttributeNames { attributes, excluded } = names;
+        let mode = match (!attributes.is_empty(), !excluded.is_empty()) {
             // RFC 7644 §3.9: the parameters are mutually exclusive.
             (true, true) => {
                 return Err(ScimError::invalid_value("`attributes` and `excludedAttributes` cannot be given together"));

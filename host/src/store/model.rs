@@ -1,10 +1,14 @@
 //! What is stored beside resources: tenants, tokens, plugin versions, activations, decisions.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::decision::{ConstraintName, DecisionId, FailurePolicy, Mode, Outcome, TenantId};
+use crate::scim::resource::ResourceId;
+use crate::scim::schema::SchemaRegistry;
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,10 +17,20 @@ pub struct Tenant {
     pub id: TenantId,
     /// Its name in URLs: lower-case letters, digits and dashes.
     pub name: String,
-    /// Raised by every change to its constraints.
+    /// Raised by every change to its constraints, its schemas and its profile.
     pub generation: i64,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// What a tenant's resources are, and how its clients' requests are read. One value for each generation, so that whatever
+/// is planned by it is known to be out of date when the generation has moved.
+#[derive(Clone, Debug)]
+pub struct TenantModel {
+    /// The generation.
+    pub generation: i64,
+    /// The resource types and schemas.
+    pub schemas: Arc<SchemaRegistry>,
 }
 
 /// Keyed hash of a token. The token itself is not kept.
@@ -38,6 +52,8 @@ pub struct NewToken {
     pub created_at: Timestamp,
     /// When it stops being valid.
     pub expires_at: Option<Timestamp>,
+    /// The user it speaks for.
+    pub user: Option<ResourceId>,
 }
 
 /// A token, without its secret.
@@ -53,6 +69,8 @@ pub struct Token {
     pub created_at: Timestamp,
     /// When it stops being valid.
     pub expires_at: Option<Timestamp>,
+    /// The user it speaks for: what `/Me` stands for (RFC 7644 §3.11).
+    pub user: Option<ResourceId>,
 }
 
 /// Whom a token belongs to.

@@ -22,7 +22,10 @@ pub struct Migration {
 }
 
 /// Every migration, oldest first.
-pub const MIGRATIONS: &[Migration] = &[Migration { version: 1, template: include_str!("schema/0001_begin.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, template: include_str!("schema/0001_begin.sql") },
+    Migration { version: 2, template: include_str!("schema/0002_model.sql") },
+];
 
 /// The shape that this program reads and writes.
 pub const NEWEST: i64 = MIGRATIONS.len() as i64;
@@ -90,11 +93,12 @@ mod tests {
 
     #[test]
     fn every_key_begins_with_the_tenant_where_there_is_one() {
-        let ddl = Dialect::Postgres.render(MIGRATIONS[0].template);
-        for line in
-            ddl.lines().map(str::trim).filter(|line| line.starts_with("PRIMARY KEY(") || line.starts_with("UNIQUE("))
-        {
-            assert!(line.contains("(tenant_id"), "{line}");
+        for migration in MIGRATIONS {
+            let ddl = Dialect::Postgres.render(migration.template);
+            let is_key = |line: &&str| line.starts_with("PRIMARY KEY(") || line.starts_with("UNIQUE(");
+            for line in ddl.lines().map(str::trim).filter(is_key) {
+                assert!(line.contains("(tenant_id"), "{line}");
+            }
         }
     }
 }

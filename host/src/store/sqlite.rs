@@ -12,6 +12,7 @@ mod decisions;
 mod find;
 mod look_up;
 mod migrate;
+mod models;
 mod names;
 mod plugins;
 mod pool;
@@ -34,17 +35,17 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use uuid::Uuid;
 
+use self::models::Models;
 use self::names::Names;
 use self::pool::Pool;
 use self::snapshot::SqliteSnapshot;
-use self::view::View;
 use self::writer::Writer;
 use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, TenantId};
 use crate::scim::schema::SchemaRegistry;
 use crate::store::write_set::{DecisionRow, WriteSet};
 use crate::store::{
     Activation, ActivationState, CommitError, DecisionPage, DecisionQuery, NewToken, NewVersion, PluginVersion,
-    Snapshot, Store, StoreError, StoredDecision, Tenant, TenantStore, Token, TokenHash, TokenOwner,
+    Snapshot, Store, StoreError, StoredDecision, Tenant, TenantModel, TenantStore, Token, TokenHash, TokenOwner,
 };
 
 /// The file's name in the data directory.
@@ -85,25 +86,27 @@ struct Inner {
 /// What reads and writes need beside a connection.
 struct Shared {
     names: Names,
-    registry: Arc<SchemaRegistry>,
+    models: Models,
 }
 
 impl SqliteStore {
     /// Opens the store in a directory, and makes both if need be.
-    pub fn open(directory: &Path, options: SqliteOptions, registry: Arc<SchemaRegistry>) -> Result<Self, StoreError> {
+    pub fn open(directory: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
+        let base = Arc::new(SchemaRegistry::core());
         make_private(directory).map_err(|source| StoreError::Path { path: directory.to_owned(), source })?;
         let path = directory.join(FILE);
         let connection = connection::open_writer(&path)?;
         migrate::migrate(&connection)?;
         let names = in_transaction(&connection, |connection| {
-            let names = Names::load(connection, &registry)?;
-            names::rebuild_indexes(connection, &registry, &names)?;
+            let names = Names::load(connection, &base)?;
+            names::rebuild_indexes(connection, &base, &names)?;
             Ok(names)
         })?;
         finish_deletions(&connection)?;
+        let models = Models::new(base);
         let pool = Arc::new(Pool::new(path, options.snapshots_max)?);
         let writer = Writer::start(connection, options.batch_max)?;
-        Ok(Self { inner: Arc::new(Inner { pool, writer, shared: Arc::new(Shared { names, registry }) }) })
+        Ok(Self { inner: Arc::new(Inner { pool, writer, shared: Arc::new(Shared { names, models }) }) })
     }
 }
 
@@ -221,12 +224,7 @@ impl TenantStore for SqliteTenant {
     async fn commit(&self, change: Arc<AdmittedChange>) -> Result<(), CommitError> {
         let write = WriteSet::of(&change)?;
         let (tenant, shared) = (self.tenant, Arc::clone(&self.inner.shared));
-        self.inner
-            .writer
-            .write(move |connection| {
-                View { connection, tenant, names: &shared.names, registry: &shared.registry }.commit(&write)
-            })
-            .await
+        self.inner.writer.write(move |connection| commit::commit(connection, tenant, &shared, &write)).await
     }
 
     async fn record_refusal(&self, record: Arc<DecisionRecord>) -> Result<(), StoreError> {
@@ -259,8 +257,18 @@ impl TenantStore for SqliteTenant {
         self.read(move |connection, tenant| plugins::all(connection, tenant, plugin.as_deref())).await
     }
 
-    async fn activations(&self) -> Result<(i64, Vec<Activation>), StoreError> {
-        self.read(activations::in_force).await
+    async fn model(&self) -> Result<Arc<TenantModel>, StoreError> {
+        let shared = Arc::clone(&self.inner.shared);
+        self.read(move |connection, tenant| shared.models.get_committed(connection, tenant)).await
+    }
+
+    async fn activations(&self) -> Result<(Arc<TenantModel>, Vec<Activation>), StoreError> {
+        let shared = Arc::clone(&self.inner.shared);
+        self.read(move |connection, tenant| {
+            let model = shared.models.get_committed(connection, tenant)?;
+            Ok((model, activations::in_force(connection, tenant)?))
+        })
+        .await
     }
 
     async fn activate(

@@ -117,10 +117,11 @@ impl GuestState {
 
     fn granted_type(&self, name: &str) -> Result<Arc<ResourceType>, ReadFailure> {
         // The grant first: without it, not even which types there are is told.
-        if !self.subject()?.paths.grants().directory(name) {
+        let subject = self.subject()?;
+        if !subject.paths.grants().directory(name) {
             return Err(types::ReadError::NotGranted(format!("`directory:{}` is not granted", excerpt(name))).into());
         }
-        let resource_type = self.schemas.resource_type(name).cloned();
+        let resource_type = subject.schemas.resource_type(name).cloned();
         Ok(resource_type.ok_or_else(|| types::ReadError::Invalid(format!("there is no resource type `{name}`")))?)
     }
 

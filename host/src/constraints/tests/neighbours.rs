@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::guest::Guest;
-use super::world::{Residents, TENANT, ada, creating, enabled, operation, sandbox};
+use super::world::{Residents, TENANT, ada, creating, enabled, operation, sandbox, schemas};
 use crate::constraints::{ConstraintSet, DirectoryView, Limits, Sandbox};
 use crate::decision::{ConstraintFault, Mode, TenantId, Verdict};
 
 async fn set_of(sandbox: &Sandbox, guests: Vec<Guest>) -> Arc<ConstraintSet> {
     let mut constraints = Vec::new();
     for guest in guests {
-        let checked = sandbox.upload(guest.component()).await.unwrap();
+        let checked = sandbox.upload(guest.component(), &schemas()).await.unwrap();
         constraints.push(Arc::new(enabled(&checked, None, "{}", sandbox.limits())));
     }
     Arc::new(ConstraintSet { generation: 1, constraints })
@@ -66,7 +66,7 @@ async fn everybody_is_asked_even_after_a_fault_and_a_denial() {
 #[tokio::test]
 async fn a_constraint_that_cannot_be_loaded_is_a_fault_and_one_that_is_off_is_not_asked() {
     let sandbox = sandbox(Limits::default());
-    let checked = sandbox.upload(Guest::new().component()).await.unwrap();
+    let checked = sandbox.upload(Guest::new().component(), &schemas()).await.unwrap();
     let mut broken = enabled(&checked, None, "{}", sandbox.limits());
     broken.pre = Err("the component is gone".into());
     let mut off = enabled(&checked, None, "{}", sandbox.limits());

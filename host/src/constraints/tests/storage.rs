@@ -13,7 +13,7 @@ use crate::constraints::{Limits, compile};
 
 fn sandbox(folder: &Path, key: u8) -> Sandbox {
     let config = SandboxConfig { limits: Limits::default(), cache_dir: Some(folder.to_owned()), cache_key: [key; 32] };
-    Sandbox::new(config, schemas()).unwrap()
+    Sandbox::new(config).unwrap()
 }
 
 fn kept(folder: &Path) -> Vec<PathBuf> {
@@ -37,7 +37,7 @@ async fn compiles(folder: &Path, key: u8, bytes: &[u8]) -> bool {
 async fn an_uploaded_component_is_compiled_once() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = Guest::new().component();
-    sandbox(folder.path(), 1).upload(bytes.clone()).await.unwrap();
+    sandbox(folder.path(), 1).upload(bytes.clone(), &schemas()).await.unwrap();
     assert!(!compiles(folder.path(), 1, &bytes).await);
 }
 
@@ -79,7 +79,7 @@ async fn a_file_of_another_key_or_of_another_component_is_not_loaded() {
 async fn a_refused_component_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let guest = Guest::new().describe("unreachable");
-    sandbox(folder.path(), 1).upload(guest.component()).await.unwrap_err();
+    sandbox(folder.path(), 1).upload(guest.component(), &schemas()).await.unwrap_err();
     assert_eq!(kept(folder.path()), [] as [PathBuf; 0]);
 }
 

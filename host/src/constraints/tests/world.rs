@@ -29,7 +29,7 @@ pub(super) fn schemas() -> Arc<SchemaRegistry> {
 }
 
 pub(super) fn sandbox(limits: Limits) -> Sandbox {
-    Sandbox::new(SandboxConfig { limits, cache_dir: None, cache_key: [7; 32] }, schemas()).unwrap()
+    Sandbox::new(SandboxConfig { limits, cache_dir: None, cache_key: [7; 32] }).unwrap()
 }
 
 pub(super) fn id(number: u128) -> ResourceId {
@@ -156,6 +156,7 @@ pub(super) fn enabled(checked: &Checked, grants: Option<Value>, settings: &str, 
             settings: settings.to_owned(),
             descriptor: Ok(checked.descriptor.clone()),
             grants,
+            schemas: schemas(),
             pre: Ok(Arc::clone(&checked.pre)),
         },
         limits,
@@ -175,7 +176,7 @@ pub(super) async fn ask_with(
     residents: Residents,
 ) -> Evaluation {
     let sandbox = sandbox(limits);
-    let checked = sandbox.upload(guest.component()).await.unwrap();
+    let checked = sandbox.upload(guest.component(), &schemas()).await.unwrap();
     let constraint = Arc::new(enabled(&checked, grants, "{}", sandbox.limits()));
     let set = ConstraintSet { generation: 1, constraints: vec![constraint] };
     let mut answers = sandbox.evaluate(TENANT, &set, operation(planned), Arc::new(residents)).await.unwrap();

@@ -31,7 +31,8 @@ fn ada() -> Resource {
 #[track_caller]
 fn check(attributes: Option<&str>, excluded: Option<&str>, expected: Value) {
     let ada = ada();
-    let projection = Projection::parse(attributes, excluded, &ada.resource_type).unwrap();
+    let names = AttributeNames::of_parameters(attributes, excluded);
+    let projection = Projection::parse(&names, &ada.resource_type).unwrap();
     let mut shown = project(&ada, &projection, LOCATION, None, None);
     let object = shown.as_object_mut().unwrap();
     assert_eq!(object.remove("id"), Some(json!(ada.id.to_string())));
@@ -70,7 +71,8 @@ fn members_and_groups_are_wanted_only_where_they_are_shown() {
     let registry = SchemaRegistry::core();
     let check = |name: &str, attribute: &str, attributes: Option<&str>, excluded: Option<&str>, expected: bool| {
         let resource_type = registry.resource_type(name).unwrap();
-        let projection = Projection::parse(attributes, excluded, resource_type).unwrap();
+        let names = AttributeNames::of_parameters(attributes, excluded);
+        let projection = Projection::parse(&names, resource_type).unwrap();
         assert_eq!(projection.wants(attribute, resource_type), expected, "{name} {attributes:?} {excluded:?}");
     };
     check("Group", "members", None, None, true);
@@ -86,7 +88,8 @@ fn members_and_groups_are_wanted_only_where_they_are_shown() {
 fn members_are_shown_as_they_were_loaded() {
     let group = resource("Group", json!({ "displayName": "g" }));
     let members = Some(vec![json!({ "value": "1", "type": "User", "display": "Ada" })]);
-    let projection = Projection::parse(Some("members.value"), None, &group.resource_type).unwrap();
+    let projection =
+        Projection::parse(&AttributeNames::of_parameters(Some("members.value"), None), &group.resource_type).unwrap();
     let shown = project(&group, &projection, LOCATION, members.clone(), None);
     assert_eq!(shown["members"], json!([{ "value": "1" }]));
     let shown = project(&group, &Projection::default(), LOCATION, members, None);
@@ -96,6 +99,8 @@ fn members_are_shown_as_they_were_loaded() {
 
 #[test]
 fn both_parameters_together_are_refused() {
-    let error = Projection::parse(Some("userName"), Some("emails"), &ada().resource_type).unwrap_err();
+    let error =
+        Projection::parse(&AttributeNames::of_parameters(Some("userName"), Some("emails")), &ada().resource_type)
+            .unwrap_err();
     assert_eq!(error.to_string(), "400 invalidValue: `attributes` and `excludedAttributes` cannot be given together");
 }

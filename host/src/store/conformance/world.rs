@@ -146,7 +146,7 @@ impl World {
     }
 
     pub(crate) async fn generation(&self) -> i64 {
-        self.snapshot().await.generation().await.unwrap()
+        self.snapshot().await.model().await.unwrap().generation
     }
 
     /// Commits in the current generation what is judged by `evaluations`.

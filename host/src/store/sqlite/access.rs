@@ -213,7 +213,7 @@ mod tests {
         let (connection, names) = crate::store::sqlite::tests::in_memory();
         let registry = crate::scim::schema::SchemaRegistry::core();
         let view =
-            View { connection: &connection, tenant: crate::decision::TenantId(1), names: &names, registry: &registry };
+            View { connection: &connection, tenant: crate::decision::TenantId(1), names: &names, schemas: &registry };
         let id = Some(ResourceId(uuid::Uuid::nil()));
         let (attribute, norm) = ("userName".to_owned(), "a".to_owned());
         for access in [

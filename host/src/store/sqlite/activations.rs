@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::row::{json, timestamp, word};
-use super::tenants;
 use crate::decision::{ConstraintName, FailurePolicy, Mode, TenantId};
 use crate::store::{Activation, ActivationState, StoreError};
 
@@ -37,9 +36,8 @@ fn state_from_row(row: &Row<'_>, plugin: String) -> rusqlite::Result<ActivationS
     })
 }
 
-/// The generation and the constraints in force: one statement each, but of one transaction.
-pub(super) fn in_force(connection: &Connection, tenant: TenantId) -> Result<(i64, Vec<Activation>), StoreError> {
-    let generation = tenants::generation(connection, tenant)?.ok_or(StoreError::NoTenant)?;
+/// The constraints in force.
+pub(super) fn in_force(connection: &Connection, tenant: TenantId) -> Result<Vec<Activation>, StoreError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM activation a WHERE tenant_id = ?1 AND plugin IS NOT NULL AND revision = \
          (SELECT max(revision) FROM activation b WHERE b.tenant_id = a.tenant_id AND b.name = a.name) \
@@ -47,7 +45,7 @@ pub(super) fn in_force(connection: &Connection, tenant: TenantId) -> Result<(i64
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let activations = statement.query_map([tenant.0], from_row)?.collect::<Result<_, _>>()?;
-    Ok((generation, activations))
+    Ok(activations)
 }
 
 /// Every state a constraint has had, newest first.

@@ -2,20 +2,33 @@
 //! all of it: the writer rolls the request back.
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::look_up::LookUps;
 use super::view::View;
-use super::{decisions, tenants};
+use super::{Shared, decisions};
+use crate::decision::TenantId;
 use crate::scim::index::IndexEntry;
 use crate::scim::resource::Member;
 use crate::store::write_set::{ResourceRow, ResourceWrite, WriteSet};
-use crate::store::{CommitError, QueryError, StoreError};
+use crate::store::{CommitError, QueryError};
+
+/// Commits, if everything still holds.
+pub(super) fn commit(
+    connection: &Connection,
+    tenant: TenantId,
+    shared: &Shared,
+    write: &WriteSet,
+) -> Result<(), CommitError> {
+    let model = shared.models.get(connection, tenant)?;
+    if model.generation != write.generation {
+        return Err(CommitError::GenerationMoved);
+    }
+    View { connection, tenant, names: &shared.names, schemas: &model.schemas }.commit(write)
+}
 
 impl View<'_> {
-    /// Commits, if everything still holds.
-    pub(super) fn commit(&self, write: &WriteSet) -> Result<(), CommitError> {
-        self.check_generation(write)?;
+    fn commit(&self, write: &WriteSet) -> Result<(), CommitError> {
         self.check_look_ups(write)?;
         match &write.resource {
             ResourceWrite::Insert(row) => self.insert(write, row)?,
@@ -26,14 +39,6 @@ impl View<'_> {
         self.change_members(write)?;
         decisions::insert(self.connection, self.tenant, &write.decision)?;
         Ok(())
-    }
-
-    fn check_generation(&self, write: &WriteSet) -> Result<(), CommitError> {
-        match tenants::generation(self.connection, self.tenant).map_err(StoreError::from)? {
-            Some(generation) if generation == write.generation => Ok(()),
-            Some(_) => Err(CommitError::GenerationMoved),
-            None => Err(StoreError::NoTenant.into()),
-        }
     }
 
     /// Each look-up is answered again by the code that answered it before, on what is about to be changed.
@@ -116,7 +121,7 @@ impl View<'_> {
     fn leave_groups(&self, write: &WriteSet) -> Result<(), CommitError> {
         let groups = self.groups_of(write.id)?;
         for group in &groups {
-            for resource_type in self.registry.resource_types().iter().filter(|kind| kind.row_attribute().is_some()) {
+            for resource_type in self.schemas.resource_types().iter().filter(|kind| kind.row_attribute().is_some()) {
                 self.connection
                     .prepare_cached(
                         "UPDATE resource SET version = version + 1, modified_at = max(modified_at, ?4) \

@@ -51,7 +51,7 @@ impl View<'_> {
     fn look_up(&self, look_up: &LookUp, budget: &mut Budget) -> Result<Found, QueryError> {
         match look_up {
             LookUp::Get { resource_type, id } => {
-                let (Some(resource_type), Ok(id)) = (self.registry.resource_type(resource_type), id.parse()) else {
+                let (Some(resource_type), Ok(id)) = (self.schemas.resource_type(resource_type), id.parse()) else {
                     return Ok(Found::Resources(Vec::new()));
                 };
                 budget.next_question()?;
@@ -91,7 +91,7 @@ impl View<'_> {
 
     /// Filters of look-ups are canonical spellings of filters that were parsed against the same schemas.
     fn parse(&self, resource_type: &str, filter: &str) -> Result<(&Arc<ResourceType>, Filter), StoreError> {
-        let known = self.registry.resource_type(resource_type);
+        let known = self.schemas.resource_type(resource_type);
         let known = known.ok_or_else(|| StoreError::LookUp(format!("`{resource_type}` is not a resource type")))?;
         let filter = Filter::parse(filter, known)
             .map_err(|error| StoreError::LookUp(format!("`{filter}` is not a filter: {error}")))?;

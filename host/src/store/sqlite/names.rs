@@ -77,7 +77,7 @@ pub(super) fn rebuild_indexes(
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for tenant in tenants {
-        let view = View { connection, tenant: TenantId(tenant), names, registry };
+        let view = View { connection, tenant: TenantId(tenant), names, schemas: registry };
         for resource_type in registry.resource_types() {
             index_all(&view, resource_type)?;
         }

@@ -41,6 +41,11 @@ pub(super) fn resource_id(row: &Row<'_>, column: usize) -> rusqlite::Result<Reso
     uuid(row, column).map(ResourceId)
 }
 
+pub(super) fn optional_id(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<ResourceId>> {
+    let bytes: Option<[u8; 16]> = row.get(column)?;
+    Ok(bytes.map(|bytes| ResourceId(Uuid::from_bytes(bytes))))
+}
+
 pub(super) fn timestamp(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     Timestamp::from_microsecond(row.get(column)?).map_err(|error| damaged(column, Type::Integer, error))
 }

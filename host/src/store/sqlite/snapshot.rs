@@ -4,26 +4,26 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 
+use super::Shared;
 use super::budget::Budget;
 use super::look_up::LookUps;
 use super::pool::{Lease, Pool};
 use super::view::View;
-use super::{Shared, tenants};
 use crate::decision::{LookUp, TenantId};
 use crate::scim::filter::Filter;
 use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
 use crate::store::query::{Effort, Found};
-use crate::store::{Matches, Page, QueryError, Snapshot, StoreError};
+use crate::store::{Matches, Page, QueryError, Snapshot, StoreError, TenantModel};
 
 /// A tenant's resources at the moment of the first question. The transaction begins in the same hop as that question,
-/// and the generation is read along with it, so a snapshot costs no hop of its own.
+/// and the tenant's model is read along with it, so a snapshot costs no hop of its own.
 pub(super) struct SqliteSnapshot {
     tenant: TenantId,
     shared: Arc<Shared>,
     pool: Arc<Pool>,
     lease: Arc<Mutex<Lease>>,
-    generation: Arc<OnceLock<Option<i64>>>,
+    model: Arc<OnceLock<Arc<TenantModel>>>,
     look_ups: Arc<Mutex<LookUps>>,
 }
 
@@ -34,7 +34,7 @@ impl SqliteSnapshot {
             shared,
             pool,
             lease: Arc::new(Mutex::new(lease)),
-            generation: Arc::new(OnceLock::new()),
+            model: Arc::new(OnceLock::new()),
             look_ups: Arc::new(Mutex::new(LookUps::asked())),
         }
     }
@@ -45,15 +45,18 @@ impl SqliteSnapshot {
         E: From<StoreError> + Send + 'static,
     {
         let (tenant, shared) = (self.tenant, Arc::clone(&self.shared));
-        let (lease, generation) = (Arc::clone(&self.lease), Arc::clone(&self.generation));
+        let (lease, model) = (Arc::clone(&self.lease), Arc::clone(&self.model));
         let question = move || {
             let mut lease = lease.lock().unwrap_or_else(PoisonError::into_inner);
             let connection = lease.connection()?;
-            if generation.get().is_none() {
-                let read = tenants::generation(connection, tenant).map_err(StoreError::from)?;
-                generation.get_or_init(|| read);
-            }
-            question(View { connection, tenant, names: &shared.names, registry: &shared.registry })
+            let model = match model.get() {
+                Some(model) => model,
+                None => {
+                    let read = shared.models.get_committed(connection, tenant)?;
+                    model.get_or_init(|| read)
+                }
+            };
+            question(View { connection, tenant, names: &shared.names, schemas: &model.schemas })
         };
         self.pool.threads().blocking(question).await
     }
@@ -61,11 +64,11 @@ impl SqliteSnapshot {
 
 #[async_trait]
 impl Snapshot for SqliteSnapshot {
-    async fn generation(&self) -> Result<i64, StoreError> {
-        if self.generation.get().is_none() {
+    async fn model(&self) -> Result<Arc<TenantModel>, StoreError> {
+        if self.model.get().is_none() {
             self.ask(|_| Ok::<(), StoreError>(())).await?;
         }
-        self.generation.get().copied().flatten().ok_or(StoreError::NoTenant)
+        self.model.get().cloned().ok_or(StoreError::NoTenant)
     }
 
     async fn resource(

@@ -12,8 +12,10 @@ use crate::store::{StoreError, Tenant};
 const PURGE_ROWS: i64 = 2_000;
 
 /// Every table that has rows of a tenant, but for `tenant` itself.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 11] = [
     "token",
+    "definitions",
+    "secret",
     "resource_key",
     "resource_attr",
     "resource_count",
@@ -105,6 +107,7 @@ fn delete_some(connection: &Connection, table: &str, tenant: TenantId) -> rusqli
         "resource_key" => "rtype, attr, norm",
         "resource_attr" => "rtype, attr, norm, id",
         "resource_count" => "rtype",
+        "secret" => "id, attr",
         "group_member" => "group_id, member_id",
         "activation" => "name, revision",
         "plugin_version" => "plugin, version",

@@ -6,14 +6,11 @@ use rusqlite::Connection;
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::view::View;
 use super::*;
 use crate::change::MembersChange;
 use crate::scim::resource::Resource;
 use crate::store::conformance::{World, admitted, changed, conformance, member, tick, user, user_type};
-
-fn registry() -> Arc<SchemaRegistry> {
-    Arc::new(SchemaRegistry::core())
-}
 
 fn open() -> (TempDir, SqliteStore) {
     let directory = tempfile::tempdir().unwrap();
@@ -22,7 +19,7 @@ fn open() -> (TempDir, SqliteStore) {
 }
 
 fn reopen(directory: &TempDir) -> Result<SqliteStore, StoreError> {
-    SqliteStore::open(directory.path(), SqliteOptions::default(), registry())
+    SqliteStore::open(directory.path(), SqliteOptions::default())
 }
 
 fn file(directory: &TempDir) -> Connection {
@@ -69,6 +66,7 @@ async fn fill(store: &SqliteStore, world: &World) {
         scopes: Vec::new(),
         created_at: tick(),
         expires_at: None,
+        user: None,
     };
     world.tenant.create_token(token).await.unwrap();
     let version = NewVersion {
@@ -83,6 +81,9 @@ async fn fill(store: &SqliteStore, world: &World) {
     world.tenant.add_version(version).await.unwrap();
     world.tenant.activate(&ConstraintName("c".to_owned()), None, "Ada", tick()).await.unwrap();
     assert!(store.token_owner(&TokenHash([1; 32])).await.unwrap().is_some());
+    let rest = "INSERT INTO definitions SELECT tenant_id, '{}' FROM tenant; \
+                INSERT INTO secret SELECT tenant_id, zeroblob(16), 1, '' FROM tenant";
+    store.inner.writer.write(|connection| Ok::<_, StoreError>(connection.execute_batch(rest)?)).await.unwrap();
 }
 
 /// Rows by table, without the tables that belong to no tenant.
@@ -181,7 +182,7 @@ fn a_file_that_is_not_as_this_program_knows_it_is_refused() {
         let error = reopen(&directory).err().expect(damage);
         assert!(error.to_string().contains(expected), "{damage}: {error}");
     };
-    check("INSERT INTO schema_migration VALUES (99, x'00')", "schema version 99, but this program knows only 1");
+    check("INSERT INTO schema_migration VALUES (99, x'00')", "schema version 99, but this program knows only 2");
     check("UPDATE schema_migration SET checksum = zeroblob(32)", "migration 1 of the database is not the one");
     check("PRAGMA application_id = 7", "not made by this program");
 }
@@ -300,11 +301,11 @@ async fn what_is_queued_when_the_store_is_dropped_is_finished() {
 async fn more_snapshots_than_the_maximum_wait_and_brief_questions_do_not() {
     let directory = tempfile::tempdir().unwrap();
     let options = SqliteOptions { snapshots_max: 1, batch_max: 1 };
-    let store = SqliteStore::open(directory.path(), options, registry()).unwrap();
+    let store = SqliteStore::open(directory.path(), options).unwrap();
     let tenant = store.create_tenant("acme", tick()).await.unwrap().unwrap();
     let acme = store.tenant(tenant.id);
     let held = acme.snapshot().await.unwrap();
-    held.generation().await.unwrap();
+    held.model().await.unwrap();
     let waiting = tokio::spawn({
         let acme = Arc::clone(&acme);
         async move { acme.snapshot().await.map(|_| ()) }
@@ -320,14 +321,14 @@ async fn more_snapshots_than_the_maximum_wait_and_brief_questions_do_not() {
 async fn a_tenant_with_many_snapshots_leaves_some_to_the_others() {
     let directory = tempfile::tempdir().unwrap();
     let options = SqliteOptions { snapshots_max: 8, ..SqliteOptions::default() };
-    let store = SqliteStore::open(directory.path(), options, registry()).unwrap();
+    let store = SqliteStore::open(directory.path(), options).unwrap();
     let (slow, other) = (World::new(&store, "slow").await, World::new(&store, "other").await);
     let mut holding = tokio::task::JoinSet::new();
     for _ in 0..20 {
         let slow = slow.clone();
         holding.spawn(async move {
             let held = slow.snapshot().await;
-            held.generation().await.unwrap();
+            held.model().await.unwrap();
             std::future::pending::<()>().await;
         });
     }
@@ -357,8 +358,7 @@ async fn rows_changed(store: &SqliteStore, tenant: TenantId, write: WriteSet) ->
     let shared = Arc::clone(&store.inner.shared);
     let commit = move |connection: &Connection| {
         let before = connection.total_changes();
-        let view = View { connection, tenant, names: &shared.names, registry: &shared.registry };
-        view.commit(&write).map(|()| connection.total_changes() - before)
+        commit::commit(connection, tenant, &shared, &write).map(|()| connection.total_changes() - before)
     };
     store.inner.writer.write(commit).await.unwrap()
 }
@@ -390,7 +390,7 @@ async fn adding_a_member_to_a_large_group_touches_as_few_rows_as_to_a_small_one(
 pub(super) fn in_memory() -> (Connection, Names) {
     let connection = Connection::open_in_memory().unwrap();
     migrate::migrate(&connection).unwrap();
-    let names = Names::load(&connection, &registry()).unwrap();
+    let names = Names::load(&connection, &SchemaRegistry::core()).unwrap();
     (connection, names)
 }
 
@@ -408,7 +408,7 @@ async fn what_the_store_costs() {
     for (batch_max, clients, each) in [(256, 1, 500), (256, 64, 100), (1, 64, 30)] {
         let directory = tempfile::tempdir().unwrap();
         let options = SqliteOptions { batch_max, ..SqliteOptions::default() };
-        let store = SqliteStore::open(directory.path(), options, registry()).unwrap();
+        let store = SqliteStore::open(directory.path(), options).unwrap();
         let acme = World::new(&store, "acme").await;
         let changes: Vec<Vec<_>> = (0..clients)
             .map(|client| {
@@ -449,7 +449,8 @@ async fn what_the_store_costs() {
         let shared = Arc::clone(&store.inner.shared);
         let tenant = store.tenant_named("acme").await.unwrap().unwrap().id;
         let read = move |connection: &Connection| -> Result<(), StoreError> {
-            let view = View { connection, tenant, names: &shared.names, registry: &shared.registry };
+            let schemas = SchemaRegistry::core();
+            let view = View { connection, tenant, names: &shared.names, schemas: &schemas };
             ids_there.iter().try_for_each(|id| view.resource(&user_type(), *id).map(|_| ()))
         };
         store.inner.pool.read(read).await.unwrap();

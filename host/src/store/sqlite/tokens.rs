@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::row::{json, optional_timestamp, timestamp, uuid};
+use super::row::{json, optional_id, optional_timestamp, timestamp, uuid};
 use super::tenants;
 use crate::decision::TenantId;
 use crate::store::{NewToken, StoreError, Tenant, Token, TokenHash, TokenOwner};
@@ -17,23 +17,24 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Token> {
         scopes: scopes.as_array().into_iter().flatten().filter_map(|scope| scope.as_str().map(str::to_owned)).collect(),
         created_at: timestamp(row, 3)?,
         expires_at: optional_timestamp(row, 4)?,
+        user: optional_id(row, 5)?,
     })
 }
 
 /// Whom a token belongs to: one query, since every request asks.
 pub(super) fn owner(connection: &Connection, hash: &TokenHash) -> Result<Option<TokenOwner>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT k.token_id, k.label, k.scopes, k.created_at, k.expires_at, t.tenant_id, t.name, t.generation, t.created_at \
+        "SELECT k.token_id, k.label, k.scopes, k.created_at, k.expires_at, k.user_id, t.tenant_id, t.name, t.generation, t.created_at \
          FROM token k JOIN tenant t ON t.tenant_id = k.tenant_id \
          WHERE k.token_hash = ?1 AND k.revoked_at IS NULL AND t.name IS NOT NULL",
     )?;
     let owner = statement
         .query_row([hash.0], |row| {
             let tenant = Tenant {
-                id: TenantId(row.get(5)?),
-                name: row.get(6)?,
-                generation: row.get(7)?,
-                created_at: timestamp(row, 8)?,
+                id: TenantId(row.get(6)?),
+                name: row.get(7)?,
+                generation: row.get(8)?,
+                created_at: timestamp(row, 9)?,
             };
             Ok(TokenOwner { tenant, token: from_row(row)? })
         })
@@ -45,8 +46,8 @@ pub(super) fn create(connection: &Connection, tenant: TenantId, token: &NewToken
     tenants::must_exist(connection, tenant)?;
     connection
         .prepare_cached(
-            "INSERT INTO token(token_hash, tenant_id, token_id, label, scopes, created_at, expires_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO token(token_hash, tenant_id, token_id, label, scopes, created_at, expires_at, user_id) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             token.hash.0,
@@ -56,6 +57,7 @@ pub(super) fn create(connection: &Connection, tenant: TenantId, token: &NewToken
             serde_json::Value::from(token.scopes.clone()).to_string(),
             token.created_at.as_microsecond(),
             token.expires_at.map(Timestamp::as_microsecond),
+            token.user.map(|user| user.0.into_bytes()),
         ])?;
     Ok(Token {
         id: token.id,
@@ -63,12 +65,13 @@ pub(super) fn create(connection: &Connection, tenant: TenantId, token: &NewToken
         scopes: token.scopes.clone(),
         created_at: token.created_at,
         expires_at: token.expires_at,
+        user: token.user,
     })
 }
 
 pub(super) fn all(connection: &Connection, tenant: TenantId) -> Result<Vec<Token>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT token_id, label, scopes, created_at, expires_at FROM token \
+        "SELECT token_id, label, scopes, created_at, expires_at, user_id FROM token \
          WHERE tenant_id = ?1 AND revoked_at IS NULL ORDER BY created_at, token_id",
     )?;
     let tokens = statement.query_map([tenant.0], from_row)?.collect::<Result<_, _>>()?;

@@ -27,7 +27,7 @@ pub(super) struct View<'a> {
     pub(super) connection: &'a Connection,
     pub(super) tenant: TenantId,
     pub(super) names: &'a Names,
-    pub(super) registry: &'a SchemaRegistry,
+    pub(super) schemas: &'a SchemaRegistry,
 }
 
 impl View<'_> {
@@ -124,7 +124,7 @@ impl View<'_> {
     pub(super) fn identify(&self, ids: &[ResourceId]) -> Result<Vec<Member>, StoreError> {
         let mut found = BTreeMap::new();
         for &id in ids {
-            for resource_type in self.registry.resource_types() {
+            for resource_type in self.schemas.resource_types() {
                 if self.version(&resource_type.name, id)?.is_some() {
                     found.insert(id, resource_type.name.clone());
                     break;
@@ -157,7 +157,7 @@ impl View<'_> {
             .prepare_cached("SELECT body FROM resource WHERE tenant_id = ?1 AND rtype = ?2 AND id = ?3")?;
         let mut displays = Vec::with_capacity(ids.len());
         for &id in ids {
-            for resource_type in self.registry.resource_types() {
+            for resource_type in self.schemas.resource_types() {
                 let rtype = self.names.number(&resource_type.name)?;
                 let mut rows = statement.query(params![self.tenant.0, rtype, id.0.as_bytes()])?;
                 if let Some(row) = rows.next()? {

@@ -1,0 +1,51 @@
+//! [`Models`]: what each tenant's resources are, read once a generation.
+
+use std::sync::Arc;
+
+use moka::sync::Cache;
+use rusqlite::Connection;
+
+use super::tenants;
+use crate::decision::TenantId;
+use crate::scim::schema::SchemaRegistry;
+use crate::store::{StoreError, TenantModel};
+
+/// Models kept in memory. That of a tenant without schemas of its own is some 100 bytes; one with many is as large as
+/// the schemas, at most about 100 KB.
+const MODELS_MAX: u64 = 10_000;
+
+/// The tenants' models.
+pub(super) struct Models {
+    /// What a tenant has that has declared nothing.
+    base: Arc<SchemaRegistry>,
+    known: Cache<TenantId, Arc<TenantModel>>,
+}
+
+impl Models {
+    pub(super) fn new(base: Arc<SchemaRegistry>) -> Self {
+        Self { base, known: Cache::new(MODELS_MAX) }
+    }
+
+    /// The model as the connection's transaction sees it.
+    pub(super) fn get(&self, connection: &Connection, tenant: TenantId) -> Result<Arc<TenantModel>, StoreError> {
+        let generation = tenants::generation(connection, tenant)?.ok_or(StoreError::NoTenant)?;
+        if let Some(known) = self.known.get(&tenant).filter(|known| known.generation == generation) {
+            return Ok(known);
+        }
+        Ok(Arc::new(TenantModel { generation, schemas: Arc::clone(&self.base) }))
+    }
+
+    /// The same for a reader, who sees only what is committed: a model that the writer reads may never come to be, and
+    /// its generation then be another one's.
+    pub(super) fn get_committed(
+        &self,
+        connection: &Connection,
+        tenant: TenantId,
+    ) -> Result<Arc<TenantModel>, StoreError> {
+        let model = self.get(connection, tenant)?;
+        if self.known.get(&tenant).is_none_or(|known| known.generation < model.generation) {
+            self.known.insert(tenant, Arc::clone(&model));
+        }
+        Ok(model)
+    }
+}
