@@ -22,7 +22,7 @@ use crate::scim::filter::{Filter, Literal, Operator};
 use crate::scim::index;
 use crate::scim::path::{AttributeRef, Path};
 use crate::scim::resource::{Attributes, Member};
-use crate::scim::schema::{Attribute, ResourceType, Returned, Schema, Storage, Type, core};
+use crate::scim::schema::{Attribute, ResourceType, Returned, Schema, Storage, Type};
 
 /// Longest filter in the path of a difference, in bytes. A value may be longer than a path can be
 /// ([`PATH_BYTES_MAX`](crate::scim::path::PATH_BYTES_MAX)), and a path is for reading: ids and addresses have fewer than
@@ -37,7 +37,7 @@ pub fn differences(
     members: &MembersChange,
 ) -> Vec<Difference> {
     let mut found = Vec::new();
-    for attribute in resource_type.schema.attributes.iter().chain(core::common_attributes()) {
+    for attribute in resource_type.base_attributes() {
         compare(&AttributeRef::of(attribute), before.get(&attribute.name), after.get(&attribute.name), &mut found);
     }
     for extension in &resource_type.extensions {

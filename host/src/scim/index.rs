@@ -11,7 +11,7 @@ use serde_json::{Number, Value};
 use crate::scim::filter::Literal;
 use crate::scim::path::AttributeRef;
 use crate::scim::resource::Resource;
-use crate::scim::schema::{Attribute, Schema, Storage, Type, Uniqueness, core};
+use crate::scim::schema::{Attribute, ResourceType, Schema, Storage, Type, Uniqueness};
 use crate::scim::time;
 
 /// One value that can be looked up.
@@ -28,8 +28,7 @@ pub struct IndexEntry {
 /// Every indexed value of the resource, sorted, each once.
 pub fn entries(resource: &Resource) -> Vec<IndexEntry> {
     let mut entries = Vec::new();
-    let base = resource.resource_type.schema.attributes.iter().chain(core::common_attributes());
-    for attribute in base.filter(|attribute| attribute.name != "id") {
+    for attribute in resource.resource_type.base_attributes().filter(|attribute| attribute.name != "id") {
         collect(resource, None, attribute, &mut entries);
     }
     for extension in &resource.resource_type.extensions {
@@ -42,6 +41,21 @@ pub fn entries(resource: &Resource) -> Vec<IndexEntry> {
     entries.sort_unstable();
     entries.dedup();
     entries
+}
+
+/// Every attribute and sub-attribute of the type that has index entries.
+pub fn indexed(resource_type: &ResourceType) -> Vec<AttributeRef> {
+    let base = resource_type.base_attributes().map(|attribute| (None, attribute));
+    let extensions = resource_type.extensions.iter().map(|extension| &extension.schema);
+    let extended =
+        extensions.flat_map(|schema| schema.attributes.iter().map(move |attribute| (Some(schema), attribute)));
+    base.chain(extended).flat_map(|(schema, attribute)| with_parts(schema, attribute)).filter(is_indexed).collect()
+}
+
+fn with_parts(schema: Option<&Arc<Schema>>, attribute: &Arc<Attribute>) -> Vec<AttributeRef> {
+    let whole = AttributeRef { extension: schema.cloned(), attribute: attribute.clone(), sub_attribute: None };
+    let parts = attribute.sub_attributes.iter().map(|part| whole.with_sub(part));
+    parts.chain(std::iter::once(whole.clone())).collect()
 }
 
 /// Whether `eq` on the attribute can be answered from [`entries`]. Not so for what is kept elsewhere, and not for

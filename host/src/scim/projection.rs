@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::scim::error::ScimError;
 use crate::scim::path::Path;
 use crate::scim::resource::Resource;
-use crate::scim::schema::{Attribute, ResourceType, Returned, Schema, Storage, core};
+use crate::scim::schema::{Attribute, ResourceType, Returned, Schema, Storage};
 
 /// Which attributes a client asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -176,7 +176,7 @@ pub fn project(
     }
 
     let mut shown = Map::new();
-    for attribute in resource_type.schema.attributes.iter().chain(core::common_attributes()) {
+    for attribute in resource_type.base_attributes() {
         let stored = resource.attributes.get(&attribute.name).filter(|_| attribute.storage == Storage::Inline);
         let value = built.get(&attribute.name).or(stored);
         if let Some(value) = value.and_then(|value| projection.view(None, attribute, value)) {

@@ -190,6 +190,9 @@ pub struct ResourceType {
     pub schema: Arc<Schema>,
     /// Extensions, each under its URN in a resource.
     pub extensions: Vec<SchemaExtension>,
+    /// The attributes that a resource has whatever its schema, as this type has them: a tenant may have made
+    /// `externalId` stricter for users and not for groups.
+    pub common: Arc<[Arc<Attribute>]>,
 }
 
 impl ResourceType {
@@ -200,7 +203,17 @@ impl ResourceType {
 
     /// The attribute of that name in the base schema, or the common attribute, in any spelling of case.
     pub fn attribute(&self, name: &str) -> Option<&Arc<Attribute>> {
-        self.schema.attribute(name).or_else(|| core::common_attribute(name))
+        self.base_attributes().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The attributes of RFC 7643 §3 and §3.1: `schemas`, `id`, `externalId`, `meta`.
+    pub fn common_attributes(&self) -> &[Arc<Attribute>] {
+        &self.common
+    }
+
+    /// Every attribute that stands at the top of a resource: those of the base schema, then the common ones.
+    pub fn base_attributes(&self) -> impl Iterator<Item = &Arc<Attribute>> {
+        self.schema.attributes.iter().chain(self.common.iter())
     }
 
     /// The attribute whose values are kept as rows (`members` of a `Group`), if the type has one.

@@ -167,7 +167,7 @@ fn empty_object() -> Value {
 
 /// The base schema with the common attributes, or an extension.
 struct Part<'r> {
-    base: Option<&'r Schema>,
+    base: Option<&'r ResourceType>,
     extension: Option<(&'r Schema, bool)>,
 }
 
@@ -176,14 +176,13 @@ fn parts(resource_type: &ResourceType) -> impl Iterator<Item = Part<'_>> {
         .extensions
         .iter()
         .map(|extension| Part { base: None, extension: Some((&extension.schema, extension.required)) });
-    std::iter::once(Part { base: Some(&resource_type.schema), extension: None }).chain(extensions)
+    std::iter::once(Part { base: Some(resource_type), extension: None }).chain(extensions)
 }
 
 impl<'r> Part<'r> {
     fn attributes(&self) -> impl Iterator<Item = &'r Arc<Attribute>> + use<'r> {
-        let common = self.base.map_or(&[][..], |_| crate::scim::schema::core::common_attributes());
-        let schema = self.base.or(self.extension.map(|(schema, _)| schema));
-        schema.into_iter().flat_map(|schema| &schema.attributes).chain(common)
+        let base = self.base.into_iter().flat_map(ResourceType::base_attributes);
+        base.chain(self.extension.into_iter().flat_map(|(schema, _)| &schema.attributes))
     }
 
     /// Its object; for an extension that is not there: none, unless every resource must have it.

@@ -241,8 +241,7 @@ fn composed(leaves: BoxedStrategy<Filter>) -> BoxedStrategy<Filter> {
 fn any_filter() -> BoxedStrategy<Filter> {
     let user = resource_type("User");
     let enterprise = &user.extensions[0].schema;
-    let base = user.schema.attributes.iter().chain(crate::scim::schema::core::common_attributes());
-    let wholes = base.map(AttributeRef::of).chain(
+    let wholes = user.base_attributes().map(AttributeRef::of).chain(
         enterprise
             .attributes
             .iter()

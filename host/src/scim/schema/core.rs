@@ -15,20 +15,15 @@ use serde::de::DeserializeOwned;
 
 use crate::scim::schema::{Attribute, ResourceType, Schema, SchemaExtension};
 
-static COMMON: LazyLock<Vec<Arc<Attribute>>> = LazyLock::new(|| embedded(include_str!("common.json")));
+static COMMON: LazyLock<Arc<[Arc<Attribute>]>> = LazyLock::new(|| embedded(include_str!("common.json")));
 static USER: LazyLock<Arc<Schema>> = LazyLock::new(|| embedded(include_str!("user.json")));
 static GROUP: LazyLock<Arc<Schema>> = LazyLock::new(|| embedded(include_str!("group.json")));
 static ENTERPRISE_USER: LazyLock<Arc<Schema>> = LazyLock::new(|| embedded(include_str!("enterprise_user.json")));
 
 /// The attributes that every resource has, whatever its schema (RFC 7643 §3 and §3.1): `schemas`, `id`, `externalId`,
-/// `meta`.
-pub fn common_attributes() -> &'static [Arc<Attribute>] {
-    &COMMON
-}
-
-/// The common attribute of that name, in any spelling of case.
-pub fn common_attribute(name: &str) -> Option<&'static Arc<Attribute>> {
-    common_attributes().iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+/// `meta`. A resource type has its own ([`ResourceType::common_attributes`]), which may be stricter than these.
+pub(super) fn common_attributes() -> Arc<[Arc<Attribute>]> {
+    COMMON.clone()
 }
 
 /// The resource types of RFC 7643 §4.
@@ -40,6 +35,7 @@ pub(super) fn resource_types() -> Vec<Arc<ResourceType>> {
             description: "User Account".to_owned(),
             schema: USER.clone(),
             extensions: vec![SchemaExtension { schema: ENTERPRISE_USER.clone(), required: false }],
+            common: common_attributes(),
         }),
         Arc::new(ResourceType {
             name: "Group".to_owned(),
@@ -47,6 +43,7 @@ pub(super) fn resource_types() -> Vec<Arc<ResourceType>> {
             description: "Group".to_owned(),
             schema: GROUP.clone(),
             extensions: Vec::new(),
+            common: common_attributes(),
         }),
     ]
 }
@@ -76,7 +73,8 @@ mod tests {
 
     #[test]
     fn characteristics_are_the_corrected_ones() {
-        assert!(common_attribute("EXTERNALID").unwrap().case_exact);
+        let types = resource_types();
+        assert!(types.iter().all(|resource_type| resource_type.attribute("EXTERNALID").unwrap().case_exact));
         assert!(GROUP.attribute("displayName").unwrap().required);
         assert_eq!(user("password").returned, Returned::Never);
         assert_eq!(user("manager.displayName").mutability, Mutability::ReadOnly);
@@ -89,7 +87,7 @@ mod tests {
     #[test]
     fn every_reference_and_binary_is_case_exact() {
         let schemas = [&*USER, &*GROUP, &*ENTERPRISE_USER];
-        let attributes = schemas.iter().flat_map(|schema| &schema.attributes).chain(common_attributes());
+        let attributes = schemas.iter().flat_map(|schema| &schema.attributes).chain(COMMON.iter());
         for attribute in attributes.flat_map(|attribute| attribute.sub_attributes.iter().chain([attribute])) {
             if matches!(attribute.kind, Type::Reference | Type::Binary) {
                 assert!(attribute.case_exact, "{}", attribute.name);

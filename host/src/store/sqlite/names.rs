@@ -10,9 +10,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::decision::TenantId;
 use crate::scim::index;
-use crate::scim::path::AttributeRef;
 use crate::scim::resource::ResourceId;
-use crate::scim::schema::{Attribute, ResourceType, Schema, SchemaRegistry, Uniqueness, core};
+use crate::scim::schema::{ResourceType, SchemaRegistry, Uniqueness};
 use crate::store::StoreError;
 
 use super::view::View;
@@ -35,7 +34,7 @@ impl Names {
         let mut add = connection.prepare("INSERT INTO name(text) VALUES (?1) ON CONFLICT DO NOTHING")?;
         for resource_type in registry.resource_types() {
             add.execute([&resource_type.name])?;
-            for attribute in indexed(resource_type) {
+            for attribute in index::indexed(resource_type) {
                 add.execute([attribute.to_string()])?;
             }
         }
@@ -107,7 +106,7 @@ fn index_all(view: &View<'_>, resource_type: &Arc<ResourceType>) -> Result<(), S
 fn fingerprint(registry: &SchemaRegistry) -> String {
     let mut lines = BTreeSet::new();
     for resource_type in registry.resource_types() {
-        for attribute in indexed(resource_type) {
+        for attribute in index::indexed(resource_type) {
             let leaf = attribute.leaf();
             lines.insert(format!(
                 "{} {attribute} {:?} {} {}\n",
@@ -124,23 +123,4 @@ fn fingerprint(registry: &SchemaRegistry) -> String {
         hasher.update(line.as_bytes());
     });
     hasher.finalize().to_hex().to_string()
-}
-
-/// Every attribute and sub-attribute of the type that has index entries.
-fn indexed(resource_type: &ResourceType) -> Vec<AttributeRef> {
-    let base =
-        resource_type.schema.attributes.iter().chain(core::common_attributes()).map(|attribute| (None, attribute));
-    let extensions = resource_type.extensions.iter().map(|extension| &extension.schema);
-    let extended =
-        extensions.flat_map(|schema| schema.attributes.iter().map(move |attribute| (Some(schema), attribute)));
-    base.chain(extended)
-        .flat_map(|(schema, attribute)| with_parts(schema, attribute))
-        .filter(index::is_indexed)
-        .collect()
-}
-
-fn with_parts(schema: Option<&Arc<Schema>>, attribute: &Arc<Attribute>) -> Vec<AttributeRef> {
-    let whole = AttributeRef { extension: schema.cloned(), attribute: attribute.clone(), sub_attribute: None };
-    let parts = attribute.sub_attributes.iter().map(|part| whole.with_sub(part));
-    parts.chain(std::iter::once(whole.clone())).collect()
 }
