@@ -33,7 +33,7 @@ async fn resource_types_and_schemas_are_listed_and_read_one_by_one() {
     );
 
     let schemas = acme.get("/Schemas").await.expect_status(200).body;
-    assert_eq!(schemas["totalResults"], 3);
+    assert_eq!(schemas["totalResults"], 6);
     for schema in schemas["Resources"].as_array().unwrap() {
         let id = schema["id"].as_str().unwrap();
         assert_eq!(acme.get(&format!("/Schemas/{id}")).await.expect_status(200).body, *schema);

@@ -1,17 +1,32 @@
 //! What resources may look like: attributes with their characteristics (RFC 7643 §2 and §7), schemas, resource types.
 //!
-//! A schema is data. `User` and `Group` are the JSON documents beside this file, read by the same code that will read
-//! a tenant's own; nothing else in the crate knows the name of one of their attributes unless the RFC gives it a
-//! meaning of its own (`members`, `groups`, `active`).
+//! A schema is data. `User` and `Group` are the JSON documents beside this file ([`core`]); nothing else in the crate
+//! knows the name of one of their attributes unless the RFC gives it a meaning of its own (`members`, `groups`,
+//! `active`).
+//!
+//! A tenant adds schemas ([`document`]) and resource types ([`resource_type_document`]) of its own and makes attributes
+//! stricter ([`tightening`]). Start at [`SchemaRegistry::build`], which puts them together.
 
+pub mod build;
 pub mod core;
+pub mod document;
+pub mod problem;
 pub mod registry;
+pub mod reindexed;
+pub mod resource_type_document;
+pub mod tightening;
+pub mod violations;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use build::Definitions;
+pub use document::SchemaDocument;
+pub use problem::SchemaError;
 pub use registry::SchemaRegistry;
+pub use resource_type_document::ResourceTypeDocument;
+pub use tightening::Tightening;
 
 /// The type of an attribute's values (RFC 7643 §2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +154,13 @@ impl Attribute {
     /// case-exact (RFC 7643 §2.3.6, §2.3.7).
     pub fn folds_case(&self) -> bool {
         self.kind == Type::String && !self.case_exact
+    }
+
+    /// Whether the text is one of the canonical values.
+    pub fn is_canonical(&self, text: &str) -> bool {
+        self.canonical_values
+            .iter()
+            .any(|canonical| if self.folds_case() { canonical.eq_ignore_ascii_case(text) } else { canonical == text })
     }
 
     /// The sub-attribute of that name, in any spelling of case.

@@ -8,6 +8,12 @@
 //! * References and binary values are case-exact (§2.3.6, §2.3.7); §8.7.1 marks some of them otherwise.
 //! * Canonical values are suggestions (§2.4: "service providers MAY"), so none of them is enforced.
 //! * `password` is written and never returned.
+//!
+//! Of the schemas of discovery (§8.7.2) these are corrected:
+//! * `ServiceProviderConfig` is named so, as the two others are by what they describe, and has the `pagination` of RFC
+//!   9865 §4.
+//! * `schemaExtensions` has several values and can be absent, as §6 says.
+//! * `type` is told to be `binary`, too.
 
 use std::sync::{Arc, LazyLock};
 
@@ -19,11 +25,25 @@ static COMMON: LazyLock<Arc<[Arc<Attribute>]>> = LazyLock::new(|| embedded(inclu
 static USER: LazyLock<Arc<Schema>> = LazyLock::new(|| embedded(include_str!("user.json")));
 static GROUP: LazyLock<Arc<Schema>> = LazyLock::new(|| embedded(include_str!("group.json")));
 static ENTERPRISE_USER: LazyLock<Arc<Schema>> = LazyLock::new(|| embedded(include_str!("enterprise_user.json")));
+static SERVICE_PROVIDER_CONFIG: LazyLock<Arc<Schema>> =
+    LazyLock::new(|| embedded(include_str!("service_provider_config.json")));
+static RESOURCE_TYPE: LazyLock<Arc<Schema>> = LazyLock::new(|| embedded(include_str!("resource_type.json")));
+static SCHEMA: LazyLock<Arc<Schema>> = LazyLock::new(|| embedded(include_str!("schema.json")));
 
 /// The attributes that every resource has, whatever its schema (RFC 7643 §3 and §3.1): `schemas`, `id`, `externalId`,
 /// `meta`. A resource type has its own ([`ResourceType::common_attributes`]), which may be stricter than these.
 pub(super) fn common_attributes() -> Arc<[Arc<Attribute>]> {
     COMMON.clone()
+}
+
+/// The schemas of what discovery shows (RFC 7643 §8.7.2).
+pub(super) fn service_provider_schemas() -> [Arc<Schema>; 3] {
+    [SERVICE_PROVIDER_CONFIG.clone(), RESOURCE_TYPE.clone(), SCHEMA.clone()]
+}
+
+/// The schemas that extend a core resource type, which may extend others, too.
+pub(super) fn extension_schemas() -> [Arc<Schema>; 1] {
+    [ENTERPRISE_USER.clone()]
 }
 
 /// The resource types of RFC 7643 §4.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::scim::schema::{ResourceType, Schema, core};
+use crate::scim::schema::{Attribute, ResourceType, Schema, core};
 
 /// The resource types that are served. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -18,15 +18,13 @@ impl SchemaRegistry {
         CORE.clone()
     }
 
-    /// These resource types, and the schemas that they use.
-    pub fn new(resource_types: Vec<Arc<ResourceType>>) -> Self {
+    /// These resource types, the schemas that they use, and those of discovery.
+    pub(super) fn new(resource_types: Vec<Arc<ResourceType>>) -> Self {
         let mut schemas: Vec<Arc<Schema>> = Vec::new();
-        for resource_type in &resource_types {
-            let extensions = resource_type.extensions.iter().map(|extension| &extension.schema);
-            for schema in std::iter::once(&resource_type.schema).chain(extensions) {
-                if !schemas.iter().any(|known| known.id.eq_ignore_ascii_case(&schema.id)) {
-                    schemas.push(schema.clone());
-                }
+        let used = resource_types.iter().flat_map(|resource_type| shown_schemas(resource_type));
+        for schema in used.chain(core::service_provider_schemas()) {
+            if !schemas.iter().any(|known| known.id.eq_ignore_ascii_case(&schema.id)) {
+                schemas.push(schema);
             }
         }
         Self { resource_types: resource_types.into(), schemas: schemas.into() }
@@ -47,15 +45,34 @@ impl SchemaRegistry {
         self.resource_types.iter().find(|resource_type| resource_type.endpoint.strip_prefix('/') == Some(segment))
     }
 
-    /// Every schema, each once.
+    /// Every schema that `/Schemas` shows, each once, with what a tenant has made stricter.
     pub fn schemas(&self) -> &[Arc<Schema>] {
         &self.schemas
     }
 
-    /// The schema of that URN, in any spelling of case.
+    /// The schema of that URN as `/Schemas` shows it, in any spelling of case.
     pub fn schema(&self, urn: &str) -> Option<&Arc<Schema>> {
         self.schemas.iter().find(|schema| schema.id.eq_ignore_ascii_case(urn))
     }
+}
+
+/// The schemas of a resource type as `/Schemas` shows them: the base, then the extensions.
+///
+/// RFC 7643 §3.1: "Common attributes are considered to be part of every base resource schema and do not use their own
+/// "schemas" URI." So no schema lists them, except one that a tenant has made stricter: it stands in the base schema of
+/// its type, for there is no other place where a client could learn of it.
+pub(super) fn shown_schemas(resource_type: &ResourceType) -> Vec<Arc<Schema>> {
+    let core = core::common_attributes();
+    let stricter: Vec<&Arc<Attribute>> =
+        resource_type.common_attributes().iter().filter(|common| !core.contains(common)).collect();
+    let base = if stricter.is_empty() {
+        resource_type.schema.clone()
+    } else {
+        let attributes = stricter.into_iter().chain(&resource_type.schema.attributes).cloned().collect();
+        Arc::new(Schema { attributes, ..Schema::clone(&resource_type.schema) })
+    };
+    let extensions = resource_type.extensions.iter().map(|extension| extension.schema.clone());
+    std::iter::once(base).chain(extensions).collect()
 }
 
 #[cfg(test)]
@@ -75,7 +92,8 @@ mod tests {
     fn schemas_are_found_by_urn_in_any_case() {
         let registry = SchemaRegistry::core();
         let ids: Vec<&str> = registry.schemas().iter().map(|schema| schema.id.as_str()).collect();
-        assert_eq!(ids, [urn::USER, urn::ENTERPRISE_USER, urn::GROUP]);
+        let discovery = [urn::SERVICE_PROVIDER_CONFIG, urn::RESOURCE_TYPE, urn::SCHEMA];
+        assert_eq!(ids, [[urn::USER, urn::ENTERPRISE_USER, urn::GROUP], discovery].concat());
         assert!(registry.schema(&urn::ENTERPRISE_USER.to_uppercase()).is_some());
     }
 }

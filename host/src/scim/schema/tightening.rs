@@ -1,0 +1,116 @@
+//! What a tenant makes stricter of an attribute that is already there: `externalId` immutable, `employeeNumber` unique,
+//! `userType` one of three values.
+//!
+//! A tightening goes one way. What the schema demands stays demanded, so every resource that the tightened type allows
+//! is one that the schema allows, and a client that knows only the RFC is not surprised by what it reads.
+//!
+//! Two characteristics cannot be set. `caseExact` is not stricter: it makes two values different that were the same,
+//! and with it loosens what must be unique. `returned` rules no value; what a client is shown it chooses itself (RFC
+//! 7644 §3.9).
+
+mod apply;
+
+use serde_json::{Map, Value, json};
+
+use crate::scim::path::PATH_BYTES_MAX;
+use crate::scim::schema::document::{CANONICAL_VALUE_BYTES_MAX, CANONICAL_VALUES_MAX, NAME_BYTES_MAX};
+use crate::scim::schema::problem::{Members, Problems, SchemaError, read_json};
+use crate::scim::schema::{Mutability, Uniqueness};
+
+/// Most tightenings of a tenant. `User` has 71 attributes and sub-attributes that one is possible of, `Group` 2.
+pub const TIGHTENINGS_MAX: usize = 200;
+
+/// Largest document in bytes: a path and a full list of canonical values have 104 KB.
+pub const TIGHTENING_BYTES_MAX: usize = 128 * 1024;
+
+/// What is not set stays as the schema has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tightening {
+    /// Name of the resource type.
+    pub(super) resource_type: String,
+    /// The attribute or sub-attribute, as the tenant spelled it.
+    pub(super) path: String,
+    pub(super) required: Option<bool>,
+    pub(super) mutability: Option<Mutability>,
+    pub(super) uniqueness: Option<Uniqueness>,
+    /// The values that are possible.
+    pub(super) canonical_values: Option<Vec<String>>,
+    pub(super) indexed: Option<bool>,
+}
+
+impl Tightening {
+    /// Reads a document as it was sent.
+    pub fn parse(json: &[u8]) -> Result<Self, Vec<SchemaError>> {
+        Self::from_json(&read_json(json, TIGHTENING_BYTES_MAX)?)
+    }
+
+    /// Reads a document, and tells everything that is wrong with it.
+    pub fn from_json(document: &Value) -> Result<Self, Vec<SchemaError>> {
+        let mut problems = Problems::default();
+        let read = read(document, &mut problems);
+        problems.finish(read)
+    }
+
+    /// The document in its one spelling.
+    pub fn to_json(&self) -> Value {
+        let members = [
+            ("resourceType", Some(json!(self.resource_type))),
+            ("path", Some(json!(self.path))),
+            ("required", self.required.map(Value::from)),
+            ("mutability", self.mutability.map(|mutability| json!(mutability))),
+            ("uniqueness", self.uniqueness.map(|uniqueness| json!(uniqueness))),
+            ("canonicalValues", self.canonical_values.as_ref().map(|values| json!(values))),
+            ("indexed", self.indexed.map(Value::from)),
+        ];
+        let members = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Value::Object(members.collect::<Map<String, Value>>())
+    }
+
+    /// Name of the resource type.
+    pub fn resource_type(&self) -> &str {
+        &self.resource_type
+    }
+
+    /// The attribute or sub-attribute, as the tenant spelled it.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+fn read(document: &Value, problems: &mut Problems) -> Option<Tightening> {
+    let mut members = Members::of(document, "", problems)?;
+    for (name, reason) in [
+        ("caseExact", "`caseExact` makes values different that were the same, which is not stricter"),
+        ("returned", "`returned` rules no value, so it cannot be made stricter"),
+        ("type", "the type of an attribute cannot be changed"),
+        ("multiValued", "whether an attribute has several values cannot be changed"),
+    ] {
+        if members.get(name).is_some() {
+            members.problem(name, reason);
+        }
+    }
+    let settable = ["required", "mutability", "uniqueness", "canonicalValues", "indexed"];
+    let refused = ["caseExact", "returned", "type", "multiValued"];
+    members.only(&[&["resourceType", "path"], settable.as_slice(), refused.as_slice()].concat());
+    if !settable.iter().chain(&refused).any(|name| members.get(name).is_some()) {
+        members.problems().add("", format!("sets nothing; possible are `{}`", settable.join("`, `")));
+    }
+    let resource_type = members.required_text("resourceType", NAME_BYTES_MAX);
+    let path = members.required_text("path", PATH_BYTES_MAX);
+    let canonical_values = members.texts("canonicalValues", CANONICAL_VALUES_MAX, CANONICAL_VALUE_BYTES_MAX);
+    if canonical_values.as_ref().is_some_and(Vec::is_empty) {
+        members.problem("canonicalValues", "is empty, so no value would be possible");
+    }
+    Some(Tightening {
+        required: members.flag("required"),
+        mutability: members.keyword("mutability", &["readOnly", "readWrite", "immutable", "writeOnly"]),
+        uniqueness: members.keyword("uniqueness", &["none", "server", "global"]),
+        canonical_values,
+        indexed: members.flag("indexed"),
+        resource_type: resource_type?.to_owned(),
+        path: path?.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! Which characteristics of a resource type a stored state does not have, for the report before a tenant's schemas
+//! change.
+//!
+//! A write stops at the first thing that is wrong; here all of it is told, since nobody can send the state again.
+//! Whether a value is unique only the store knows.
+
+use serde_json::{Map, Value};
+
+use crate::scim::normalize::value::{Place, VALUES_MAX, normalize_single};
+use crate::scim::path::parse::excerpt;
+use crate::scim::resource::Attributes;
+use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned, Storage};
+
+/// Most violations that are told of one resource. A state in the wrong form has one for each of its values, and the
+/// first twenty say so.
+pub const VIOLATIONS_MAX: usize = 20;
+
+/// What a state does not have as the resource type says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaViolation {
+    /// Canonical path of the attribute: `emails.type`.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Compares a state with the type that it is to have. The state is canonical as another type says.
+pub fn violations(new: &ResourceType, attributes: &Attributes) -> Vec<SchemaViolation> {
+    let mut found = Found(Vec::new());
+    let of_extensions = |name: &str| new.extensions.iter().any(|extension| extension.schema.id == name);
+    for (name, value) in attributes.iter().filter(|(name, _)| !of_extensions(name)) {
+        if !new.base_attributes().any(|attribute| attribute.name == *name) {
+            found.unknown(name.clone(), value);
+        }
+    }
+    for attribute in new.base_attributes() {
+        check(attribute, attributes.get(&attribute.name), &attribute.name, &mut found);
+    }
+    for extension in &new.extensions {
+        let schema = &extension.schema;
+        let empty = Map::new();
+        let object = match attributes.get(&schema.id).and_then(Value::as_object) {
+            Some(object) => object,
+            None if extension.required => &empty,
+            None => continue,
+        };
+        for (name, value) in object {
+            if !schema.attributes.iter().any(|attribute| attribute.name == *name) {
+                found.unknown(format!("{}:{name}", schema.id), value);
+            }
+        }
+        for attribute in &schema.attributes {
+            check(attribute, object.get(&attribute.name), &format!("{}:{}", schema.id, attribute.name), &mut found);
+        }
+    }
+    found.0
+}
+
+struct Found(Vec<SchemaViolation>);
+
+impl Found {
+    fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        if self.0.len() < VIOLATIONS_MAX {
+            self.0.push(SchemaViolation { path: path.into(), message: message.into() });
+        }
+    }
+
+    fn unknown(&mut self, path: String, value: &Value) {
+        if !value.is_null() {
+            self.add(path, "has a value and would not be an attribute any more");
+        }
+    }
+}
+
+fn check(attribute: &Attribute, value: Option<&Value>, path: &str, found: &mut Found) {
+    if attribute.storage != Storage::Inline {
+        return;
+    }
+    let Some(value) = value else {
+        if attribute.required && attribute.mutability != Mutability::ReadOnly {
+            found.add(path, "is required and has no value");
+        }
+        return;
+    };
+    if attribute.returned == Returned::Never {
+        found.add(path, "has a value, which would not be kept");
+        return;
+    }
+    let values = match (value, attribute.multi_valued) {
+        (Value::Array(values), true) => values.as_slice(),
+        (Value::Array(values), false) => {
+            found.add(path, format!("has one value, and {} are stored", values.len()));
+            return;
+        }
+        (_, true) => {
+            found.add(path, "has a list of values, and a single one is stored");
+            return;
+        }
+        (single, false) => std::slice::from_ref(single),
+    };
+    if values.len() > VALUES_MAX {
+        found.add(path, format!("has {} values; the limit is {VALUES_MAX}", values.len()));
+    }
+    for value in values {
+        if attribute.sub_attributes.is_empty() {
+            check_value(attribute, value, path, found);
+        } else {
+            check_parts(attribute, value, path, found);
+        }
+    }
+}
+
+fn check_parts(attribute: &Attribute, value: &Value, path: &str, found: &mut Found) {
+    let Value::Object(object) = value else {
+        found.add(path, "is complex, and a simple value is stored");
+        return;
+    };
+    for (name, value) in object {
+        if !attribute.sub_attributes.iter().any(|sub| sub.name == *name) {
+            found.unknown(format!("{path}.{name}"), value);
+        }
+    }
+    for sub in &attribute.sub_attributes {
+        check(sub, object.get(&sub.name), &format!("{path}.{}", sub.name), found);
+    }
+}
+
+/// A value that would be read as another one than is stored is as wrong as one that could not be read.
+fn check_value(attribute: &Attribute, value: &Value, path: &str, found: &mut Found) {
+    match normalize_single(attribute, value, Place::of(path)) {
+        Ok(Some(read)) if read == *value => {}
+        Ok(_) => found.add(path, "has a value that is not of its type"),
+        Err(error) => found.add(path, error.detail),
+    }
+    if let Value::String(text) = value
+        && attribute.mutability != Mutability::ReadOnly
+    {
+        if attribute.required && text.is_empty() {
+            found.add(path, "is required and is empty");
+        }
+        if attribute.canonical_only && !attribute.is_canonical(text) {
+            let expected = attribute.canonical_values.join("`, `");
+            found.add(path, format!("must be one of `{expected}`, and `{}` is stored", excerpt(text)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
