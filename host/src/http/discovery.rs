@@ -13,7 +13,7 @@ use crate::http::error::{Failure, ScimFailure};
 use crate::http::extract::BaseUrl;
 use crate::http::respond;
 use crate::pipeline::write::Caller;
-use crate::scim::discovery;
+use crate::scim::discovery::{self, Features};
 use crate::scim::error::ScimError;
 use crate::scim::list::{ListQuery, list_response};
 use crate::scim::schema::SchemaRegistry;
@@ -37,7 +37,15 @@ fn one(found: Option<Value>, what: &str) -> Result<Response, ScimFailure> {
 
 /// `GET /ServiceProviderConfig`.
 pub async fn service_provider_config(State(app): State<Arc<App>>, base: BaseUrl) -> Response {
-    respond::message(StatusCode::OK, discovery::service_provider_config(&base.0, app.scim.page_size_max))
+    let features = Features {
+        bulk: None,
+        max_results: app.scim.page_size_max,
+        sort: false,
+        change_password: false,
+        etag: true,
+        pagination: None,
+    };
+    respond::message(StatusCode::OK, discovery::service_provider_config(&base.0, &features))
 }
 
 /// The resource types and schemas that the tenant has now.

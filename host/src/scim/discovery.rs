@@ -2,21 +2,82 @@
 //!
 //! `base` is the URL that clients have: `https://host/scim/{tenant}/v2`, without a slash at the end.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::scim::schema::{ResourceType, Schema};
 use crate::scim::urn;
 
-/// `/ServiceProviderConfig`. `max_results` is the size of the largest page.
-pub fn service_provider_config(base: &str, max_results: usize) -> Value {
-    json!({
+/// What of the specification is supported. PATCH and filters always are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Features {
+    /// Bulk requests (RFC 7644 §3.7).
+    pub bulk: Option<BulkLimits>,
+    /// The most resources of a response.
+    pub max_results: usize,
+    /// Sorting (RFC 7644 §3.4.2.3).
+    pub sort: bool,
+    /// Changing a password.
+    pub change_password: bool,
+    /// Entity tags (RFC 7644 §3.14).
+    pub etag: bool,
+    /// How lists are paged. RFC 9865 §4 has it optional: `None` does not say.
+    pub pagination: Option<Pagination>,
+}
+
+/// How large a bulk request can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BulkLimits {
+    /// The most operations.
+    pub max_operations: usize,
+    /// The largest body in bytes.
+    pub max_payload_size: usize,
+}
+
+/// `pagination` of RFC 9865 §4. What is `None` is not shown: "Clients MUST NOT interpret the lack of published Service
+/// Provider Configuration values to mean that no defaults or limits on page sizes or cursor lifetimes exist".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pagination {
+    /// Whether pages can be asked for by cursor.
+    pub cursor: bool,
+    /// Whether pages can be asked for by index.
+    pub index: bool,
+    /// How pages are given when the client does not say.
+    pub default_method: Option<PaginationMethod>,
+    /// How many resources a page has when the client does not say.
+    pub default_page_size: Option<usize>,
+    /// The most resources of a page.
+    pub max_page_size: Option<usize>,
+    /// For how long at least a cursor is valid, in seconds.
+    pub cursor_timeout_s: Option<u64>,
+}
+
+/// How the pages of a list follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PaginationMethod {
+    /// By `cursor` (RFC 9865 §2).
+    Cursor,
+    /// By `startIndex` (RFC 7644 §3.4.2.4).
+    Index,
+}
+
+/// `/ServiceProviderConfig` (RFC 7643 §5, RFC 9865 §4).
+pub fn service_provider_config(base: &str, features: &Features) -> Value {
+    // RFC 7643 §5 requires both limits, whether or not there are bulk requests.
+    let limits = features.bulk.unwrap_or(BulkLimits { max_operations: 0, max_payload_size: 0 });
+    let mut config = json!({
         "schemas": [urn::SERVICE_PROVIDER_CONFIG],
         "patch": { "supported": true },
-        "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
-        "filter": { "supported": true, "maxResults": max_results },
-        "changePassword": { "supported": false },
-        "sort": { "supported": false },
-        "etag": { "supported": true },
+        "bulk": {
+            "supported": features.bulk.is_some(),
+            "maxOperations": limits.max_operations,
+            "maxPayloadSize": limits.max_payload_size,
+        },
+        "filter": { "supported": true, "maxResults": features.max_results },
+        "changePassword": { "supported": features.change_password },
+        "sort": { "supported": features.sort },
+        "etag": { "supported": features.etag },
         "authenticationSchemes": [{
             "type": "oauthbearertoken",
             "name": "Bearer token",
@@ -28,7 +89,26 @@ pub fn service_provider_config(base: &str, max_results: usize) -> Value {
             "resourceType": "ServiceProviderConfig",
             "location": format!("{base}/ServiceProviderConfig"),
         },
-    })
+    });
+    if let (Some(pagination), Value::Object(config)) = (&features.pagination, &mut config) {
+        config.insert("pagination".to_owned(), pagination.to_object());
+    }
+    config
+}
+
+impl Pagination {
+    fn to_object(self) -> Value {
+        let members = [
+            ("cursor", Some(json!(self.cursor))),
+            ("index", Some(json!(self.index))),
+            ("defaultPaginationMethod", self.default_method.map(|method| json!(method))),
+            ("defaultPageSize", self.default_page_size.map(Value::from)),
+            ("maxPageSize", self.max_page_size.map(Value::from)),
+            ("cursorTimeout", self.cursor_timeout_s.map(Value::from)),
+        ];
+        let members = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Value::Object(members.collect())
+    }
 }
 
 /// One of `/ResourceTypes`.
@@ -67,63 +147,4 @@ pub fn schema(schema: &Schema, base: &str) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::scim::schema::SchemaRegistry;
-
-    const BASE: &str = "https://example.com/scim/acme/v2";
-
-    #[test]
-    fn a_resource_type_names_its_endpoint_schema_and_extensions() {
-        let registry = SchemaRegistry::core();
-        assert_eq!(
-            resource_type(registry.resource_type("User").unwrap(), BASE),
-            json!({
-                "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ResourceType"],
-                "id": "User",
-                "name": "User",
-                "endpoint": "/Users",
-                "description": "User Account",
-                "schema": "urn:ietf:params:scim:schemas:core:2.0:User",
-                "schemaExtensions": [
-                    { "schema": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User", "required": false }
-                ],
-                "meta": { "resourceType": "ResourceType", "location": "https://example.com/scim/acme/v2/ResourceTypes/User" }
-            })
-        );
-        let group = resource_type(registry.resource_type("Group").unwrap(), BASE);
-        assert_eq!(group.get("schemaExtensions"), None);
-    }
-
-    #[test]
-    fn a_schema_shows_the_rfcs_characteristics_and_none_of_ours() {
-        let registry = SchemaRegistry::core();
-        let document = schema(registry.schema(urn::GROUP).unwrap(), BASE);
-        assert_eq!(document["meta"]["location"], format!("{BASE}/Schemas/{}", urn::GROUP));
-        let display_name = &document["attributes"][0];
-        assert_eq!(
-            *display_name,
-            json!({
-                "name": "displayName", "type": "string", "multiValued": false, "required": true, "caseExact": false,
-                "mutability": "readWrite", "returned": "default", "uniqueness": "none",
-                "description": "A human-readable name for the group."
-            })
-        );
-        assert_eq!(document["attributes"][1]["subAttributes"][1]["referenceTypes"], json!(["User", "Group"]));
-        let read_again: Schema = serde_json::from_value(json!({
-            "id": document["id"], "name": document["name"], "description": document["description"],
-            "attributes": document["attributes"]
-        }))
-        .unwrap();
-        assert_eq!(read_again.attributes.len(), 2);
-    }
-
-    #[test]
-    fn the_configuration_promises_what_is_served() {
-        let config = service_provider_config(BASE, 7);
-        let supported = |name: &str| config[name]["supported"].as_bool().unwrap();
-        assert!(supported("patch") && supported("filter") && supported("etag"));
-        assert!(!supported("bulk") && !supported("sort") && !supported("changePassword"));
-        assert_eq!(config["filter"]["maxResults"], 7);
-    }
-}
+mod tests;
