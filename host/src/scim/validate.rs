@@ -54,6 +54,7 @@ pub fn check_immutable(resource_type: &ResourceType, before: &Attributes, after:
 
 /// Puts immutable attributes that a PUT leaves out back to what they are. RFC 7644 §3.5.1: "immutable: If one or more
 /// values are already set for the attribute, the input value(s) MUST match"; one that is left out has nothing to match.
+/// So with what a tenant has made read-only after it was set: "readOnly: Any values provided SHALL be ignored."
 pub fn keep_immutable(resource_type: &ResourceType, before: &Attributes, after: &mut Attributes) {
     for part in parts(resource_type) {
         let Some(old) = part.object(before) else {
@@ -63,7 +64,7 @@ pub fn keep_immutable(resource_type: &ResourceType, before: &Attributes, after: 
             let Some(value) = old.get(&attribute.name) else {
                 continue;
             };
-            if attribute.mutability == Mutability::Immutable {
+            if is_held_fast(attribute) {
                 part.change(after, |object| {
                     object.entry(attribute.name.clone()).or_insert_with(|| value.clone());
                 });
@@ -74,8 +75,12 @@ pub fn keep_immutable(resource_type: &ResourceType, before: &Attributes, after: 
     }
 }
 
+fn is_held_fast(attribute: &Attribute) -> bool {
+    matches!(attribute.mutability, Mutability::Immutable | Mutability::ReadOnly)
+}
+
 fn keep_immutable_parts(part: &Part<'_>, attribute: &Attribute, old: &Value, after: &mut Attributes) {
-    for sub in attribute.sub_attributes.iter().filter(|sub| sub.mutability == Mutability::Immutable) {
+    for sub in attribute.sub_attributes.iter().filter(|sub| is_held_fast(sub)) {
         let Some(kept) = old.get(&sub.name) else {
             continue;
         };

@@ -104,6 +104,29 @@ fn what_is_required_must_stay() {
     assert_eq!(error.to_string(), "400 invalidValue: `userName` is required");
 }
 
+#[test]
+fn what_became_read_only_after_it_was_set_outlives_a_replace() {
+    let user = resource_type("User");
+    let state = json!({ "userName": "a", "title": "x", "name": { "givenName": "g", "familyName": "f" } });
+    let mut before = created(&user, state);
+    let mut read_only = (*user).clone();
+    let mut schema = Schema::clone(&read_only.schema);
+    for attribute in &mut schema.attributes {
+        let attribute = Arc::make_mut(attribute);
+        match attribute.name.as_str() {
+            "title" => attribute.mutability = Mutability::ReadOnly,
+            "name" => Arc::make_mut(&mut attribute.sub_attributes[2]).mutability = Mutability::ReadOnly,
+            _ => {}
+        }
+    }
+    read_only.schema = Arc::new(schema);
+    before.resource_type = Arc::new(read_only);
+    let sent = json!({ "userName": "a", "title": "y", "name": { "familyName": "n" } });
+    let after = plan_replace(before, &body(USER, sent), at(2)).unwrap().after.unwrap();
+    let expected = json!({ "userName": "a", "title": "x", "name": { "givenName": "g", "familyName": "n" } });
+    assert_eq!(Value::Object(after.attributes), expected);
+}
+
 /// `User` with `title` and `name.givenName` immutable.
 fn with_immutables() -> Arc<ResourceType> {
     let mut user = (*resource_type("User")).clone();
