@@ -8,15 +8,21 @@ pub mod discovery;
 pub mod error;
 pub mod filter;
 pub mod index;
+pub mod limits;
 pub mod list;
 pub mod members;
 pub mod meta;
 pub mod normalize;
 pub mod patch;
 pub mod path;
+pub mod profile;
 pub mod projection;
+pub mod reading;
 pub mod resource;
 pub mod schema;
 pub mod time;
 pub mod urn;
 pub mod validate;
+
+#[cfg(test)]
+mod leniency_tests;

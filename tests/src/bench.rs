@@ -10,6 +10,7 @@ use scruple::constraints::sandbox::Operation;
 use scruple::constraints::{ConstraintSet, DirectoryView, EnabledConstraint, Grants, Limits, Sandbox, SandboxConfig};
 use scruple::decision::{Actor, ConstraintName, DecisionId, Evaluation, FailurePolicy, Mode, TenantId, Verdict};
 use scruple::pipeline::directory::SnapshotDirectory;
+use scruple::scim::reading::Reading;
 use scruple::scim::resource::ResourceId;
 use scruple::scim::schema::SchemaRegistry;
 use scruple::store::{SqliteOptions, SqliteStore, Store};
@@ -139,6 +140,6 @@ fn planned(schemas: &SchemaRegistry) -> anyhow::Result<PlannedChange> {
     let user = schemas.resource_type("User").ok_or_else(|| anyhow::anyhow!("no resource type `User`"))?;
     let body = full_user("ada");
     let body = body.as_object().ok_or_else(|| anyhow::anyhow!("a user is an object"))?;
-    let draft = plan::plan_create(user, ResourceId(uuid::Uuid::nil()), body, Timestamp::UNIX_EPOCH)?;
+    let draft = plan::plan_create(Reading::strict(user), ResourceId(uuid::Uuid::nil()), body, Timestamp::UNIX_EPOCH)?;
     draft.settle(scruple::change::MembersChange::default()).ok_or_else(|| anyhow::anyhow!("a create changes something"))
 }

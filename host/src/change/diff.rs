@@ -25,7 +25,7 @@ use crate::scim::resource::{Attributes, Member};
 use crate::scim::schema::{Attribute, ResourceType, Returned, Schema, Storage, Type};
 
 /// Longest filter in the path of a difference, in bytes. A value may be longer than a path can be
-/// ([`PATH_BYTES_MAX`](crate::scim::path::PATH_BYTES_MAX)), and a path is for reading: ids and addresses have fewer than
+/// ([`path_bytes_max`](crate::scim::limits::ScimLimits::path_bytes_max)), and a path is for reading: ids and addresses have fewer than
 /// 300 bytes.
 pub const PATH_FILTER_BYTES_MAX: usize = 512;
 

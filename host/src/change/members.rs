@@ -18,10 +18,7 @@ pub const COMPARISONS_MAX: usize = 4_000_000;
 
 /// Every id that the edits name, sorted, each once.
 pub fn named_ids(edits: &[MemberEdit]) -> Vec<ResourceId> {
-    ids(edits, |edit| match edit {
-        MemberEdit::Add(ids) | MemberEdit::Remove(ids) | MemberEdit::Replace(ids) => ids,
-        MemberEdit::RemoveAll | MemberEdit::RemoveWhere(_) => &[],
-    })
+    ids(edits, MemberEdit::ids)
 }
 
 /// The ids that are to be members, sorted, each once: those that are not members now have to be resources.

@@ -11,25 +11,25 @@ use crate::scim::members::MemberEdit;
 use crate::scim::meta::Meta;
 use crate::scim::normalize::normalize;
 use crate::scim::patch::{self, PatchOperation};
+use crate::scim::reading::Reading;
 use crate::scim::resource::{Attributes, Resource, ResourceId};
-use crate::scim::schema::ResourceType;
 use crate::scim::validate::{check_immutable, keep_immutable, validate};
 
 /// POST of a resource that gets this id.
 pub fn plan_create(
-    resource_type: &Arc<ResourceType>,
+    reading: Reading<'_>,
     id: ResourceId,
     body: &Map<String, Value>,
     now: Timestamp,
 ) -> Result<Draft, ScimError> {
-    let normalized = normalize(resource_type, body)?;
-    validate(resource_type, &normalized.attributes)?;
+    let normalized = normalize(reading, body)?;
+    validate(reading, &normalized.attributes)?;
     let members = normalized.members.filter(|ids| !ids.is_empty());
     Ok(Draft {
         action: Action::Create,
         before: None,
         after: Some(Resource {
-            resource_type: resource_type.clone(),
+            resource_type: Arc::clone(reading.resource_type),
             id,
             attributes: normalized.attributes,
             meta: Meta::first(now),
@@ -41,8 +41,13 @@ pub fn plan_create(
 /// PUT. What the body leaves out has no value afterwards (RFC 7644 §3.5.1: "MAY be assumed to be not asserted by the
 /// client … MAY assume that any existing values are to be cleared"), members too; but for immutable attributes, which
 /// keep theirs.
-pub fn plan_replace(before: Resource, body: &Map<String, Value>, now: Timestamp) -> Result<Draft, ScimError> {
-    let normalized = normalize(&before.resource_type, body)?;
+pub fn plan_replace(
+    reading: Reading<'_>,
+    before: Resource,
+    body: &Map<String, Value>,
+    now: Timestamp,
+) -> Result<Draft, ScimError> {
+    let normalized = normalize(reading, body)?;
     let mut attributes = normalized.attributes;
     keep_immutable(&before.resource_type, &before.attributes, &mut attributes);
     let member_edits = match (before.resource_type.row_attribute(), normalized.members) {
@@ -50,13 +55,18 @@ pub fn plan_replace(before: Resource, body: &Map<String, Value>, now: Timestamp)
         (Some(_), Some(ids)) if !ids.is_empty() => vec![MemberEdit::Replace(ids)],
         (Some(_), _) => vec![MemberEdit::RemoveAll],
     };
-    updated(before, attributes, member_edits, now)
+    updated(reading, before, attributes, member_edits, now)
 }
 
 /// PATCH.
-pub fn plan_patch(before: Resource, operations: &[PatchOperation], now: Timestamp) -> Result<Draft, ScimError> {
-    let patched = patch::apply(&before, operations)?;
-    updated(before, patched.attributes, patched.member_edits, now)
+pub fn plan_patch(
+    reading: Reading<'_>,
+    before: Resource,
+    operations: &[PatchOperation],
+    now: Timestamp,
+) -> Result<Draft, ScimError> {
+    let patched = patch::apply(reading, &before, operations)?;
+    updated(reading, before, patched.attributes, patched.member_edits, now)
 }
 
 /// DELETE.
@@ -65,13 +75,14 @@ pub fn plan_delete(before: Resource) -> Draft {
 }
 
 fn updated(
+    reading: Reading<'_>,
     before: Resource,
     attributes: Attributes,
     member_edits: Vec<MemberEdit>,
     now: Timestamp,
 ) -> Result<Draft, ScimError> {
     check_immutable(&before.resource_type, &before.attributes, &attributes)?;
-    validate(&before.resource_type, &attributes)?;
+    validate(reading, &attributes)?;
     let after = Resource {
         resource_type: before.resource_type.clone(),
         id: before.id,

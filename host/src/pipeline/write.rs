@@ -27,6 +27,7 @@ use crate::pipeline::{Pipeline, served};
 use crate::scim::error::ScimError;
 use crate::scim::patch;
 use crate::scim::projection::{AttributeNames, Projection};
+use crate::scim::reading::Reading;
 use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
 use crate::store::{CommitError, Snapshot, StoreError};
@@ -314,13 +315,16 @@ async fn draft(
     at: Timestamp,
     new_id: ResourceId,
 ) -> Result<Draft, WriteError> {
+    let reading = Reading::strict(resource_type);
     let before = |id, precondition| before(snapshot, resource_type, id, precondition);
     Ok(match change {
-        Change::Create { body } => plan::plan_create(resource_type, new_id, body, at)?,
-        Change::Replace { id, body, precondition } => plan::plan_replace(before(*id, precondition).await?, body, at)?,
+        Change::Create { body } => plan::plan_create(reading, new_id, body, at)?,
+        Change::Replace { id, body, precondition } => {
+            plan::plan_replace(reading, before(*id, precondition).await?, body, at)?
+        }
         Change::Patch { id, body, precondition } => {
-            let operations = patch::parse(resource_type, body)?;
-            plan::plan_patch(before(*id, precondition).await?, &operations, at)?
+            let operations = patch::parse(reading, body)?;
+            plan::plan_patch(reading, before(*id, precondition).await?, &operations, at)?
         }
         Change::Delete { id, precondition } => plan::plan_delete(before(*id, precondition).await?),
     })

@@ -15,21 +15,13 @@ pub mod lexer;
 pub mod parser;
 pub mod print;
 
+use parser::Manner;
 use thiserror::Error;
 
 use crate::scim::error::ScimError;
 use crate::scim::path::AttributeRef;
+use crate::scim::reading::Reading;
 use crate::scim::schema::{ResourceType, Storage};
-
-/// Longest filter in bytes: [`TERMS_MAX`] comparisons of an id (`id eq "…"` and ` or `, about 60 bytes).
-pub const FILTER_BYTES_MAX: usize = 16 * 1024;
-
-/// Most comparisons in a filter. Clients chunk look-ups of many ids into one `or`, by 100 or 200.
-pub const TERMS_MAX: usize = 256;
-
-/// Deepest nesting of parentheses, brackets and `not`. Each level is a few hundred bytes of stack when the filter is
-/// parsed, printed, evaluated and dropped: some 20 KB in all, of the 2 MB that a thread has. People nest to 3.
-pub const DEPTH_MAX: usize = 50;
 
 /// A comparison operator (RFC 7644 table 3), but for `pr`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,7 +81,8 @@ pub enum Literal {
 
 /// A filter whose attributes exist in the resource type it was parsed against.
 ///
-/// INVARIANT: at most [`DEPTH_MAX`] deep, so that it can be walked and dropped by recursion. An `And` never holds an
+/// INVARIANT: at most as deep as [`filter_depth_max`](crate::scim::limits::ScimLimits::filter_depth_max) can be set, so
+/// that it can be walked and dropped by recursion. An `And` never holds an
 /// `And`, an `Or` never an `Or`: parentheses that change nothing are not kept.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Filter {
@@ -124,7 +117,14 @@ pub enum Filter {
 impl Filter {
     /// Reads a filter. Attribute names, operators and URNs may be in any case.
     pub fn parse(text: &str, resource_type: &ResourceType) -> Result<Self, FilterError> {
-        parser::parse(text, resource_type)
+        parser::parse(text, resource_type, Manner::STRICT)
+    }
+
+    /// Reads a filter by a tenant's rules. To a lenient reader a text may go without its quotes, up to a space or a
+    /// bracket: `userName eq ada`. An attribute that the type does not have stays an error: to pass over a condition
+    /// would be to answer with resources that nobody asked for.
+    pub fn parse_with(text: &str, reading: Reading<'_>) -> Result<Self, FilterError> {
+        parser::parse(text, reading.resource_type, reading.into())
     }
 
     /// Every attribute that the filter rests on, in its order; those inside a value filter by their full path
@@ -220,7 +220,15 @@ pub enum FilterError {
         /// Where it opens.
         position: usize,
     },
-    /// The name leads nowhere.
+    /// The resource type, or the complex attribute, has no attribute of that name.
+    #[error("at position {position}: {cause}")]
+    UnknownAttribute {
+        /// Where it stands.
+        position: usize,
+        /// What it would have to be one of.
+        cause: String,
+    },
+    /// The name leads to something that cannot be compared.
     #[error("at position {position}: {cause}")]
     Attribute {
         /// Where it stands.
@@ -250,6 +258,13 @@ pub enum FilterError {
         /// The value as it was sent.
         found: String,
     },
+}
+
+impl FilterError {
+    /// Whether nothing is wrong with the filter but that it names an attribute that is not there.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::UnknownAttribute { .. })
+    }
 }
 
 impl From<FilterError> for ScimError {

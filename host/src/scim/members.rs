@@ -21,3 +21,13 @@ pub enum MemberEdit {
     /// These and no others.
     Replace(Vec<ResourceId>),
 }
+
+impl MemberEdit {
+    /// The members that it names.
+    pub fn ids(&self) -> &[ResourceId] {
+        match self {
+            Self::Add(ids) | Self::Remove(ids) | Self::Replace(ids) => ids,
+            Self::RemoveAll | Self::RemoveWhere(_) => &[],
+        }
+    }
+}

@@ -13,8 +13,9 @@ use serde_json::{Map, Value};
 
 use crate::scim::error::ScimError;
 use crate::scim::path::parse::excerpt;
+use crate::scim::reading::Reading;
 use crate::scim::resource::{Attributes, ResourceId};
-use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned, Storage};
+use crate::scim::schema::{Attribute, Mutability, Returned, Schema, Storage};
 use value::Place;
 
 /// What a client sent, as the schema says it should be.
@@ -30,8 +31,11 @@ pub struct Normalized {
 ///
 /// Attributes with `returned: never` (`password`) are checked and dropped: nothing here authenticates with them, and
 /// what is not kept cannot leak.
-pub fn normalize(resource_type: &ResourceType, body: &Map<String, Value>) -> Result<Normalized, ScimError> {
-    check_schemas(resource_type, body)?;
+pub fn normalize(reading: Reading<'_>, body: &Map<String, Value>) -> Result<Normalized, ScimError> {
+    let resource_type = reading.resource_type;
+    reading.check_depth(body)?;
+    check_schemas(reading, body)?;
+    check_attributes(reading, body)?;
     let mut normalized = Normalized { attributes: Attributes::new(), members: None };
     let mut seen: Vec<&str> = Vec::with_capacity(body.len());
     for (key, value) in body {
@@ -42,42 +46,59 @@ pub fn normalize(resource_type: &ResourceType, body: &Map<String, Value>) -> Res
                 continue;
             }
             if attribute.storage == Storage::Rows {
-                normalized.members = Some(value::member_ids(attribute, value, place)?);
+                normalized.members = Some(value::member_ids(reading, attribute, value, place)?);
             } else {
-                keep(&mut normalized.attributes, attribute, value, place)?;
+                keep(reading, &mut normalized.attributes, attribute, value, place)?;
             }
         } else if let Some(extension) = resource_type.extension(key) {
             once(&mut seen, &extension.id)?;
             let place = Place::of(&extension.id);
-            let attributes = extension_attributes(&extension.attributes, value, place)?;
+            let attributes = extension_attributes(reading, extension, value, place)?;
             if !attributes.is_empty() {
                 normalized.attributes.insert(extension.id.clone(), Value::Object(attributes));
             }
-        } else if !value.is_null() {
+        } else if !value.is_null() && !reading.is_lenient() {
             return Err(unknown(key, &resource_type.name));
         }
     }
     Ok(normalized)
 }
 
+/// Those that are read-only or not known count too: each has to be looked at.
+fn check_attributes(reading: Reading<'_>, body: &Map<String, Value>) -> Result<(), ScimError> {
+    let parts = body.iter().map(|(key, value)| match (reading.resource_type.extension(key), value) {
+        (Some(_), Value::Object(attributes)) => attributes.len(),
+        _ => 1,
+    });
+    let (count, max) = (parts.sum::<usize>(), reading.limits.attributes_max);
+    if count > max {
+        return Err(ScimError::invalid_value(format!("the resource has {count} attributes; the limit is {max}")));
+    }
+    Ok(())
+}
+
 /// RFC 7643 §3: "The "schemas" attribute is a REQUIRED attribute". It has to name the base schema. URNs that the
 /// resource type does not have are passed over, because Entra ID names one of its own on groups, and so is the absence
 /// of an extension's URN, because it sends the attributes of one that it does not name.
-fn check_schemas(resource_type: &ResourceType, body: &Map<String, Value>) -> Result<(), ScimError> {
+///
+/// To a lenient reader it says nothing: the endpoint tells the type, and some clients leave it out.
+fn check_schemas(reading: Reading<'_>, body: &Map<String, Value>) -> Result<(), ScimError> {
     let urns = match get_ignoring_case(body, "schemas") {
-        Some(Value::Array(urns)) => urns,
+        Some(Value::Array(urns)) => urns.as_slice(),
+        Some(Value::Null) | None if reading.is_lenient() => &[],
         Some(Value::Null) | None => return Err(ScimError::invalid_value("`schemas` is required")),
         Some(_) => return Err(ScimError::invalid_syntax("`schemas` must be a list of URNs")),
     };
-    let base = &resource_type.schema.id;
-    if urns.iter().filter_map(Value::as_str).any(|urn| urn.eq_ignore_ascii_case(base)) {
+    let base = &reading.resource_type.schema.id;
+    if reading.is_lenient() || urns.iter().filter_map(Value::as_str).any(|urn| urn.eq_ignore_ascii_case(base)) {
         return Ok(());
     }
     Err(ScimError::invalid_syntax(format!("`schemas` must name `{base}`")))
 }
 
 fn extension_attributes(
-    schema: &[std::sync::Arc<Attribute>],
+    reading: Reading<'_>,
+    schema: &Schema,
     value: &Value,
     place: Place<'_>,
 ) -> Result<Attributes, ScimError> {
@@ -89,22 +110,28 @@ fn extension_attributes(
     let mut attributes = Attributes::new();
     let mut seen: Vec<&str> = Vec::new();
     for (key, value) in object {
-        let Some(attribute) = schema.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(key)) else {
-            if value.is_null() {
+        let Some(attribute) = schema.attribute(key) else {
+            if value.is_null() || reading.is_lenient() {
                 continue;
             }
             return Err(unknown(key, &place.to_string()));
         };
         once(&mut seen, &attribute.name)?;
         if attribute.mutability != Mutability::ReadOnly {
-            keep(&mut attributes, attribute, value, place.extension_attribute(&attribute.name))?;
+            keep(reading, &mut attributes, attribute, value, place.extension_attribute(&attribute.name))?;
         }
     }
     Ok(attributes)
 }
 
-fn keep(attributes: &mut Attributes, attribute: &Attribute, value: &Value, place: Place<'_>) -> Result<(), ScimError> {
-    if let Some(value) = value::normalize_value(attribute, value, place)?
+fn keep(
+    reading: Reading<'_>,
+    attributes: &mut Attributes,
+    attribute: &Attribute,
+    value: &Value,
+    place: Place<'_>,
+) -> Result<(), ScimError> {
+    if let Some(value) = value::normalize_value(reading, attribute, value, place)?
         && attribute.returned != Returned::Never
     {
         attributes.insert(attribute.name.clone(), value);

@@ -28,11 +28,12 @@ use serde_json::Value;
 use crate::scim::error::ScimError;
 use crate::scim::members::MemberEdit;
 use crate::scim::normalize::once;
+use crate::scim::normalize::value::check_members;
 use crate::scim::path::Path;
+use crate::scim::reading::Reading;
 use crate::scim::resource::{Attributes, Resource};
 use crate::scim::schema::{Attribute, Mutability, Storage};
 
-use request::OPERATIONS_MAX;
 pub use request::{OperationKind, PatchOperation, parse};
 use target::Target;
 use work::Work;
@@ -47,9 +48,9 @@ pub struct Patched {
 }
 
 /// Applies the operations in their order. The first that fails fails all.
-pub fn apply(resource: &Resource, operations: &[PatchOperation]) -> Result<Patched, ScimError> {
+pub fn apply(reading: Reading<'_>, resource: &Resource, operations: &[PatchOperation]) -> Result<Patched, ScimError> {
     let patched = Patched { attributes: resource.attributes.clone(), member_edits: Vec::new() };
-    let mut patch = Patch { resource, patched, keys: 0, work: Work::new() };
+    let mut patch = Patch { reading, patched, keys: 0, members: 0, work: Work::new() };
     for operation in operations {
         match (operation.kind, &operation.path) {
             (OperationKind::Remove, Some(path)) => patch.remove(path, operation.value.as_ref())?,
@@ -62,10 +63,12 @@ pub fn apply(resource: &Resource, operations: &[PatchOperation]) -> Result<Patch
 }
 
 struct Patch<'r> {
-    resource: &'r Resource,
+    reading: Reading<'r>,
     patched: Patched,
     /// How many keys of values without a path there were.
     keys: usize,
+    /// How many members were named.
+    members: usize,
     work: Work,
 }
 
@@ -77,18 +80,20 @@ impl Patch<'_> {
         };
         // Each is as much work as an operation.
         self.keys += object.len();
-        if self.keys > OPERATIONS_MAX {
+        let max = self.reading.limits.operations_max;
+        if self.keys > max {
             return Err(ScimError::too_many(format!(
-                "the values of operations without a path have {} keys; the limit is {OPERATIONS_MAX}",
+                "the values of operations without a path have {} keys; the limit is {max}",
                 self.keys
             )));
         }
         let mut paths: Vec<(Path, &Value)> = Vec::with_capacity(object.len());
         for (key, value) in object {
-            match Path::parse(&format!("{prefix}{key}"), &self.resource.resource_type) {
+            match Path::parse_with(&format!("{prefix}{key}"), self.reading) {
                 Ok(path) => paths.push((path, value)),
                 // `"$ref": null` and the like.
                 Err(_) if value.is_null() => {}
+                Err(error) if self.reading.is_lenient() && error.is_unknown() => {}
                 Err(error) => return Err(ScimError::invalid_value(error.to_string())),
             }
         }
@@ -118,7 +123,7 @@ impl Patch<'_> {
             _ => {}
         }
         if path.attribute_storage() == Storage::Rows {
-            return members::write(&mut self.patched.member_edits, kind, path, value);
+            return self.edit_members(members::write(self.reading, kind, path, value)?);
         }
         if value.is_null() {
             // RFC 7643 §2.5: `null` is "no value". Nothing to add; for a replacement: nothing afterwards.
@@ -136,13 +141,21 @@ impl Patch<'_> {
             return Err(read_only(path));
         }
         if path.attribute_storage() == Storage::Rows {
-            return members::remove(&mut self.patched.member_edits, path, value);
+            return self.edit_members(members::remove(self.reading, path, value)?);
         }
         self.remove_values(path, value, false)
     }
 
+    /// The members that all operations together name are limited like those of one.
+    fn edit_members(&mut self, edit: Option<MemberEdit>) -> Result<(), ScimError> {
+        self.members = self.members.saturating_add(edit.as_ref().map_or(0, |edit| edit.ids().len()));
+        check_members(self.reading, self.members)?;
+        self.patched.member_edits.extend(edit);
+        Ok(())
+    }
+
     fn target<'t>(&'t mut self, path: &'t Path) -> Result<Target<'t>, ScimError> {
-        Target::new(&self.resource.resource_type, &mut self.patched.attributes, &mut self.work, path)
+        Target::new(self.reading, &mut self.patched.attributes, &mut self.work, path)
     }
 
     fn remove_values(&mut self, path: &Path, value: Option<&Value>, absent_is_fine: bool) -> Result<(), ScimError> {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::scim::filter::{Filter, Literal, Operator};
 use crate::scim::schema::{Attribute, ResourceType, Schema, Storage};
 
-pub use parse::{PATH_BYTES_MAX, PathError};
+pub use parse::PathError;
 
 /// An attribute, or a sub-attribute of one, of a resource type.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,20 +6,29 @@ use std::sync::{Arc, LazyLock};
 use serde_json::{Map, Value};
 
 use crate::scim::error::ScimError;
-use crate::scim::normalize::value::VALUES_MAX;
 use crate::scim::path::parse::excerpt;
+use crate::scim::reading::Reading;
 use crate::scim::resource::Attributes;
 use crate::scim::schema::{Attribute, Mutability, ResourceType, Schema, Storage};
 
 /// Checks one state: required attributes, canonical values where they are binding, one `primary` at most.
-pub fn validate(resource_type: &ResourceType, attributes: &Attributes) -> Result<(), ScimError> {
-    for part in parts(resource_type) {
+pub fn validate(reading: Reading<'_>, attributes: &Attributes) -> Result<(), ScimError> {
+    let mut count: usize = 0;
+    for part in parts(reading.resource_type) {
         let Some(object) = part.object(attributes) else {
             continue;
         };
         for attribute in part.attributes() {
-            check_attribute(attribute, object.get(&attribute.name), &part.prefix())?;
+            let value = object.get(&attribute.name);
+            count += usize::from(value.is_some());
+            check_attribute(reading, attribute, value, &part.prefix())?;
         }
+    }
+    let max = reading.limits.attributes_max;
+    if count > max {
+        return Err(ScimError::invalid_value(format!(
+            "the resource would have {count} attributes; the limit is {max}"
+        )));
     }
     Ok(())
 }
@@ -99,7 +108,12 @@ fn unchanged(attribute: &Attribute, old: Option<&Value>, new: Option<&Value>, pa
     Err(ScimError::mutability(format!("`{path}` is immutable: it has a value, which cannot be changed or removed")))
 }
 
-fn check_attribute(attribute: &Attribute, value: Option<&Value>, prefix: &str) -> Result<(), ScimError> {
+fn check_attribute(
+    reading: Reading<'_>,
+    attribute: &Attribute,
+    value: Option<&Value>,
+    prefix: &str,
+) -> Result<(), ScimError> {
     if attribute.storage != Storage::Inline || attribute.mutability == Mutability::ReadOnly {
         return Ok(());
     }
@@ -112,13 +126,11 @@ fn check_attribute(attribute: &Attribute, value: Option<&Value>, prefix: &str) -
         single => std::slice::from_ref(single),
     };
     // A PATCH adds to what is there, so the sum is counted, not only what a client gives.
-    if values.len() > VALUES_MAX {
-        return Err(too_many_values(&path(), values.len()));
-    }
+    check_values(reading, &path, values.len())?;
     for value in values {
         check_value(attribute, value, &path)?;
         for sub in &attribute.sub_attributes {
-            check_attribute(sub, value.get(&sub.name), &format!("{}.", path()))?;
+            check_attribute(reading, sub, value.get(&sub.name), &format!("{}.", path()))?;
         }
     }
     // RFC 7643 §2.4: "The primary attribute value "true" MUST appear no more than once."
@@ -157,9 +169,13 @@ pub(crate) fn is_primary(value: &Value) -> bool {
     value.get("primary") == Some(&Value::Bool(true))
 }
 
-/// An addition that leads beyond [`VALUES_MAX`].
-pub(crate) fn too_many_values(path: &str, count: usize) -> ScimError {
-    ScimError::invalid_value(format!("`{path}` would have {count} values; the limit is {VALUES_MAX}"))
+/// Whether an addition leads beyond the limit of values.
+pub(crate) fn check_values(reading: Reading<'_>, path: &dyn Fn() -> String, count: usize) -> Result<(), ScimError> {
+    let max = reading.limits.values_max;
+    if count > max {
+        return Err(ScimError::invalid_value(format!("`{}` would have {count} values; the limit is {max}", path())));
+    }
+    Ok(())
 }
 
 fn missing(path: &str) -> ScimError {

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::change::planned::{MembersChange, PlannedChange};
-use crate::scim::schema::{Mutability, Schema, SchemaRegistry};
+use crate::scim::schema::{Mutability, ResourceType, Schema, SchemaRegistry};
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
@@ -29,13 +29,18 @@ fn body(urn: &str, attributes: Value) -> Map<String, Value> {
 
 fn created(resource_type: &Arc<ResourceType>, attributes: Value) -> Resource {
     let body = body(&resource_type.schema.id, attributes);
-    plan_create(resource_type, id(1), &body, at(1)).unwrap().after.unwrap()
+    plan_create(Reading::strict(resource_type), id(1), &body, at(1)).unwrap().after.unwrap()
 }
 
 fn patch_of(before: &Resource, operations: Value) -> Result<Draft, ScimError> {
     let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations });
-    let operations = patch::parse(&before.resource_type, body.as_object().unwrap())?;
-    plan_patch(before.clone(), &operations, at(2))
+    let operations = patch::parse(Reading::strict(&before.resource_type), body.as_object().unwrap())?;
+    plan_patch(Reading::strict(&before.resource_type), before.clone(), &operations, at(2))
+}
+
+fn put_of(before: Resource, body: &Map<String, Value>) -> Result<Draft, ScimError> {
+    let resource_type = before.resource_type.clone();
+    plan_replace(Reading::strict(&resource_type), before, body, at(2))
 }
 
 fn paths(change: &PlannedChange) -> Vec<&str> {
@@ -67,15 +72,20 @@ fn the_four_spellings_of_a_deactivation_are_one_change() {
         assert_eq!(settle(patch_of(&before, operations).unwrap()), expected);
     }
     let put = body(USER, json!({ "id": "x", "meta": {}, "groups": [], "userName": "ada", "active": false }));
-    assert_eq!(settle(plan_replace(before, &put, at(2)).unwrap()), expected);
+    assert_eq!(settle(put_of(before, &put).unwrap()), expected);
 }
 
 #[test]
 fn a_create_has_a_difference_for_each_value_and_a_delete_has_none() {
     let group = resource_type("Group");
     let members = json!([{ "value": id(7).to_string() }]);
-    let draft =
-        plan_create(&group, id(1), &body(GROUP, json!({ "displayName": "g", "members": members })), at(1)).unwrap();
+    let draft = plan_create(
+        Reading::strict(&group),
+        id(1),
+        &body(GROUP, json!({ "displayName": "g", "members": members })),
+        at(1),
+    )
+    .unwrap();
     assert_eq!(draft.member_edits, [MemberEdit::Add(vec![id(7)])]);
     let before = draft.after.clone().unwrap();
     let change = draft.settle(MembersChange::default()).unwrap();
@@ -87,12 +97,12 @@ fn a_create_has_a_difference_for_each_value_and_a_delete_has_none() {
 #[test]
 fn a_put_replaces_the_members_too() {
     let before = created(&resource_type("Group"), json!({ "displayName": "g" }));
-    let edits = |attributes| plan_replace(before.clone(), &body(GROUP, attributes), at(2)).unwrap().member_edits;
+    let edits = |attributes| put_of(before.clone(), &body(GROUP, attributes)).unwrap().member_edits;
     let members = json!([{ "value": id(7).to_string() }]);
     assert_eq!(edits(json!({ "displayName": "g", "members": members })), [MemberEdit::Replace(vec![id(7)])]);
     assert_eq!(edits(json!({ "displayName": "g" })), [MemberEdit::RemoveAll]);
     let user = created(&resource_type("User"), json!({ "userName": "a" }));
-    assert_eq!(plan_replace(user, &body(USER, json!({ "userName": "a" })), at(2)).unwrap().member_edits, []);
+    assert_eq!(put_of(user, &body(USER, json!({ "userName": "a" }))).unwrap().member_edits, []);
 }
 
 #[test]
@@ -100,7 +110,7 @@ fn what_is_required_must_stay() {
     let before = created(&resource_type("User"), json!({ "userName": "ada" }));
     let error = patch_of(&before, json!([{ "op": "replace", "value": { "userName": null } }])).unwrap_err();
     assert_eq!(error.to_string(), "400 mutability: `userName` is required and cannot be removed");
-    let error = plan_replace(before, &body(USER, json!({})), at(2)).unwrap_err();
+    let error = put_of(before, &body(USER, json!({}))).unwrap_err();
     assert_eq!(error.to_string(), "400 invalidValue: `userName` is required");
 }
 
@@ -161,7 +171,7 @@ fn an_immutable_attribute_is_set_once_and_never_changed() {
     check(json!([{ "op": "remove", "path": "title" }]), "title");
     check(json!([{ "op": "replace", "path": "name", "value": { "givenName": "y" } }]), "name.givenName");
     check(json!([{ "op": "remove", "path": "name" }]), "name.givenName");
-    let put = |attributes| plan_replace(before.clone(), &body(USER, attributes), at(2));
+    let put = |attributes| put_of(before.clone(), &body(USER, attributes));
     let kept = put(json!({ "userName": "a" })).unwrap().after.unwrap();
     assert_eq!(kept.attributes, before.attributes);
     assert!(put(json!({ "userName": "a", "title": "y" })).is_err());
@@ -203,7 +213,7 @@ proptest! {
     #[test]
     fn a_replace_equals_the_patch_that_does_the_same(before in attributes(), after in attributes()) {
         let before = created(&resource_type("User"), before);
-        let put = plan_replace(before.clone(), &body(USER, after.clone()), at(2)).unwrap();
+        let put = put_of(before.clone(), &body(USER, after.clone())).unwrap();
         // `null` in a value takes away, so naming every attribute replaces all of them.
         let mut value = after;
         for (name, sub) in [("name", "givenName"), ("name", "familyName")] {
@@ -218,7 +228,7 @@ proptest! {
     #[test]
     fn no_difference_means_equal_states_but_for_the_order_of_values(before in attributes(), after in attributes()) {
         let before = created(&resource_type("User"), before);
-        let put = plan_replace(before.clone(), &body(USER, after), at(2)).unwrap();
+        let put = put_of(before.clone(), &body(USER, after)).unwrap();
         let sorted = |resource: &Resource| {
             let mut attributes = resource.attributes.clone();
             if let Some(Value::Array(emails)) = attributes.get_mut("emails") {

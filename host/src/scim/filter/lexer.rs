@@ -82,6 +82,27 @@ impl<'t> Lexer<'t> {
         Ok(Token { start, kind })
     }
 
+    /// The token that was given last, as a text without double quotes if it can be one: what stands in single quotes
+    /// (an example of RFC 7644 §3.7.1 has `displayName sw 'Group'`), or all up to the next space or closing bracket.
+    /// The next token is the one after it.
+    pub(crate) fn unquoted(&mut self, token: Token<'t>) -> Token<'t> {
+        if !matches!(token.kind, TokenKind::Word(_) | TokenKind::Stray(_)) {
+            return token;
+        }
+        let rest = self.text.get(token.start..).unwrap_or_default();
+        let in_single = rest.strip_prefix('\'').and_then(|rest| rest.split_once('\''));
+        let (text, length) = in_single.map_or_else(
+            || {
+                let ends = |character: char| character.is_whitespace() || matches!(character, ')' | ']');
+                let text = rest.split(ends).next().unwrap_or_default();
+                (text, text.len())
+            },
+            |(text, _)| (text, text.len() + 2),
+        );
+        self.position = token.start + length;
+        Token { kind: TokenKind::Text(Cow::Borrowed(text)), ..token }
+    }
+
     fn rest(&self) -> &'t str {
         self.text.get(self.position..).unwrap_or_default()
     }

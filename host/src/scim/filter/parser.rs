@@ -8,14 +8,34 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::scim::filter::lexer::{Lexer, Token, TokenKind};
-use crate::scim::filter::{DEPTH_MAX, FILTER_BYTES_MAX, Filter, FilterError, Literal, Operator, TERMS_MAX};
+use crate::scim::filter::{Filter, FilterError, Literal, Operator};
+use crate::scim::limits::ScimLimits;
 use crate::scim::path::{AttributeRef, parse};
+use crate::scim::profile::Leniency;
+use crate::scim::reading::Reading;
 use crate::scim::schema::{Attribute, ResourceType, Type};
 use crate::scim::time;
 
+/// A [`Reading`] without its resource type: names in a value filter are those of an attribute.
+#[derive(Clone, Copy)]
+pub(crate) struct Manner<'r> {
+    leniency: Leniency,
+    pub(crate) limits: &'r ScimLimits,
+}
+
+impl Manner<'_> {
+    pub(crate) const STRICT: Self = Self { leniency: Leniency::Strict, limits: &ScimLimits::DEFAULT };
+}
+
+impl<'r> From<Reading<'r>> for Manner<'r> {
+    fn from(reading: Reading<'r>) -> Self {
+        Self { leniency: reading.leniency, limits: reading.limits }
+    }
+}
+
 /// Reads a filter on resources of the type.
-pub(crate) fn parse(text: &str, resource_type: &ResourceType) -> Result<Filter, FilterError> {
-    let mut parser = Parser::start(text, 0, Scope::Resource(resource_type))?;
+pub(crate) fn parse(text: &str, resource_type: &ResourceType, manner: Manner<'_>) -> Result<Filter, FilterError> {
+    let mut parser = Parser::start(text, 0, Scope::Resource(resource_type), manner)?;
     let filter = parser.any_of()?;
     match parser.token.kind {
         TokenKind::End => Ok(filter),
@@ -29,8 +49,9 @@ pub(crate) fn parse_value_filter<'t>(
     text: &'t str,
     position: usize,
     attribute: &Attribute,
+    manner: Manner<'_>,
 ) -> Result<(Filter, Option<&'t str>), FilterError> {
-    let mut parser = Parser::start(text, position, Scope::Value(attribute))?;
+    let mut parser = Parser::start(text, position, Scope::Value(attribute), manner)?;
     let filter = parser.any_of()?;
     parser.expect(&TokenKind::CloseBracket, "`and`, `or` or `]`")?;
     let sub_name = parser.sub_name()?;
@@ -52,18 +73,20 @@ struct Parser<'t, 'r> {
     /// The next token.
     token: Token<'t>,
     scope: Scope<'r>,
+    manner: Manner<'r>,
     depth: usize,
     terms: usize,
 }
 
 impl<'t, 'r> Parser<'t, 'r> {
-    fn start(text: &'t str, position: usize, scope: Scope<'r>) -> Result<Self, FilterError> {
-        if text.len() > FILTER_BYTES_MAX {
-            return Err(FilterError::TooLong { length: text.len(), max: FILTER_BYTES_MAX });
+    fn start(text: &'t str, position: usize, scope: Scope<'r>, manner: Manner<'r>) -> Result<Self, FilterError> {
+        let max = manner.limits.filter_bytes_max;
+        if text.len() > max {
+            return Err(FilterError::TooLong { length: text.len(), max });
         }
         let mut lexer = Lexer::new(text, position);
         let token = lexer.next()?;
-        Ok(Self { lexer, token, scope, depth: 0, terms: 0 })
+        Ok(Self { lexer, token, scope, manner, depth: 0, terms: 0 })
     }
 
     fn any_of(&mut self) -> Result<Filter, FilterError> {
@@ -128,8 +151,9 @@ impl<'t, 'r> Parser<'t, 'r> {
 
     fn comparison(&mut self, name: &str) -> Result<Filter, FilterError> {
         self.terms += 1;
-        if self.terms > TERMS_MAX {
-            return Err(FilterError::TooManyTerms { max: TERMS_MAX });
+        let max = self.manner.limits.filter_terms_max;
+        if self.terms > max {
+            return Err(FilterError::TooManyTerms { max });
         }
         let attribute = self.resolve(name)?;
         self.advance()?;
@@ -160,11 +184,12 @@ impl<'t, 'r> Parser<'t, 'r> {
         self.descend()?;
         self.advance()?;
         let complex = attribute.attribute.clone();
-        let scope = self.scope;
+        let (scope, manner) = (self.scope, self.manner);
         let mut inside = Parser {
             lexer: self.lexer.clone(),
             token: self.token.clone(),
             scope: Scope::Value(&complex),
+            manner,
             depth: self.depth,
             terms: self.terms,
         };
@@ -181,7 +206,7 @@ impl<'t, 'r> Parser<'t, 'r> {
             };
         }
         let Parser { lexer, token, terms, .. } = inside;
-        *self = Self { lexer, token, scope, depth: self.depth - 1, terms };
+        *self = Self { lexer, token, scope, manner, depth: self.depth - 1, terms };
         Ok(Filter::ValuePath { attribute, filter: Box::new(filter) })
     }
 
@@ -212,6 +237,9 @@ impl<'t, 'r> Parser<'t, 'r> {
             Literal::Null
         } else {
             check_operator(&attribute, operator)?;
+            if self.manner.leniency.is_lenient() && is_text(leaf.kind) {
+                self.token = self.lexer.unquoted(self.token.clone());
+            }
             literal(leaf, operator, &self.token.kind).ok_or_else(|| match self.token.kind {
                 TokenKind::Word(_) | TokenKind::Text(_) => self.incompatible(leaf),
                 _ => self.unexpected("a value"),
@@ -222,14 +250,19 @@ impl<'t, 'r> Parser<'t, 'r> {
     }
 
     fn resolve(&self, name: &str) -> Result<AttributeRef, FilterError> {
-        let failed = |cause: String| FilterError::Attribute { position: self.position(), cause };
+        let position = self.position();
+        let unknown = |cause: String| FilterError::UnknownAttribute { position, cause };
         match self.scope {
             Scope::Resource(resource_type) => {
                 let named = parse::resolve(name, resource_type)
                     .or_else(|error| parse::resolve_in_extensions(name, resource_type).ok_or(error))
-                    .map_err(|error| failed(error.to_string()))?;
-                let attribute = named.attribute.ok_or_else(|| {
-                    failed(format!("`{}` names a schema and no attribute of it", parse::excerpt(name)))
+                    .map_err(|error| match error.is_unknown() {
+                        true => unknown(error.to_string()),
+                        false => FilterError::Attribute { position, cause: error.to_string() },
+                    })?;
+                let attribute = named.attribute.ok_or_else(|| FilterError::Attribute {
+                    position,
+                    cause: format!("`{}` names a schema and no attribute of it", parse::excerpt(name)),
                 })?;
                 Ok(AttributeRef {
                     extension: named.extension.cloned(),
@@ -238,7 +271,7 @@ impl<'t, 'r> Parser<'t, 'r> {
                 })
             }
             Scope::Value(complex) => complex.sub_attribute(name).map(AttributeRef::of).ok_or_else(|| {
-                failed(format!("`{}` is not a sub-attribute of `{}`", parse::excerpt(name), complex.name))
+                unknown(format!("`{}` is not a sub-attribute of `{}`", parse::excerpt(name), complex.name))
             }),
         }
     }
@@ -256,8 +289,9 @@ impl<'t, 'r> Parser<'t, 'r> {
 
     fn descend(&mut self) -> Result<(), FilterError> {
         self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(FilterError::TooDeep { position: self.position(), max: DEPTH_MAX });
+        let max = self.manner.limits.filter_depth_max;
+        if self.depth > max {
+            return Err(FilterError::TooDeep { position: self.position(), max });
         }
         Ok(())
     }
@@ -366,6 +400,11 @@ pub(crate) fn parse_boolean(word: &str) -> Option<bool> {
     } else {
         None
     }
+}
+
+/// Whether its values are compared with texts.
+fn is_text(kind: Type) -> bool {
+    matches!(kind, Type::String | Type::Reference | Type::Binary | Type::DateTime)
 }
 
 fn described(kind: Type) -> &'static str {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::scim::schema::SchemaRegistry;
+use crate::scim::schema::{ResourceType, SchemaRegistry};
 use crate::scim::validate::validate;
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
@@ -22,13 +22,13 @@ fn user(members: Value) -> Map<String, Value> {
 
 #[track_caller]
 fn check(members: Value, expected: Value) {
-    let normalized = normalize(&resource_type("User"), &user(members)).unwrap();
+    let normalized = normalize(Reading::strict(&resource_type("User")), &user(members)).unwrap();
     assert_eq!(Value::Object(normalized.attributes), expected);
 }
 
 #[track_caller]
 fn refused(members: Value, expected: &str) {
-    let error = normalize(&resource_type("User"), &user(members)).unwrap_err();
+    let error = normalize(Reading::strict(&resource_type("User")), &user(members)).unwrap_err();
     assert_eq!(error.to_string(), format!("400 {expected}"));
 }
 
@@ -49,9 +49,9 @@ fn written(example: &str) -> (Map<String, Value>, Value) {
 fn the_users_of_rfc_7643_sections_8_2_and_8_3_are_kept_as_they_are() {
     for example in [include_str!("rfc7643_8_2_full_user.json"), include_str!("rfc7643_8_3_enterprise_user.json")] {
         let (body, expected) = written(example);
-        let normalized = normalize(&resource_type("User"), &body).unwrap();
+        let normalized = normalize(Reading::strict(&resource_type("User")), &body).unwrap();
         assert_eq!(Value::Object(normalized.attributes.clone()), expected);
-        assert_eq!(validate(&resource_type("User"), &normalized.attributes), Ok(()));
+        assert_eq!(validate(Reading::strict(&resource_type("User")), &normalized.attributes), Ok(()));
     }
 }
 
@@ -82,7 +82,7 @@ fn the_group_of_rfc_7643_section_8_4_gives_its_members_as_ids() {
             "location": "https://example.com/v2/Groups/e9e30dba-f08f-4109-8486-d5c6a331660a"
         }
     });
-    let normalized = normalize(&resource_type("Group"), body.as_object().unwrap()).unwrap();
+    let normalized = normalize(Reading::strict(&resource_type("Group")), body.as_object().unwrap()).unwrap();
     assert_eq!(Value::Object(normalized.attributes), json!({ "displayName": "Tour Guides" }));
     let ids: Vec<String> = normalized.members.unwrap().iter().map(ToString::to_string).collect();
     assert_eq!(ids, ["2819c223-7f76-453a-919d-413861904646", "902c246b-6245-4190-8e05-00816be7344a"]);
@@ -156,7 +156,7 @@ fn a_value_of_the_wrong_kind_is_refused_by_the_attributes_path() {
 #[test]
 fn schemas_must_name_the_base_schema() {
     let check = |body: Value, expected: &str| {
-        let error = normalize(&resource_type("Group"), body.as_object().unwrap()).unwrap_err();
+        let error = normalize(Reading::strict(&resource_type("Group")), body.as_object().unwrap()).unwrap_err();
         assert_eq!(error.to_string(), expected);
     };
     let group = "urn:ietf:params:scim:schemas:core:2.0:Group";
@@ -165,14 +165,14 @@ fn schemas_must_name_the_base_schema() {
     check(json!({ "schemas": ["urn:x"] }), &format!("400 invalidSyntax: `schemas` must name `{group}`"));
     let adscim = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group";
     let body = json!({ "Schemas": [group, adscim], "displayName": "x" });
-    assert!(normalize(&resource_type("Group"), body.as_object().unwrap()).is_ok());
+    assert!(normalize(Reading::strict(&resource_type("Group")), body.as_object().unwrap()).is_ok());
 }
 
 #[test]
 fn a_member_must_be_the_id_of_a_resource() {
     let check = |members: Value, expected: &str| {
         let body = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "members": members });
-        let error = normalize(&resource_type("Group"), body.as_object().unwrap()).unwrap_err();
+        let error = normalize(Reading::strict(&resource_type("Group")), body.as_object().unwrap()).unwrap_err();
         assert_eq!(error.detail, expected);
     };
     check(json!([{ "value": "nobody" }]), "`nobody` in `members` is not the id of a resource");
@@ -184,7 +184,7 @@ fn a_member_must_be_the_id_of_a_resource() {
 #[test]
 fn a_resource_must_have_what_is_required_and_one_primary_at_most() {
     let check = |attributes: Value, expected: &str| {
-        let error = validate(&resource_type("User"), attributes.as_object().unwrap()).unwrap_err();
+        let error = validate(Reading::strict(&resource_type("User")), attributes.as_object().unwrap()).unwrap_err();
         assert_eq!(error.detail, expected);
     };
     check(json!({}), "`userName` is required");
@@ -224,8 +224,8 @@ proptest! {
     #[test]
     fn normalising_twice_is_normalising_once(body in any_body()) {
         let user_type = resource_type("User");
-        if let Ok(once) = normalize(&user_type, &user(body)) {
-            let again = normalize(&user_type, &user(Value::Object(once.attributes.clone()))).unwrap();
+        if let Ok(once) = normalize(Reading::strict(&user_type), &user(body)) {
+            let again = normalize(Reading::strict(&user_type), &user(Value::Object(once.attributes.clone()))).unwrap();
             prop_assert_eq!(again, once);
         }
     }

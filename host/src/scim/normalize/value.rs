@@ -11,21 +11,14 @@ use crate::scim::error::ScimError;
 use crate::scim::filter::parser::parse_boolean;
 use crate::scim::normalize::{once, unknown};
 use crate::scim::path::parse::excerpt;
+use crate::scim::reading::Reading;
 use crate::scim::resource::ResourceId;
 use crate::scim::schema::{Attribute, Mutability, Returned, Type};
 use crate::scim::time;
 
-/// Longest text in bytes. The largest that clients send are certificates and inline photos: a certificate is 2–4 KB, a
-/// thumbnail as a `data:` URI some tens of KB.
-pub const TEXT_BYTES_MAX: usize = 64 * 1024;
-
 /// Longest text of an indexed attribute in bytes. Case folding makes a text three times as long at most (`ΐ`: 2 bytes to
 /// 6), and PostgreSQL's index entries end at 2,704 bytes: 3 × 800 leaves room for the rest of the key.
 pub const INDEXED_BYTES_MAX: usize = 800;
-
-/// Most values of one multi-valued attribute that is kept inline. Roles and entitlements reach some hundreds; members
-/// are rows and not limited here.
-pub const VALUES_MAX: usize = 1_000;
 
 /// Where a value stands, for errors. Put together only when it is printed.
 #[derive(Clone, Copy, Debug)]
@@ -60,27 +53,29 @@ impl fmt::Display for Place<'_> {
 
 /// The value of an attribute: for a multi-valued one an array. `None`: it has no value.
 pub(crate) fn normalize_value(
+    reading: Reading<'_>,
     attribute: &Attribute,
     value: &Value,
     place: Place<'_>,
 ) -> Result<Option<Value>, ScimError> {
     if attribute.multi_valued {
-        let values = normalize_values(attribute, value, place)?;
+        let values = normalize_values(reading, attribute, value, place)?;
         return Ok((!values.is_empty()).then_some(Value::Array(values)));
     }
     match (attribute.kind, value) {
         // Entra ID sends `manager` as a list of one.
         (Type::Complex, Value::Array(values)) => match values.as_slice() {
             [] => Ok(None),
-            [single] => normalize_single(attribute, single, place),
+            [single] => normalize_single(reading, attribute, single, place),
             _ => Err(ScimError::invalid_value(format!("`{place}` has one value, and {} are given", values.len()))),
         },
-        _ => normalize_single(attribute, value, place),
+        _ => normalize_single(reading, attribute, value, place),
     }
 }
 
 /// The values of a multi-valued attribute. One alone may be given without its list.
 pub(crate) fn normalize_values(
+    reading: Reading<'_>,
     attribute: &Attribute,
     value: &Value,
     place: Place<'_>,
@@ -90,15 +85,13 @@ pub(crate) fn normalize_values(
         Value::Null => &[],
         single => std::slice::from_ref(single),
     };
-    if given.len() > VALUES_MAX {
-        return Err(ScimError::invalid_value(format!(
-            "`{place}` has {} values; the limit is {VALUES_MAX}",
-            given.len()
-        )));
+    let max = reading.limits.values_max;
+    if given.len() > max {
+        return Err(ScimError::invalid_value(format!("`{place}` has {} values; the limit is {max}", given.len())));
     }
     let mut values: Vec<Value> = Vec::with_capacity(given.len());
     for value in given {
-        values.extend(normalize_single(attribute, value, place)?);
+        values.extend(normalize_single(reading, attribute, value, place)?);
     }
     Ok(each_once(values))
 }
@@ -113,19 +106,20 @@ fn each_once(mut values: Vec<Value>) -> Vec<Value> {
 
 /// One value of the attribute; `None` for what counts as no value.
 pub(crate) fn normalize_single(
+    reading: Reading<'_>,
     attribute: &Attribute,
     value: &Value,
     place: Place<'_>,
 ) -> Result<Option<Value>, ScimError> {
     match (attribute.kind, value) {
         (_, Value::Null) => Ok(None),
-        (Type::Complex, Value::Object(object)) => complex(attribute, object, place),
+        (Type::Complex, Value::Object(object)) => complex(reading, attribute, object, place),
         // `manager` and members as bare ids; an empty one is how Entra ID clears a manager.
         (Type::Complex, Value::String(text)) if let Some(sub) = attribute.sub_attribute("value") => {
             if text.is_empty() {
                 return Ok(None);
             }
-            let single = normalize_single(sub, value, place.sub(&sub.name))?;
+            let single = normalize_single(reading, sub, value, place.sub(&sub.name))?;
             Ok(single.map(|value| Value::Object(Map::from_iter([(sub.name.clone(), value)]))))
         }
         (Type::Complex, other) => Err(wrong_type(place, "an object", other)),
@@ -141,20 +135,25 @@ pub(crate) fn normalize_single(
         (Type::Decimal, other) => Err(wrong_type(place, "a number", other)),
         (Type::Reference, Value::String(text)) if text.is_empty() => Ok(None),
         (_, Value::String(text)) => {
-            check_text(attribute, text, place)?;
+            check_text(reading, attribute, text, place)?;
             Ok(Some(value.clone()))
         }
         (_, other) => Err(wrong_type(place, "a string", other)),
     }
 }
 
-fn complex(attribute: &Attribute, object: &Map<String, Value>, place: Place<'_>) -> Result<Option<Value>, ScimError> {
+fn complex(
+    reading: Reading<'_>,
+    attribute: &Attribute,
+    object: &Map<String, Value>,
+    place: Place<'_>,
+) -> Result<Option<Value>, ScimError> {
     let mut normal = Map::new();
     let mut seen: Vec<&str> = Vec::with_capacity(object.len());
     for (key, value) in object {
         let Some(sub) = attribute.sub_attribute(key) else {
             // Entra ID sends `"$ref": null` with everything.
-            if value.is_null() {
+            if value.is_null() || reading.is_lenient() {
                 continue;
             }
             return Err(unknown(key, &format!("`{place}`")));
@@ -163,7 +162,7 @@ fn complex(attribute: &Attribute, object: &Map<String, Value>, place: Place<'_>)
         if sub.mutability == Mutability::ReadOnly {
             continue;
         }
-        if let Some(value) = normalize_value(sub, value, place.sub(&sub.name))?
+        if let Some(value) = normalize_value(reading, sub, value, place.sub(&sub.name))?
             && sub.returned != Returned::Never
         {
             normal.insert(sub.name.clone(), value);
@@ -174,8 +173,8 @@ fn complex(attribute: &Attribute, object: &Map<String, Value>, place: Place<'_>)
     Ok((!normal.is_empty() && !cleared).then_some(Value::Object(normal)))
 }
 
-fn check_text(attribute: &Attribute, text: &str, place: Place<'_>) -> Result<(), ScimError> {
-    let bytes_max = if attribute.indexed { INDEXED_BYTES_MAX } else { TEXT_BYTES_MAX };
+fn check_text(reading: Reading<'_>, attribute: &Attribute, text: &str, place: Place<'_>) -> Result<(), ScimError> {
+    let bytes_max = if attribute.indexed { INDEXED_BYTES_MAX } else { reading.limits.text_bytes_max };
     if text.len() > bytes_max {
         return Err(ScimError::invalid_value(format!("`{place}` has {} bytes; the limit is {bytes_max}", text.len())));
     }
@@ -207,18 +206,24 @@ fn is_reference(text: &str) -> bool {
 
 /// The ids in the attribute kept as rows, in their order, each once. Only `value` is read: the type follows from the
 /// member itself, and `$ref` and `display` from both.
-pub(crate) fn member_ids(attribute: &Attribute, value: &Value, place: Place<'_>) -> Result<Vec<ResourceId>, ScimError> {
+pub(crate) fn member_ids(
+    reading: Reading<'_>,
+    attribute: &Attribute,
+    value: &Value,
+    place: Place<'_>,
+) -> Result<Vec<ResourceId>, ScimError> {
     let given = match value {
         Value::Array(values) => values.as_slice(),
         Value::Null => &[],
         single => std::slice::from_ref(single),
     };
+    check_members(reading, given.len())?;
     let mut ids = Vec::with_capacity(given.len());
     for value in given {
         let id = match value {
             Value::Null => continue,
             Value::String(id) => id,
-            Value::Object(object) => member_value(attribute, object, place)?,
+            Value::Object(object) => member_value(reading, attribute, object, place)?,
             other => return Err(wrong_type(place, "an object", other)),
         };
         let id = id.parse().map_err(|_| {
@@ -231,7 +236,17 @@ pub(crate) fn member_ids(attribute: &Attribute, value: &Value, place: Place<'_>)
     Ok(ids)
 }
 
+/// Whether a request may name so many members.
+pub(crate) fn check_members(reading: Reading<'_>, count: usize) -> Result<(), ScimError> {
+    let max = reading.limits.members_max;
+    if count > max {
+        return Err(ScimError::too_many(format!("the request names {count} members; the limit is {max}")));
+    }
+    Ok(())
+}
+
 fn member_value<'v>(
+    reading: Reading<'_>,
     attribute: &Attribute,
     object: &'v Map<String, Value>,
     place: Place<'_>,
@@ -241,7 +256,7 @@ fn member_value<'v>(
         match attribute.sub_attribute(key) {
             Some(sub) if sub.name == "value" => id = Some(value),
             Some(_) => {}
-            None if value.is_null() => {}
+            None if value.is_null() || reading.is_lenient() => {}
             None => return Err(unknown(key, &format!("`{place}`"))),
         }
     }

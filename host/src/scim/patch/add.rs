@@ -106,7 +106,7 @@ fn merge_matching(mut target: Target<'_>, value: &Value) -> Result<(), ScimError
 fn append(target: Target<'_>, value: &Value) -> Result<(), ScimError> {
     let attribute = target.attribute;
     let path = target.path.to_string();
-    let given = normalize_values(attribute, value, Place::of(&path))?;
+    let given = normalize_values(target.reading, attribute, value, Place::of(&path))?;
     target.edit(|current| {
         let mut values = take_list(current);
         // What is merged into a value leaves its identity as it is, so the places stay right.

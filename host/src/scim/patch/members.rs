@@ -1,4 +1,4 @@
-//! Operations on the attribute kept as rows: they become edits, whatever is there.
+//! Operations on the attribute kept as rows: they become edits, whatever is there. `None`: nothing to be done.
 
 use serde_json::Value;
 
@@ -7,14 +7,15 @@ use crate::scim::members::MemberEdit;
 use crate::scim::normalize::value::{Place, member_ids};
 use crate::scim::patch::request::OperationKind;
 use crate::scim::path::Path;
+use crate::scim::reading::Reading;
 
 /// `add` and `replace`.
 pub(super) fn write(
-    edits: &mut Vec<MemberEdit>,
+    reading: Reading<'_>,
     kind: OperationKind,
     path: &Path,
     value: &Value,
-) -> Result<(), ScimError> {
+) -> Result<Option<MemberEdit>, ScimError> {
     let Some(attribute) = path.attribute.as_deref().filter(|_| path.filter.is_none() && path.sub_attribute.is_none())
     else {
         // RFC 7643 §4.2: the sub-attributes of a member are immutable.
@@ -22,25 +23,27 @@ pub(super) fn write(
             "`{path}` leads into a member, which cannot be changed: remove it and add another"
         )));
     };
-    let ids = member_ids(attribute, value, Place::of(&attribute.name))?;
-    match kind {
-        OperationKind::Replace if ids.is_empty() => edits.push(MemberEdit::RemoveAll),
-        OperationKind::Replace => edits.push(MemberEdit::Replace(ids)),
-        _ if ids.is_empty() => {}
-        _ => edits.push(MemberEdit::Add(ids)),
-    }
-    Ok(())
+    let ids = member_ids(reading, attribute, value, Place::of(&attribute.name))?;
+    Ok(match kind {
+        OperationKind::Replace if ids.is_empty() => Some(MemberEdit::RemoveAll),
+        OperationKind::Replace => Some(MemberEdit::Replace(ids)),
+        _ if ids.is_empty() => None,
+        _ => Some(MemberEdit::Add(ids)),
+    })
 }
 
 /// `remove`. Who is no member is passed over: the client has what it asks for.
-pub(super) fn remove(edits: &mut Vec<MemberEdit>, path: &Path, value: Option<&Value>) -> Result<(), ScimError> {
+pub(super) fn remove(
+    reading: Reading<'_>,
+    path: &Path,
+    value: Option<&Value>,
+) -> Result<Option<MemberEdit>, ScimError> {
     let Some(attribute) = path.attribute.as_deref().filter(|_| path.sub_attribute.is_none()) else {
         return Err(ScimError::mutability(format!("`{path}` leads into a member, which cannot be changed")));
     };
     if let Some(id) = path.value_wanted() {
         // A text that is no id of ours is nobody's.
-        edits.extend(id.parse().ok().map(|id| MemberEdit::Remove(vec![id])));
-        return Ok(());
+        return Ok(id.parse().ok().map(|id| MemberEdit::Remove(vec![id])));
     }
     if let Some(filter) = &path.filter {
         let stored = |name: &str| matches!(name, "value" | "type");
@@ -49,17 +52,13 @@ pub(super) fn remove(edits: &mut Vec<MemberEdit>, path: &Path, value: Option<&Va
                 "members can be selected by `value` and `type`, not by `{other}`"
             )));
         }
-        edits.push(MemberEdit::RemoveWhere((**filter).clone()));
-        return Ok(());
+        return Ok(Some(MemberEdit::RemoveWhere((**filter).clone())));
     }
     match value {
-        None | Some(Value::Null) => edits.push(MemberEdit::RemoveAll),
+        None | Some(Value::Null) => Ok(Some(MemberEdit::RemoveAll)),
         Some(value) => {
-            let ids = member_ids(attribute, value, Place::of(&attribute.name))?;
-            if !ids.is_empty() {
-                edits.push(MemberEdit::Remove(ids));
-            }
+            let ids = member_ids(reading, attribute, value, Place::of(&attribute.name))?;
+            Ok((!ids.is_empty()).then_some(MemberEdit::Remove(ids)))
         }
     }
-    Ok(())
 }

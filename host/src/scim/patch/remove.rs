@@ -34,7 +34,7 @@ pub(super) fn remove(mut target: Target<'_>, value: Option<&Value>, absent_is_fi
         Some(_) if sub.is_some() => None,
         Some(value) => {
             let path = target.path.to_string();
-            let only = normalize_values(attribute, value, Place::of(&path))?;
+            let only = normalize_values(target.reading, attribute, value, Place::of(&path))?;
             target.pay_for_pairs(&only)?;
             Some(only)
         }

@@ -6,13 +6,8 @@ use crate::scim::error::ScimError;
 use crate::scim::normalize::get_ignoring_case;
 use crate::scim::path::Path;
 use crate::scim::path::parse::excerpt;
-use crate::scim::schema::ResourceType;
+use crate::scim::reading::Reading;
 use crate::scim::urn;
-
-/// Most operations in a request. Clients send one for each attribute that changed, and for groups up to a hundred or
-/// so, one a member. The keys of values without a path are counted apart, with the same limit. Each operation goes
-/// through the values of its attribute (at most 1,000); what that comes to has a limit of its own, in `work`.
-pub const OPERATIONS_MAX: usize = 1_000;
 
 /// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,25 +36,28 @@ impl PatchOperation {
 }
 
 /// Reads the message in the body of a PATCH on a resource of the type.
-pub fn parse(resource_type: &ResourceType, body: &Map<String, Value>) -> Result<Vec<PatchOperation>, ScimError> {
+///
+/// A lenient reader passes over operations on attributes that the type does not have, so there may be none left.
+pub fn parse(reading: Reading<'_>, body: &Map<String, Value>) -> Result<Vec<PatchOperation>, ScimError> {
+    reading.check_depth(body)?;
     let schemas = get_ignoring_case(body, "schemas").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    if !schemas.iter().filter_map(Value::as_str).any(|schema| schema.eq_ignore_ascii_case(urn::PATCH_OP)) {
+    let names_patch = |schema: &str| schema.eq_ignore_ascii_case(urn::PATCH_OP);
+    if !reading.is_lenient() && !schemas.iter().filter_map(Value::as_str).any(names_patch) {
         return Err(ScimError::invalid_syntax(format!("`schemas` must name `{}`", urn::PATCH_OP)));
     }
     let operations = match get_ignoring_case(body, "Operations") {
         Some(Value::Array(operations)) if !operations.is_empty() => operations,
         _ => return Err(ScimError::invalid_syntax("`Operations` must be a list of at least one operation")),
     };
-    if operations.len() > OPERATIONS_MAX {
-        return Err(ScimError::too_many(format!(
-            "there are {} operations; the limit is {OPERATIONS_MAX}",
-            operations.len()
-        )));
+    let max = reading.limits.operations_max;
+    if operations.len() > max {
+        return Err(ScimError::too_many(format!("there are {} operations; the limit is {max}", operations.len())));
     }
-    operations.iter().map(|operation| parse_operation(resource_type, operation)).collect()
+    operations.iter().filter_map(|operation| parse_operation(reading, operation).transpose()).collect()
 }
 
-fn parse_operation(resource_type: &ResourceType, operation: &Value) -> Result<PatchOperation, ScimError> {
+/// `None`: to be passed over.
+fn parse_operation(reading: Reading<'_>, operation: &Value) -> Result<Option<PatchOperation>, ScimError> {
     let Value::Object(operation) = operation else {
         return Err(ScimError::invalid_syntax("an operation must be an object"));
     };
@@ -77,9 +75,13 @@ fn parse_operation(resource_type: &ResourceType, operation: &Value) -> Result<Pa
     let path = match get_ignoring_case(operation, "path") {
         None | Some(Value::Null) => None,
         Some(Value::String(path)) if path.is_empty() => None,
-        Some(Value::String(path)) => Some(Path::parse(path, resource_type)?),
+        Some(Value::String(path)) => match Path::parse_with(path, reading) {
+            Ok(path) => Some(path),
+            Err(error) if reading.is_lenient() && error.is_unknown() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        },
         Some(_) => return Err(ScimError::invalid_syntax("`path` must be a string")),
     };
     let value = get_ignoring_case(operation, "value").cloned();
-    Ok(PatchOperation { kind, path, value })
+    Ok(Some(PatchOperation { kind, path, value }))
 }

@@ -7,15 +7,17 @@ use serde_json::{Map, Value};
 use crate::scim::error::ScimError;
 use crate::scim::filter::{Filter, Literal, Operator, eval};
 use crate::scim::normalize::unknown;
-use crate::scim::normalize::value::{Place, VALUES_MAX, normalize_single, normalize_value};
+use crate::scim::normalize::value::{Place, normalize_single, normalize_value};
 use crate::scim::patch::work::{Work, weight};
 use crate::scim::path::{AttributeRef, Path};
+use crate::scim::reading::Reading;
 use crate::scim::resource::Attributes;
-use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned, Schema, Type};
-use crate::scim::validate::{is_primary, too_many_values};
+use crate::scim::schema::{Attribute, Mutability, Returned, Schema, Type};
+use crate::scim::validate::{check_values, is_primary};
 
 /// An attribute that is kept inline, and the attributes that it is one of.
 pub(super) struct Target<'t> {
+    pub(super) reading: Reading<'t>,
     pub(super) path: &'t Path,
     pub(super) attribute: &'t Attribute,
     attributes: &'t mut Attributes,
@@ -27,15 +29,15 @@ impl<'t> Target<'t> {
     /// The path has to lead to an attribute. That its values are gone through once, and by each term of the filter, is
     /// paid for here.
     pub(super) fn new(
-        resource_type: &ResourceType,
+        reading: Reading<'t>,
         attributes: &'t mut Attributes,
         work: &'t mut Work,
         path: &'t Path,
     ) -> Result<Self, ScimError> {
         let attribute = path.attribute.as_deref().ok_or_else(|| {
-            ScimError::invalid_path(format!("`{path}` is not an attribute of {}", resource_type.name))
+            ScimError::invalid_path(format!("`{path}` is not an attribute of {}", reading.resource_type.name))
         })?;
-        let target = Self { path, attribute, attributes, extension: path.extension.as_deref(), work };
+        let target = Self { reading, path, attribute, attributes, extension: path.extension.as_deref(), work };
         let current = target.current();
         let cost = match target.filter() {
             None => weight_of(current),
@@ -89,7 +91,7 @@ impl<'t> Target<'t> {
 
     /// What reads values for it while it is being edited.
     pub(super) fn reader(&self) -> Reader<'t> {
-        Reader { path: self.path, place: self.path.to_string(), attribute: self.attribute }
+        Reader { reading: self.reading, path: self.path, place: self.path.to_string(), attribute: self.attribute }
     }
 
     /// The value as canonical JSON; `None` for no value.
@@ -118,10 +120,8 @@ impl<'t> Target<'t> {
         if self.attribute.returned != Returned::Never
             && let Some(value) = pruned(value)
         {
-            if let Value::Array(values) = &value
-                && values.len() > VALUES_MAX
-            {
-                return Err(too_many_values(&whole(self.path), values.len()));
+            if let Value::Array(values) = &value {
+                check_values(self.reading, &|| whole(self.path), values.len())?;
             }
             object.insert(name.clone(), value);
         }
@@ -136,6 +136,7 @@ impl<'t> Target<'t> {
 
 /// Reads values for an attribute.
 pub(super) struct Reader<'t> {
+    reading: Reading<'t>,
     path: &'t Path,
     /// The path as errors print it. Made once: a value may be read again for each that is there.
     place: String,
@@ -144,7 +145,7 @@ pub(super) struct Reader<'t> {
 
 impl Reader<'_> {
     fn normalize(&self, attribute: &Attribute, value: &Value) -> Result<Option<Value>, ScimError> {
-        normalize_value(attribute, unwrapped(attribute, value), Place::of(&self.place))
+        normalize_value(self.reading, attribute, unwrapped(attribute, value), Place::of(&self.place))
     }
 
     /// A value that the filter matches, if it says nothing but what sub-attributes are equal to. It is read like any
@@ -154,7 +155,8 @@ impl Reader<'_> {
             return Ok(None);
         };
         // Not the path: it has the text that may be refused for its length.
-        let normal = normalize_single(self.attribute, &Value::Object(made), Place::of(&whole(self.path)))?;
+        let normal =
+            normalize_single(self.reading, self.attribute, &Value::Object(made), Place::of(&whole(self.path)))?;
         Ok(match normal {
             Some(Value::Object(normal)) if eval::matches_value(filter, &normal) => Some(normal),
             _ => None,
@@ -242,7 +244,7 @@ pub(super) fn merge(reader: &Reader<'_>, complex: &mut Map<String, Value>, value
     };
     let Value::Object(given) = value else {
         // A bare value stands for `value`, an empty one clears all.
-        match normalize_single(attribute, value, Place::of(&reader.place))? {
+        match normalize_single(reader.reading, attribute, value, Place::of(&reader.place))? {
             Some(Value::Object(normal)) => complex.extend(normal),
             _ => complex.clear(),
         }
@@ -250,7 +252,7 @@ pub(super) fn merge(reader: &Reader<'_>, complex: &mut Map<String, Value>, value
     };
     for (key, value) in given {
         let Some(sub) = attribute.sub_attribute(key) else {
-            if value.is_null() {
+            if value.is_null() || reader.reading.is_lenient() {
                 continue;
             }
             return Err(unknown(key, &format!("`{}`", reader.place)));

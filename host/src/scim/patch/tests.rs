@@ -24,7 +24,8 @@ fn resource(name: &str, attributes: Value) -> Resource {
 
 fn patched(resource: &Resource, operations: Value) -> Result<Patched, ScimError> {
     let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations });
-    apply(resource, &parse(&resource.resource_type, body.as_object().unwrap())?)
+    let reading = Reading::strict(&resource.resource_type);
+    apply(reading, resource, &parse(reading, body.as_object().unwrap())?)
 }
 
 #[track_caller]
@@ -362,7 +363,7 @@ fn an_operation_that_cannot_be_done_is_refused_by_its_path() {
 #[test]
 fn a_message_of_another_kind_is_refused() {
     let user = resource("User", json!({}));
-    let error = parse(&user.resource_type, &Map::new()).unwrap_err();
+    let error = parse(Reading::strict(&user.resource_type), &Map::new()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "400 invalidSyntax: `schemas` must name `urn:ietf:params:scim:api:messages:2.0:PatchOp`"
@@ -375,7 +376,7 @@ fn additions_add_up_to_the_limit_of_values_and_no_further() {
     let full = resource("User", json!({ "userName": "a", "roles": roles }));
     let after =
         |value: &str| patched(&full, json!([{ "op": "add", "path": "roles", "value": value }])).unwrap().attributes;
-    assert_eq!(crate::scim::validate::validate(&full.resource_type, &after("7")), Ok(()));
+    assert_eq!(crate::scim::validate::validate(Reading::strict(&full.resource_type), &after("7")), Ok(()));
     let more = json!({ "op": "add", "path": "roles", "value": "new" });
     let fewer = json!({ "op": "remove", "path": "roles[value eq \"7\"]" });
     let error = patched(&full, json!([more, fewer])).unwrap_err();

@@ -5,13 +5,11 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::scim::error::ScimError;
-use crate::scim::filter::{FilterError, parser};
+use crate::scim::filter::FilterError;
+use crate::scim::filter::parser::{self, Manner};
 use crate::scim::path::Path;
+use crate::scim::reading::Reading;
 use crate::scim::schema::{Attribute, ResourceType, Schema, Type};
-
-/// Longest path in bytes. The longest that a client has reason to send is an extension's URN (about 80), an attribute
-/// name and a value filter with a value of a few hundred bytes; this is ten times that.
-pub const PATH_BYTES_MAX: usize = 4096;
 
 /// How much of a client's text an error repeats, in bytes: enough to recognise it, not enough to fill a log.
 const EXCERPT_BYTES_MAX: usize = 100;
@@ -69,6 +67,21 @@ pub enum PathError {
     Filter(#[from] FilterError),
 }
 
+impl PathError {
+    /// Whether nothing is wrong with the path but that it names something the resource type does not have.
+    pub fn is_unknown(&self) -> bool {
+        match self {
+            Self::UnknownAttribute { .. } | Self::UnknownSchema { .. } => true,
+            Self::Filter(error) => error.is_unknown(),
+            Self::TooLong { .. }
+            | Self::Empty
+            | Self::NotComplex { .. }
+            | Self::SchemaAlone { .. }
+            | Self::Filtered { .. } => false,
+        }
+    }
+}
+
 impl From<PathError> for ScimError {
     fn from(error: PathError) -> Self {
         ScimError::invalid_path(error.to_string())
@@ -86,8 +99,18 @@ impl Path {
     /// Reads a path. Names and URNs may be in any case; the attributes of the base schema may be prefixed with its
     /// URN, those of an extension must be (RFC 7644 §3.10).
     pub fn parse(text: &str, resource_type: &ResourceType) -> Result<Self, PathError> {
-        if text.len() > PATH_BYTES_MAX {
-            return Err(PathError::TooLong { length: text.len(), max: PATH_BYTES_MAX });
+        Self::parse_in(text, resource_type, Manner::STRICT)
+    }
+
+    /// Reads a path by a tenant's rules.
+    pub fn parse_with(text: &str, reading: Reading<'_>) -> Result<Self, PathError> {
+        Self::parse_in(text, reading.resource_type, reading.into())
+    }
+
+    fn parse_in(text: &str, resource_type: &ResourceType, manner: Manner<'_>) -> Result<Self, PathError> {
+        let max = manner.limits.path_bytes_max;
+        if text.len() > max {
+            return Err(PathError::TooLong { length: text.len(), max });
         }
         let Some((before, filtered)) = text.split_once('[') else {
             return resolve(text, resource_type).map(|named| Path {
@@ -108,7 +131,7 @@ impl Path {
             return Err(PathError::NotComplex { attribute: attribute.name.clone() });
         }
         let position = text.len() - filtered.len();
-        let (filter, sub_name) = parser::parse_value_filter(text, position, attribute)?;
+        let (filter, sub_name) = parser::parse_value_filter(text, position, attribute, manner)?;
         let sub_attribute = sub_name.map(|name| sub_attribute(attribute, name)).transpose()?;
         Ok(Path {
             extension: named.extension.cloned(),
