@@ -10,4 +10,7 @@ pub mod plan;
 pub mod planned;
 
 pub use crate::scim::members::MemberEdit;
+#[cfg(test)]
+mod violation_tests;
+
 pub use planned::{Action, Difference, Draft, MembersChange, PlannedChange};

@@ -20,9 +20,11 @@ pub mod projection;
 pub mod reading;
 pub mod resource;
 pub mod schema;
+pub mod secret;
 pub mod time;
 pub mod urn;
 pub mod validate;
+pub mod violation;
 
 #[cfg(test)]
 mod leniency_tests;

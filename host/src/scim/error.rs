@@ -5,6 +5,10 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
+use crate::scim::violation::{Characteristic, Violation, bounded};
+
 /// Keywords of RFC 7644 table 9, which refine status 400 and 409.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ScimType {
@@ -84,15 +88,17 @@ pub struct ScimError {
     pub scim_type: Option<ScimType>,
     /// What went wrong, for the client's administrator.
     pub detail: String,
+    /// Which attribute's characteristic it is about, and with which values; for the log.
+    pub violation: Option<Box<Violation>>,
 }
 
 impl ScimError {
     fn bad_request(scim_type: ScimType, detail: impl Into<String>) -> Self {
-        Self { status: scim_type.status(), scim_type: Some(scim_type), detail: detail.into() }
+        Self { status: scim_type.status(), scim_type: Some(scim_type), detail: detail.into(), violation: None }
     }
 
     fn plain(status: u16, detail: impl Into<String>) -> Self {
-        Self { status, scim_type: None, detail: detail.into() }
+        Self { status, scim_type: None, detail: detail.into(), violation: None }
     }
 
     /// 400: the body is not JSON, or not the message it should be.
@@ -136,6 +142,19 @@ impl ScimError {
             ScimType::Uniqueness,
             format!("the value of `{attribute}` is already in use by another resource"),
         )
+    }
+
+    /// 409: another resource of the type already has this value, one of the attribute. It goes to the log, so it must
+    /// not be a secret.
+    pub fn uniqueness_of(attribute: &str, value: Option<&Value>) -> Self {
+        let violation = Violation::new(attribute, Characteristic::Uniqueness);
+        Self::uniqueness(attribute).about(Violation { after: value.cloned().map(bounded), ..violation })
+    }
+
+    /// The error with what it is about.
+    #[must_use]
+    pub fn about(self, violation: Violation) -> Self {
+        Self { violation: Some(Box::new(violation)), ..self }
     }
 
     /// 401: no credential, or one that is not valid.
@@ -190,7 +209,7 @@ impl ScimError {
 
     /// Any status with a keyword of a constraint's choosing.
     pub fn refused(status: u16, scim_type: Option<ScimType>, detail: impl Into<String>) -> Self {
-        Self { status, scim_type, detail: detail.into() }
+        Self { status, scim_type, detail: detail.into(), violation: None }
     }
 }
 

@@ -105,7 +105,7 @@ fn extension_attributes(
     let object = match value {
         Value::Object(object) => object,
         Value::Null => return Ok(Attributes::new()),
-        other => return Err(value::wrong_type(place, "an object", other)),
+        other => return Err(value::not(place, "an object", other)),
     };
     let mut attributes = Attributes::new();
     let mut seen: Vec<&str> = Vec::new();

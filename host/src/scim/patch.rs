@@ -21,6 +21,7 @@ pub mod request;
 mod target;
 mod work;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -33,6 +34,7 @@ use crate::scim::path::Path;
 use crate::scim::reading::Reading;
 use crate::scim::resource::{Attributes, Resource};
 use crate::scim::schema::{Attribute, Mutability, Storage};
+use crate::scim::violation::{Characteristic, Violation};
 
 pub use request::{OperationKind, PatchOperation, parse};
 use target::Target;
@@ -50,7 +52,7 @@ pub struct Patched {
 /// Applies the operations in their order. The first that fails fails all.
 pub fn apply(reading: Reading<'_>, resource: &Resource, operations: &[PatchOperation]) -> Result<Patched, ScimError> {
     let patched = Patched { attributes: resource.attributes.clone(), member_edits: Vec::new() };
-    let mut patch = Patch { reading, patched, keys: 0, members: 0, work: Work::new() };
+    let mut patch = Patch { reading, resource, patched, keys: 0, members: 0, work: Work::new() };
     for operation in operations {
         match (operation.kind, &operation.path) {
             (OperationKind::Remove, Some(path)) => patch.remove(path, operation.value.as_ref())?,
@@ -64,6 +66,7 @@ pub fn apply(reading: Reading<'_>, resource: &Resource, operations: &[PatchOpera
 
 struct Patch<'r> {
     reading: Reading<'r>,
+    resource: &'r Resource,
     patched: Patched,
     /// How many keys of values without a path there were.
     keys: usize,
@@ -110,7 +113,7 @@ impl Patch<'_> {
 
     fn write(&mut self, kind: OperationKind, path: &Path, value: &Value) -> Result<(), ScimError> {
         if is_read_only(path) {
-            return Err(read_only(path));
+            return Err(self.read_only(path, Some(value)));
         }
         match &path.extension {
             Some(extension) if path.attribute.is_none() => {
@@ -138,7 +141,7 @@ impl Patch<'_> {
 
     fn remove(&mut self, path: &Path, value: Option<&Value>) -> Result<(), ScimError> {
         if is_read_only(path) {
-            return Err(read_only(path));
+            return Err(self.read_only(path, None));
         }
         if path.attribute_storage() == Storage::Rows {
             return self.edit_members(members::remove(self.reading, path, value)?);
@@ -152,6 +155,16 @@ impl Patch<'_> {
         check_members(self.reading, self.members)?;
         self.patched.member_edits.extend(edit);
         Ok(())
+    }
+
+    fn read_only(&self, path: &Path, after: Option<&Value>) -> ScimError {
+        let mut violation = Violation::new(path.to_string(), Characteristic::Mutability);
+        if let Some(leaf) = path.leaf() {
+            let mut values: Vec<Value> = path.select(self.resource).into_iter().map(Cow::into_owned).collect();
+            let before = if values.len() > 1 { Some(Value::Array(values)) } else { values.pop() };
+            violation = violation.before(leaf, before.as_ref()).after(leaf, after);
+        }
+        ScimError::mutability(format!("`{path}` is read-only")).about(violation)
     }
 
     fn target<'t>(&'t mut self, path: &'t Path) -> Result<Target<'t>, ScimError> {
@@ -175,10 +188,6 @@ impl Patch<'_> {
 fn is_read_only(path: &Path) -> bool {
     let read_only = |attribute: &Arc<Attribute>| attribute.mutability == Mutability::ReadOnly;
     path.attribute.as_ref().is_some_and(read_only) || path.sub_attribute.as_ref().is_some_and(read_only)
-}
-
-fn read_only(path: &Path) -> ScimError {
-    ScimError::mutability(format!("`{path}` is read-only"))
 }
 
 #[cfg(test)]

@@ -1,15 +1,18 @@
 //! Whether canonical attributes are those of a valid resource: what must be there is there, what may not change has not
 //! changed. Types are right already: [`normalize`](crate::scim::normalize) sees to that.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use serde_json::{Map, Value};
 
 use crate::scim::error::ScimError;
+use crate::scim::index;
 use crate::scim::path::parse::excerpt;
 use crate::scim::reading::Reading;
 use crate::scim::resource::Attributes;
 use crate::scim::schema::{Attribute, Mutability, ResourceType, Schema, Storage};
+use crate::scim::violation::{Characteristic, Violation};
 
 /// Checks one state: required attributes, canonical values where they are binding, one `primary` at most.
 pub fn validate(reading: Reading<'_>, attributes: &Attributes) -> Result<(), ScimError> {
@@ -37,8 +40,8 @@ pub fn validate(reading: Reading<'_>, attributes: &Attributes) -> Result<(), Sci
 /// record replacement via a request (e.g., a PUT). The attribute SHALL NOT be updated." So it may be set while it has no
 /// value, and neither changed nor removed after.
 ///
-/// A sub-attribute of a multi-valued attribute is compared only if that attribute is immutable as a whole: values come
-/// and go, and a changed one cannot be told from another one.
+/// Values of a multi-valued attribute come and go. One that is there before and after, by its `value`, keeps its
+/// immutable sub-attributes; where `value` does not tell it from another, it cannot be said to have changed.
 pub fn check_immutable(resource_type: &ResourceType, before: &Attributes, after: &Attributes) -> Result<(), ScimError> {
     for part in parts(resource_type) {
         let Some(old) = part.object(before) else {
@@ -50,11 +53,15 @@ pub fn check_immutable(resource_type: &ResourceType, before: &Attributes, after:
             let (old, new) = (old.get(&attribute.name), new.get(&attribute.name));
             let path = format!("{}{}", part.prefix(), attribute.name);
             unchanged(attribute, old, new, &path)?;
-            if !attribute.multi_valued {
-                for sub in &attribute.sub_attributes {
-                    let sub_of = |value: Option<&'_ Value>| value.and_then(|value| value.get(&sub.name)).cloned();
-                    unchanged(sub, sub_of(old).as_ref(), sub_of(new).as_ref(), &format!("{path}.{}", sub.name))?;
+            if !has_immutable_part(attribute) {
+                continue;
+            }
+            if attribute.multi_valued {
+                for (norm, old, new) in kept_values(attribute, old, new) {
+                    unchanged_parts(attribute, Some(old), Some(new), &format!("{path}[value eq {norm}]"))?;
                 }
+            } else {
+                unchanged_parts(attribute, old, new, &path)?;
             }
         }
     }
@@ -77,7 +84,14 @@ pub fn keep_immutable(resource_type: &ResourceType, before: &Attributes, after: 
                 part.change(after, |object| {
                     object.entry(attribute.name.clone()).or_insert_with(|| value.clone());
                 });
-            } else if !attribute.multi_valued {
+            } else if !has_immutable_part(attribute) {
+                continue;
+            } else if attribute.multi_valued {
+                part.change(after, |object| {
+                    let new = object.get_mut(&attribute.name);
+                    keep_parts_of_values(attribute, value, new);
+                });
+            } else {
                 keep_immutable_parts(&part, attribute, value, after);
             }
         }
@@ -102,10 +116,118 @@ fn keep_immutable_parts(part: &Part<'_>, attribute: &Attribute, old: &Value, aft
 }
 
 fn unchanged(attribute: &Attribute, old: Option<&Value>, new: Option<&Value>, path: &str) -> Result<(), ScimError> {
-    if attribute.mutability != Mutability::Immutable || old.is_none() || old == new {
+    if attribute.mutability != Mutability::Immutable || old.is_none() || is_same(old, new) {
         return Ok(());
     }
-    Err(ScimError::mutability(format!("`{path}` is immutable: it has a value, which cannot be changed or removed")))
+    Err(immutable(attribute, old, new, path))
+}
+
+/// The refusal to change a value that is there.
+pub(crate) fn immutable(attribute: &Attribute, old: Option<&Value>, new: Option<&Value>, path: &str) -> ScimError {
+    let violation = Violation::new(path, Characteristic::Mutability).before(attribute, old).after(attribute, new);
+    ScimError::mutability(format!("`{path}` is immutable: it has a value, which cannot be changed or removed"))
+        .about(violation)
+}
+
+fn unchanged_parts(
+    attribute: &Attribute,
+    old: Option<&Value>,
+    new: Option<&Value>,
+    path: &str,
+) -> Result<(), ScimError> {
+    for sub in &attribute.sub_attributes {
+        let (old, new) = (old.and_then(|value| value.get(&sub.name)), new.and_then(|value| value.get(&sub.name)));
+        unchanged(sub, old, new, &format!("{path}.{}", sub.name))?;
+    }
+    Ok(())
+}
+
+fn has_immutable_part(attribute: &Attribute) -> bool {
+    attribute.sub_attributes.iter().any(|sub| sub.mutability == Mutability::Immutable)
+}
+
+/// The order of values is no difference.
+fn is_same(old: Option<&Value>, new: Option<&Value>) -> bool {
+    let (Some(Value::Array(old)), Some(Value::Array(new))) = (old, new) else {
+        return old == new;
+    };
+    let mut counts: HashMap<&Value, usize> = HashMap::with_capacity(old.len());
+    for value in old {
+        *counts.entry(value).or_default() += 1;
+    }
+    let mut take = |value: &Value| match counts.get_mut(value) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            true
+        }
+        _ => false,
+    };
+    old.len() == new.len() && new.iter().all(|value| take(value))
+}
+
+/// The values that are there before and after, by their `value`, as a filter has it; those that it tells apart.
+fn kept_values<'v>(
+    attribute: &Attribute,
+    old: Option<&'v Value>,
+    new: Option<&'v Value>,
+) -> Vec<(Value, &'v Value, &'v Value)> {
+    let new = by_value(attribute, list(new));
+    let old = by_value(attribute, list(old)).into_iter();
+    let kept = old.filter_map(|(norm, old)| {
+        let (old, new) = (old?, (*new.get(&norm)?)?);
+        Some((old.get("value")?.clone(), old, new))
+    });
+    kept.collect()
+}
+
+/// Each value by its `value` as it is compared; `None` where several have it.
+fn by_value<'v>(attribute: &Attribute, values: &'v [Value]) -> BTreeMap<String, Option<&'v Value>> {
+    let mut found: BTreeMap<String, Option<&Value>> = BTreeMap::new();
+    for value in values {
+        if let Some(norm) = value_norm(attribute, value) {
+            found.entry(norm).and_modify(|known| *known = None).or_insert(Some(value));
+        }
+    }
+    found
+}
+
+fn value_norm(attribute: &Attribute, value: &Value) -> Option<String> {
+    let sub = attribute.sub_attribute("value")?;
+    index::normalise_value(sub, value.get(&sub.name)?)
+}
+
+fn list(value: Option<&Value>) -> &[Value] {
+    match value {
+        Some(Value::Array(values)) => values,
+        Some(single) => std::slice::from_ref(single),
+        None => &[],
+    }
+}
+
+/// Fills in the immutable parts that a PUT leaves out of values that stay.
+fn keep_parts_of_values(attribute: &Attribute, old: &Value, new: Option<&mut Value>) {
+    let Some(Value::Array(new)) = new else {
+        return;
+    };
+    let old = by_value(attribute, list(Some(old)));
+    let kept: Vec<Option<&Value>> = {
+        let ambiguous = by_value(attribute, new);
+        let one = |value: &Value| {
+            let norm = value_norm(attribute, value)?;
+            ambiguous.get(&norm)?.and_then(|_| *old.get(&norm)?)
+        };
+        new.iter().map(one).collect()
+    };
+    for (new, old) in new.iter_mut().zip(kept) {
+        let (Value::Object(new), Some(old)) = (new, old) else {
+            continue;
+        };
+        for sub in attribute.sub_attributes.iter().filter(|sub| sub.mutability == Mutability::Immutable) {
+            if let Some(value) = old.get(&sub.name) {
+                new.entry(sub.name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+    }
 }
 
 fn check_attribute(
@@ -136,7 +258,10 @@ fn check_attribute(
     // RFC 7643 §2.4: "The primary attribute value "true" MUST appear no more than once."
     let primaries = values.iter().filter(|value| is_primary(value)).count();
     if attribute.multi_valued && primaries > 1 {
-        return Err(ScimError::invalid_value(format!("`{}` has {primaries} primary values; one is possible", path())));
+        let detail = format!("`{}` has {primaries} primary values; one is possible", path());
+        let given = values.iter().filter(|value| is_primary(value)).cloned().collect();
+        let violation = Violation::new(path(), Characteristic::Primary).after(attribute, Some(&given));
+        return Err(ScimError::invalid_value(detail).about(violation));
     }
     Ok(())
 }
@@ -155,11 +280,9 @@ fn check_value(attribute: &Attribute, value: &Value, path: &dyn Fn() -> String) 
     };
     if attribute.canonical_only && !is_canonical(text) {
         let expected = attribute.canonical_values.join("`, `");
-        return Err(ScimError::invalid_value(format!(
-            "`{}` must be one of `{expected}`, and `{}` is not",
-            path(),
-            excerpt(text)
-        )));
+        let detail = format!("`{}` must be one of `{expected}`, and `{}` is not", path(), excerpt(text));
+        let violation = Violation::new(path(), Characteristic::CanonicalValues).after(attribute, Some(value));
+        return Err(ScimError::invalid_value(detail).about(violation));
     }
     Ok(())
 }
@@ -173,13 +296,15 @@ pub(crate) fn is_primary(value: &Value) -> bool {
 pub(crate) fn check_values(reading: Reading<'_>, path: &dyn Fn() -> String, count: usize) -> Result<(), ScimError> {
     let max = reading.limits.values_max;
     if count > max {
-        return Err(ScimError::invalid_value(format!("`{}` would have {count} values; the limit is {max}", path())));
+        let detail = format!("`{}` would have {count} values; the limit is {max}", path());
+        return Err(ScimError::invalid_value(detail).about(Violation::new(path(), Characteristic::Size)));
     }
     Ok(())
 }
 
 fn missing(path: &str) -> ScimError {
-    ScimError::invalid_value(format!("`{path}` is required"))
+    let violation = Violation::new(path, Characteristic::Required);
+    ScimError::invalid_value(format!("`{path}` is required")).about(violation)
 }
 
 fn empty_object() -> Value {

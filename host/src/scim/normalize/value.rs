@@ -13,8 +13,10 @@ use crate::scim::normalize::{once, unknown};
 use crate::scim::path::parse::excerpt;
 use crate::scim::reading::Reading;
 use crate::scim::resource::ResourceId;
-use crate::scim::schema::{Attribute, Mutability, Returned, Type};
+use crate::scim::schema::{Attribute, Mutability, Type};
+use crate::scim::secret::is_secret;
 use crate::scim::time;
+use crate::scim::violation::{Characteristic, Violation};
 
 /// Longest text of an indexed attribute in bytes. Case folding makes a text three times as long at most (`ΐ`: 2 bytes to
 /// 6), and PostgreSQL's index entries end at 2,704 bytes: 3 × 800 leaves room for the rest of the key.
@@ -67,7 +69,10 @@ pub(crate) fn normalize_value(
         (Type::Complex, Value::Array(values)) => match values.as_slice() {
             [] => Ok(None),
             [single] => normalize_single(reading, attribute, single, place),
-            _ => Err(ScimError::invalid_value(format!("`{place}` has one value, and {} are given", values.len()))),
+            _ => {
+                let detail = format!("`{place}` has one value, and {} are given", values.len());
+                Err(ScimError::invalid_value(detail).about(given(attribute, place, Characteristic::MultiValued, value)))
+            }
         },
         _ => normalize_single(reading, attribute, value, place),
     }
@@ -80,20 +85,21 @@ pub(crate) fn normalize_values(
     value: &Value,
     place: Place<'_>,
 ) -> Result<Vec<Value>, ScimError> {
-    let given = match value {
+    let values = match value {
         Value::Array(values) => values.as_slice(),
         Value::Null => &[],
         single => std::slice::from_ref(single),
     };
     let max = reading.limits.values_max;
-    if given.len() > max {
-        return Err(ScimError::invalid_value(format!("`{place}` has {} values; the limit is {max}", given.len())));
+    if values.len() > max {
+        let detail = format!("`{place}` has {} values; the limit is {max}", values.len());
+        return Err(ScimError::invalid_value(detail).about(Violation::new(place.to_string(), Characteristic::Size)));
     }
-    let mut values: Vec<Value> = Vec::with_capacity(given.len());
-    for value in given {
-        values.extend(normalize_single(reading, attribute, value, place)?);
+    let mut normal: Vec<Value> = Vec::with_capacity(values.len());
+    for value in values {
+        normal.extend(normalize_single(reading, attribute, value, place)?);
     }
-    Ok(each_once(values))
+    Ok(each_once(normal))
 }
 
 /// RFC 7643 §2.4: service providers "SHOULD NOT return the same (type, value) combination more than once".
@@ -122,27 +128,48 @@ pub(crate) fn normalize_single(
             let single = normalize_single(reading, sub, value, place.sub(&sub.name))?;
             Ok(single.map(|value| Value::Object(Map::from_iter([(sub.name.clone(), value)]))))
         }
-        (Type::Complex, other) => Err(wrong_type(place, "an object", other)),
+        (Type::Complex, other) => Err(wrong_type(attribute, place, "an object", other)),
         (Type::Boolean, Value::Bool(_)) => Ok(Some(value.clone())),
         // Entra ID sends "True" and "False".
         (Type::Boolean, Value::String(text)) if let Some(boolean) = parse_boolean(text) => {
             Ok(Some(Value::Bool(boolean)))
         }
-        (Type::Boolean, other) => Err(wrong_type(place, "true or false", other)),
+        (Type::Boolean, other) => Err(wrong_type(attribute, place, "true or false", other)),
         (Type::Integer, Value::Number(number)) if number.is_i64() || number.is_u64() => Ok(Some(value.clone())),
-        (Type::Integer, other) => Err(wrong_type(place, "an integer", other)),
+        (Type::Integer, other) => Err(wrong_type(attribute, place, "an integer", other)),
         (Type::Decimal, Value::Number(_)) => Ok(Some(value.clone())),
-        (Type::Decimal, other) => Err(wrong_type(place, "a number", other)),
+        (Type::Decimal, other) => Err(wrong_type(attribute, place, "a number", other)),
         (Type::Reference, Value::String(text)) if text.is_empty() => Ok(None),
         (_, Value::String(text)) => {
             check_text(reading, attribute, text, place)?;
             Ok(Some(value.clone()))
         }
-        (_, other) => Err(wrong_type(place, "a string", other)),
+        (_, other) => Err(wrong_type(attribute, place, "a string", other)),
     }
 }
 
 fn complex(
+    reading: Reading<'_>,
+    attribute: &Attribute,
+    object: &Map<String, Value>,
+    place: Place<'_>,
+) -> Result<Option<Value>, ScimError> {
+    parts(reading, attribute, object, place).map_err(|error| {
+        // A part of a secret is one, whatever its own characteristics are.
+        if !is_secret(attribute) {
+            return error;
+        }
+        let value = Value::Object(Map::new());
+        ScimError::invalid_value(format!("a part of `{place}` is not of its type")).about(given(
+            attribute,
+            place,
+            Characteristic::Type,
+            &value,
+        ))
+    })
+}
+
+fn parts(
     reading: Reading<'_>,
     attribute: &Attribute,
     object: &Map<String, Value>,
@@ -163,7 +190,7 @@ fn complex(
             continue;
         }
         if let Some(value) = normalize_value(reading, sub, value, place.sub(&sub.name))?
-            && sub.returned != Returned::Never
+            && !is_secret(sub)
         {
             normal.insert(sub.name.clone(), value);
         }
@@ -175,12 +202,16 @@ fn complex(
 
 fn check_text(reading: Reading<'_>, attribute: &Attribute, text: &str, place: Place<'_>) -> Result<(), ScimError> {
     let bytes_max = if attribute.indexed { INDEXED_BYTES_MAX } else { reading.limits.text_bytes_max };
+    let refused = |characteristic, detail: String| {
+        let value = Value::from(text);
+        Err(ScimError::invalid_value(detail).about(given(attribute, place, characteristic, &value)))
+    };
     if text.len() > bytes_max {
-        return Err(ScimError::invalid_value(format!("`{place}` has {} bytes; the limit is {bytes_max}", text.len())));
+        return refused(Characteristic::Size, format!("`{place}` has {} bytes; the limit is {bytes_max}", text.len()));
     }
     // PostgreSQL's text cannot hold it.
     if text.contains('\0') {
-        return Err(ScimError::invalid_value(format!("`{place}` contains the character U+0000")));
+        return refused(Characteristic::Type, format!("`{place}` contains the character U+0000"));
     }
     let expected = match attribute.kind {
         Type::DateTime if time::parse(text).is_none() => "a dateTime such as 2008-01-23T04:56:22Z",
@@ -188,7 +219,13 @@ fn check_text(reading: Reading<'_>, attribute: &Attribute, text: &str, place: Pl
         Type::Reference if !is_reference(text) => "a URI",
         _ => return Ok(()),
     };
-    Err(ScimError::invalid_value(format!("`{place}` must be {expected}, and `{}` is not", excerpt(text))))
+    let found = if is_secret(attribute) { "what is given".to_owned() } else { format!("`{}`", excerpt(text)) };
+    refused(Characteristic::Type, format!("`{place}` must be {expected}, and {found} is not"))
+}
+
+/// A violation with the value that was given for the attribute.
+fn given(attribute: &Attribute, place: Place<'_>, characteristic: Characteristic, value: &Value) -> Violation {
+    Violation::new(place.to_string(), characteristic).after(attribute, Some(value))
 }
 
 /// RFC 7643 §2.3.6: base64 of RFC 4648 §4 or §5, padded or not.
@@ -224,10 +261,11 @@ pub(crate) fn member_ids(
             Value::Null => continue,
             Value::String(id) => id,
             Value::Object(object) => member_value(reading, attribute, object, place)?,
-            other => return Err(wrong_type(place, "an object", other)),
+            other => return Err(wrong_type(attribute, place, "an object", other)),
         };
         let id = id.parse().map_err(|_| {
-            ScimError::invalid_value(format!("`{}` in `{place}` is not the id of a resource", excerpt(id)))
+            let detail = format!("`{}` in `{place}` is not the id of a resource", excerpt(id));
+            ScimError::invalid_value(detail).about(self::given(attribute, place, Characteristic::Type, value))
         })?;
         ids.push(id);
     }
@@ -262,12 +300,25 @@ fn member_value<'v>(
     }
     match id {
         Some(Value::String(id)) => Ok(id),
-        Some(other) if !other.is_null() => Err(wrong_type(place.sub("value"), "a string", other)),
-        _ => Err(ScimError::invalid_value(format!("a value of `{place}` has no `value`"))),
+        Some(other) if !other.is_null() => Err(wrong_type(attribute, place.sub("value"), "a string", other)),
+        _ => {
+            let violation = Violation::new(place.sub("value").to_string(), Characteristic::Required);
+            Err(ScimError::invalid_value(format!("a value of `{place}` has no `value`")).about(violation))
+        }
     }
 }
 
-pub(crate) fn wrong_type(place: Place<'_>, expected: &str, found: &Value) -> ScimError {
+/// A value that is not of the attribute's type.
+fn wrong_type(attribute: &Attribute, place: Place<'_>, expected: &str, found: &Value) -> ScimError {
+    let error = match found {
+        Value::String(_) if is_secret(attribute) => ScimError::invalid_value(format!("`{place}` must be {expected}")),
+        found => not(place, expected, found),
+    };
+    error.about(given(attribute, place, Characteristic::Type, found))
+}
+
+/// A value that is something else than expected.
+pub(crate) fn not(place: Place<'_>, expected: &str, found: &Value) -> ScimError {
     let found = match found {
         Value::Null => "null".to_owned(),
         Value::Bool(_) => "a boolean".to_owned(),

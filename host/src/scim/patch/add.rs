@@ -8,7 +8,7 @@ use crate::scim::error::ScimError;
 use crate::scim::filter::eval;
 use crate::scim::index;
 use crate::scim::normalize::value::{Place, normalize_values};
-use crate::scim::patch::target::{Target, matching, merge, set, settle_primary, take_list, take_object};
+use crate::scim::patch::target::{Target, matching, merge, set, set_in_value, settle_primary, take_list, take_object};
 use crate::scim::schema::{Attribute, Type};
 
 /// Adds to what the path leads to.
@@ -53,7 +53,7 @@ pub(super) fn write_single(target: Target<'_>, value: &Value) -> Result<(), Scim
 pub(super) fn write_sub(mut target: Target<'_>, sub: &Attribute, value: &Value) -> Result<(), ScimError> {
     target.pay_for_copies(value)?;
     let normal = target.normalize(sub, value)?;
-    let (filter, no_target) = (target.filter(), target.no_target());
+    let (filter, no_target, path) = (target.filter(), target.no_target(), target.path.to_string());
     let reader = target.reader();
     target.edit(|current| {
         let mut values = take_list(current);
@@ -66,7 +66,7 @@ pub(super) fn write_sub(mut target: Target<'_>, sub: &Attribute, value: &Value) 
         }
         for place in &places {
             if let Some(Value::Object(object)) = values.get_mut(*place) {
-                set(object, sub, normal.clone());
+                set_in_value(object, sub, normal.clone(), &path)?;
             }
         }
         settle_primary(&mut values, &places);
@@ -119,7 +119,17 @@ fn append(target: Target<'_>, value: &Value) -> Result<(), ScimError> {
             let place = *places.entry(Identity::of(attribute, &new)).or_insert(values.len());
             written.push(place);
             match (values.get_mut(place), new) {
-                (Some(Value::Object(old)), Value::Object(new)) => old.extend(new),
+                (Some(Value::Object(old)), Value::Object(new)) => {
+                    for (name, value) in new {
+                        let sub = attribute.sub_attribute(&name);
+                        // Another spelling of the `value` by which it is known is the same one.
+                        if let Some(sub) = sub.filter(|_| name != "value" && name != "type") {
+                            set_in_value(old, sub, Some(value), &format!("{path}.{name}"))?;
+                        } else {
+                            old.insert(name, value);
+                        }
+                    }
+                }
                 (Some(_), _) => {}
                 (None, new) => values.push(new),
             }

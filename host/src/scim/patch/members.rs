@@ -8,6 +8,7 @@ use crate::scim::normalize::value::{Place, member_ids};
 use crate::scim::patch::request::OperationKind;
 use crate::scim::path::Path;
 use crate::scim::reading::Reading;
+use crate::scim::violation::{Characteristic, Violation};
 
 /// `add` and `replace`.
 pub(super) fn write(
@@ -19,9 +20,8 @@ pub(super) fn write(
     let Some(attribute) = path.attribute.as_deref().filter(|_| path.filter.is_none() && path.sub_attribute.is_none())
     else {
         // RFC 7643 §4.2: the sub-attributes of a member are immutable.
-        return Err(ScimError::mutability(format!(
-            "`{path}` leads into a member, which cannot be changed: remove it and add another"
-        )));
+        let detail = format!("`{path}` leads into a member, which cannot be changed: remove it and add another");
+        return Err(unchangeable(detail, path, Some(value)));
     };
     let ids = member_ids(reading, attribute, value, Place::of(&attribute.name))?;
     Ok(match kind {
@@ -39,7 +39,8 @@ pub(super) fn remove(
     value: Option<&Value>,
 ) -> Result<Option<MemberEdit>, ScimError> {
     let Some(attribute) = path.attribute.as_deref().filter(|_| path.sub_attribute.is_none()) else {
-        return Err(ScimError::mutability(format!("`{path}` leads into a member, which cannot be changed")));
+        let detail = format!("`{path}` leads into a member, which cannot be changed");
+        return Err(unchangeable(detail, path, None));
     };
     if let Some(id) = path.value_wanted() {
         // A text that is no id of ours is nobody's.
@@ -61,4 +62,12 @@ pub(super) fn remove(
             Ok((!ids.is_empty()).then_some(MemberEdit::Remove(ids)))
         }
     }
+}
+
+fn unchangeable(detail: String, path: &Path, after: Option<&Value>) -> ScimError {
+    let violation = Violation::new(path.to_string(), Characteristic::Mutability);
+    ScimError::mutability(detail).about(match path.leaf() {
+        Some(leaf) => violation.after(leaf, after),
+        None => violation,
+    })
 }

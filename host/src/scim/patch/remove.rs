@@ -7,7 +7,9 @@ use crate::scim::filter::eval;
 use crate::scim::index;
 use crate::scim::normalize::value::{Place, normalize_values};
 use crate::scim::patch::target::{Target, matching, take_list, take_object};
-use crate::scim::schema::Attribute;
+use crate::scim::schema::{Attribute, Mutability};
+use crate::scim::validate::immutable;
+use crate::scim::violation::{Characteristic, Violation};
 
 /// "If "path" is unspecified, the operation fails with HTTP status code 400 and a "scimType" error code of "noTarget"."
 pub(super) fn without_path() -> ScimError {
@@ -24,7 +26,11 @@ pub(super) fn remove(mut target: Target<'_>, value: Option<&Value>, absent_is_fi
     let (filter, sub) = (target.filter(), target.sub_attribute());
     let required = sub.map_or(attribute.required && filter.is_none(), |sub| sub.required);
     if required {
-        return Err(ScimError::mutability(format!("`{}` is required and cannot be removed", target.path)));
+        let detail = format!("`{}` is required and cannot be removed", target.path);
+        let violation = Violation::new(target.path.to_string(), Characteristic::Required);
+        // Of one sub-attribute the values are not told apart here; the path has the filter.
+        let before = if sub.is_none() { target.value() } else { None };
+        return Err(ScimError::mutability(detail).about(violation.before(attribute, before)));
     }
     if !attribute.multi_valued {
         return remove_single(target, absent_is_fine);
@@ -39,12 +45,18 @@ pub(super) fn remove(mut target: Target<'_>, value: Option<&Value>, absent_is_fi
             Some(only)
         }
     };
-    let no_target = target.no_target();
+    let (no_target, path) = (target.no_target(), target.path.to_string());
     target.edit(|current| {
         let mut values = take_list(current);
         let places = matching(filter, &values);
         if places.is_empty() && filter.is_some() && !absent_is_fine {
             return Err(no_target);
+        }
+        if let Some(sub) = sub.filter(|sub| sub.mutability == Mutability::Immutable) {
+            let of = |place: &usize| values.get(*place).and_then(|value| value.get(&sub.name));
+            if let Some(old) = places.iter().find_map(of) {
+                return Err(immutable(sub, Some(old), None, &path));
+            }
         }
         let mut place = 0;
         values.retain_mut(|value| {

@@ -12,8 +12,9 @@ use crate::scim::patch::work::{Work, weight};
 use crate::scim::path::{AttributeRef, Path};
 use crate::scim::reading::Reading;
 use crate::scim::resource::Attributes;
-use crate::scim::schema::{Attribute, Mutability, Returned, Schema, Type};
-use crate::scim::validate::{check_values, is_primary};
+use crate::scim::schema::{Attribute, Mutability, Schema, Type};
+use crate::scim::secret::is_secret;
+use crate::scim::validate::{check_values, immutable, is_primary};
 
 /// An attribute that is kept inline, and the attributes that it is one of.
 pub(super) struct Target<'t> {
@@ -50,13 +51,18 @@ impl<'t> Target<'t> {
         Ok(target)
     }
 
-    /// The values that the attribute has.
-    fn current(&self) -> &[Value] {
+    /// What the attribute has: for a multi-valued one a list.
+    pub(super) fn value(&self) -> Option<&Value> {
         let object = match self.extension {
             None => Some(&*self.attributes),
             Some(schema) => self.attributes.get(&schema.id).and_then(Value::as_object),
         };
-        match object.and_then(|object| object.get(&self.attribute.name)) {
+        object?.get(&self.attribute.name)
+    }
+
+    /// The values that the attribute has.
+    fn current(&self) -> &[Value] {
+        match self.value() {
             None => &[],
             Some(Value::Array(values)) => values,
             Some(single) => std::slice::from_ref(single),
@@ -117,7 +123,7 @@ impl<'t> Target<'t> {
         };
         let mut value = object.remove(name).unwrap_or(Value::Null);
         let result = edit(&mut value)?;
-        if self.attribute.returned != Returned::Never
+        if !is_secret(self.attribute)
             && let Some(value) = pruned(value)
         {
             if let Value::Array(values) = &value {
@@ -260,7 +266,12 @@ pub(super) fn merge(reader: &Reader<'_>, complex: &mut Map<String, Value>, value
         if sub.mutability == Mutability::ReadOnly {
             continue;
         }
-        set(complex, sub, reader.normalize(sub, value)?);
+        let value = reader.normalize(sub, value)?;
+        if attribute.multi_valued {
+            set_in_value(complex, sub, value, &format!("{}.{}", reader.place, sub.name))?;
+        } else {
+            set(complex, sub, value);
+        }
     }
     if !attribute.multi_valued && complex.get("value").and_then(Value::as_str) == Some("") {
         complex.clear();
@@ -268,10 +279,27 @@ pub(super) fn merge(reader: &Reader<'_>, complex: &mut Map<String, Value>, value
     Ok(())
 }
 
+/// Sets a sub-attribute of a value among many, or takes it away. One that is immutable and there stays as it is: what
+/// is compared in the end, [`check_immutable`](crate::scim::validate::check_immutable), knows a value by its `value`,
+/// and not at all if that is what changes.
+pub(super) fn set_in_value(
+    complex: &mut Map<String, Value>,
+    sub: &Attribute,
+    value: Option<Value>,
+    path: &str,
+) -> Result<(), ScimError> {
+    let old = complex.get(&sub.name);
+    if sub.mutability == Mutability::Immutable && old.is_some() && old != value.as_ref() {
+        return Err(immutable(sub, old, value.as_ref(), path));
+    }
+    set(complex, sub, value);
+    Ok(())
+}
+
 /// Sets a sub-attribute, or takes it away.
 pub(super) fn set(complex: &mut Map<String, Value>, sub: &Attribute, value: Option<Value>) {
     match value {
-        Some(value) if sub.returned != Returned::Never => {
+        Some(value) if !is_secret(sub) => {
             complex.insert(sub.name.clone(), value);
         }
         _ => {

@@ -226,9 +226,14 @@ fn after_urn<'t>(text: &'t str, urn: &str) -> Option<&'t str> {
 
 /// The beginning of a client's text, for an error.
 pub(crate) fn excerpt(text: &str) -> String {
-    if text.len() <= EXCERPT_BYTES_MAX {
+    excerpt_of(text, EXCERPT_BYTES_MAX)
+}
+
+/// At most so many bytes of a text.
+pub(crate) fn excerpt_of(text: &str, bytes_max: usize) -> String {
+    if text.len() <= bytes_max {
         return text.to_owned();
     }
-    let end = text.floor_char_boundary(EXCERPT_BYTES_MAX);
+    let end = text.floor_char_boundary(bytes_max);
     format!("{}…", text.get(..end).unwrap_or_default())
 }
