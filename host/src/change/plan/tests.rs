@@ -132,7 +132,7 @@ fn what_became_read_only_after_it_was_set_outlives_a_replace() {
     read_only.schema = Arc::new(schema);
     before.resource_type = Arc::new(read_only);
     let sent = json!({ "userName": "a", "title": "y", "name": { "familyName": "n" } });
-    let after = plan_replace(before, &body(USER, sent), at(2)).unwrap().after.unwrap();
+    let after = put_of(before, &body(USER, sent)).unwrap().after.unwrap();
     let expected = json!({ "userName": "a", "title": "x", "name": { "givenName": "g", "familyName": "n" } });
     assert_eq!(Value::Object(after.attributes), expected);
 }

@@ -12,7 +12,7 @@ mod apply;
 
 use serde_json::{Map, Value, json};
 
-use crate::scim::path::PATH_BYTES_MAX;
+use crate::scim::limits::ScimLimits;
 use crate::scim::schema::document::{CANONICAL_VALUE_BYTES_MAX, CANONICAL_VALUES_MAX, NAME_BYTES_MAX};
 use crate::scim::schema::problem::{Members, Problems, SchemaError, read_json};
 use crate::scim::schema::{Mutability, Uniqueness};
@@ -96,7 +96,7 @@ fn read(document: &Value, problems: &mut Problems) -> Option<Tightening> {
         members.problems().add("", format!("sets nothing; possible are `{}`", settable.join("`, `")));
     }
     let resource_type = members.required_text("resourceType", NAME_BYTES_MAX);
-    let path = members.required_text("path", PATH_BYTES_MAX);
+    let path = members.required_text("path", ScimLimits::DEFAULT.path_bytes_max);
     let canonical_values = members.texts("canonicalValues", CANONICAL_VALUES_MAX, CANONICAL_VALUE_BYTES_MAX);
     if canonical_values.as_ref().is_some_and(Vec::is_empty) {
         members.problem("canonicalValues", "is empty, so no value would be possible");

@@ -4,10 +4,13 @@
 //! A write stops at the first thing that is wrong; here all of it is told, since nobody can send the state again.
 //! Whether a value is unique only the store knows.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
-use crate::scim::normalize::value::{Place, VALUES_MAX, normalize_single};
+use crate::scim::normalize::value::{Place, normalize_single};
 use crate::scim::path::parse::excerpt;
+use crate::scim::reading::Reading;
 use crate::scim::resource::Attributes;
 use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned, Storage};
 
@@ -25,8 +28,8 @@ pub struct SchemaViolation {
 }
 
 /// Compares a state with the type that it is to have. The state is canonical as another type says.
-pub fn violations(new: &ResourceType, attributes: &Attributes) -> Vec<SchemaViolation> {
-    let mut found = Found(Vec::new());
+pub fn violations(new: &Arc<ResourceType>, attributes: &Attributes) -> Vec<SchemaViolation> {
+    let mut found = Found { reading: Reading::strict(new), violations: Vec::new() };
     let of_extensions = |name: &str| new.extensions.iter().any(|extension| extension.schema.id == name);
     for (name, value) in attributes.iter().filter(|(name, _)| !of_extensions(name)) {
         if !new.base_attributes().any(|attribute| attribute.name == *name) {
@@ -53,15 +56,18 @@ pub fn violations(new: &ResourceType, attributes: &Attributes) -> Vec<SchemaViol
             check(attribute, object.get(&attribute.name), &format!("{}:{}", schema.id, attribute.name), &mut found);
         }
     }
-    found.0
+    found.violations
 }
 
-struct Found(Vec<SchemaViolation>);
+struct Found<'r> {
+    reading: Reading<'r>,
+    violations: Vec<SchemaViolation>,
+}
 
-impl Found {
+impl Found<'_> {
     fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        if self.0.len() < VIOLATIONS_MAX {
-            self.0.push(SchemaViolation { path: path.into(), message: message.into() });
+        if self.violations.len() < VIOLATIONS_MAX {
+            self.violations.push(SchemaViolation { path: path.into(), message: message.into() });
         }
     }
 
@@ -72,7 +78,7 @@ impl Found {
     }
 }
 
-fn check(attribute: &Attribute, value: Option<&Value>, path: &str, found: &mut Found) {
+fn check(attribute: &Attribute, value: Option<&Value>, path: &str, found: &mut Found<'_>) {
     if attribute.storage != Storage::Inline {
         return;
     }
@@ -98,8 +104,9 @@ fn check(attribute: &Attribute, value: Option<&Value>, path: &str, found: &mut F
         }
         (single, false) => std::slice::from_ref(single),
     };
-    if values.len() > VALUES_MAX {
-        found.add(path, format!("has {} values; the limit is {VALUES_MAX}", values.len()));
+    let values_max = found.reading.limits.values_max;
+    if values.len() > values_max {
+        found.add(path, format!("has {} values; the limit is {values_max}", values.len()));
     }
     for value in values {
         if attribute.sub_attributes.is_empty() {
@@ -110,7 +117,7 @@ fn check(attribute: &Attribute, value: Option<&Value>, path: &str, found: &mut F
     }
 }
 
-fn check_parts(attribute: &Attribute, value: &Value, path: &str, found: &mut Found) {
+fn check_parts(attribute: &Attribute, value: &Value, path: &str, found: &mut Found<'_>) {
     let Value::Object(object) = value else {
         found.add(path, "is complex, and a simple value is stored");
         return;
@@ -126,8 +133,8 @@ fn check_parts(attribute: &Attribute, value: &Value, path: &str, found: &mut Fou
 }
 
 /// A value that would be read as another one than is stored is as wrong as one that could not be read.
-fn check_value(attribute: &Attribute, value: &Value, path: &str, found: &mut Found) {
-    match normalize_single(attribute, value, Place::of(path)) {
+fn check_value(attribute: &Attribute, value: &Value, path: &str, found: &mut Found<'_>) {
+    match normalize_single(found.reading, attribute, value, Place::of(path)) {
         Ok(Some(read)) if read == *value => {}
         Ok(_) => found.add(path, "has a value that is not of its type"),
         Err(error) => found.add(path, error.detail),

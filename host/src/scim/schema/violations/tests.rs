@@ -17,7 +17,7 @@ fn user(tightenings: &Value) -> Arc<ResourceType> {
 }
 
 #[track_caller]
-fn check(new: &ResourceType, state: &Value, expected: &[&str]) {
+fn check(new: &Arc<ResourceType>, state: &Value, expected: &[&str]) {
     let found = violations(new, state.as_object().unwrap());
     let found: Vec<String> =
         found.iter().map(|violation| format!("{}: {}", violation.path, violation.message)).collect();
