@@ -108,8 +108,7 @@ fn read(value: &Value, pointer: &str, parent: Option<&Attribute>, problems: &mut
         (Type::Complex, _) if parent.is_none() => {
             members.problem("subAttributes", "an attribute of type `complex` needs sub-attributes");
         }
-        (Type::Complex, _) | (_, None) => {}
-        (_, Some(listed)) if listed.is_empty() => {}
+        (Type::Complex, _) | (_, None | Some([])) => {}
         (_, Some(_)) => members.problem("subAttributes", "only an attribute of type `complex` has sub-attributes"),
     }
     Some(attribute)
@@ -120,7 +119,8 @@ fn read(value: &Value, pointer: &str, parent: Option<&Attribute>, problems: &mut
 fn check_name(name: &str, parent: Option<&Attribute>) -> Result<(), String> {
     let is_name_character = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'$' | b'-' | b'_');
     let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic()) && name.bytes().all(is_name_character);
-    if !is_name && !(parent.is_some() && name == "$ref") {
+    let is_reference = parent.is_some() && name == "$ref";
+    if !is_name && !is_reference {
         return Err(format!(
             "`{}` is not a name: a letter, then letters, digits, `-`, `_` and `$` (RFC 7643 §2.1)",
             excerpt(name)
