@@ -4,7 +4,7 @@
 //! of an attribute are ours, since the RFC does not speak of them: `indexed` (an `eq` filter on it is answered by an
 //! index) and `canonicalOnly` (a value must be one of the canonical ones).
 //!
-//! Start at [`SchemaDocument::parse`]; [`attribute`] reads and checks one attribute.
+//! Start at [`SchemaDocument::parse`]; `attribute` reads one attribute, `characteristics` checks what it says.
 
 mod attribute;
 mod characteristics;
