@@ -53,7 +53,7 @@ pub fn check_immutable(resource_type: &ResourceType, before: &Attributes, after:
             let (old, new) = (old.get(&attribute.name), new.get(&attribute.name));
             let path = format!("{}{}", part.prefix(), attribute.name);
             unchanged(attribute, old, new, &path)?;
-            if !has_immutable_part(attribute) {
+            if !has_part_held_fast(attribute) {
                 continue;
             }
             if attribute.multi_valued {
@@ -84,7 +84,7 @@ pub fn keep_immutable(resource_type: &ResourceType, before: &Attributes, after: 
                 part.change(after, |object| {
                     object.entry(attribute.name.clone()).or_insert_with(|| value.clone());
                 });
-            } else if !has_immutable_part(attribute) {
+            } else if !has_part_held_fast(attribute) {
                 continue;
             } else if attribute.multi_valued {
                 part.change(after, |object| {
@@ -142,8 +142,8 @@ fn unchanged_parts(
     Ok(())
 }
 
-fn has_immutable_part(attribute: &Attribute) -> bool {
-    attribute.sub_attributes.iter().any(|sub| sub.mutability == Mutability::Immutable)
+fn has_part_held_fast(attribute: &Attribute) -> bool {
+    attribute.sub_attributes.iter().any(|sub| is_held_fast(sub))
 }
 
 /// The order of values is no difference.
@@ -222,7 +222,7 @@ fn keep_parts_of_values(attribute: &Attribute, old: &Value, new: Option<&mut Val
         let (Value::Object(new), Some(old)) = (new, old) else {
             continue;
         };
-        for sub in attribute.sub_attributes.iter().filter(|sub| sub.mutability == Mutability::Immutable) {
+        for sub in attribute.sub_attributes.iter().filter(|sub| is_held_fast(sub)) {
             if let Some(value) = old.get(&sub.name) {
                 new.entry(sub.name.clone()).or_insert_with(|| value.clone());
             }

@@ -33,7 +33,7 @@ pub const SCHEMAS_MAX: usize = 32;
 pub const ATTRIBUTES_MAX: usize = 100;
 
 /// Longest name of an attribute in bytes. The longest of the RFC has 20 (`authenticationSchemes`); a path with two
-/// names and a URN stays below a tenth of [`PATH_BYTES_MAX`](crate::scim::path::PATH_BYTES_MAX).
+/// names and a URN stays below a tenth of [`path_bytes_max`](crate::scim::limits::ScimLimits::path_bytes_max).
 pub const NAME_BYTES_MAX: usize = 64;
 
 /// Longest URN in bytes. The RFC's longest has 60 (`…:extension:enterprise:2.0:User`); see [`NAME_BYTES_MAX`].

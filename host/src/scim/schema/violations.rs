@@ -12,7 +12,7 @@ use crate::scim::normalize::value::{Place, normalize_single};
 use crate::scim::path::parse::excerpt;
 use crate::scim::reading::Reading;
 use crate::scim::resource::Attributes;
-use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned, Storage};
+use crate::scim::schema::{Attribute, Mutability, Returned, Storage};
 
 /// Most violations that are told of one resource. A state in the wrong form has one for each of its values, and the
 /// first twenty say so.
@@ -27,9 +27,11 @@ pub struct SchemaViolation {
     pub message: String,
 }
 
-/// Compares a state with the type that it is to have. The state is canonical as another type says.
-pub fn violations(new: &Arc<ResourceType>, attributes: &Attributes) -> Vec<SchemaViolation> {
-    let mut found = Found { reading: Reading::strict(new), violations: Vec::new() };
+/// Compares a state with the type that it is to have, and the tenant's limits. The state is canonical as another type
+/// says.
+pub fn violations(reading: Reading<'_>, attributes: &Attributes) -> Vec<SchemaViolation> {
+    let new = reading.resource_type;
+    let mut found = Found { reading, violations: Vec::new() };
     let of_extensions = |name: &str| new.extensions.iter().any(|extension| extension.schema.id == name);
     for (name, value) in attributes.iter().filter(|(name, _)| !of_extensions(name)) {
         if !new.base_attributes().any(|attribute| attribute.name == *name) {
@@ -104,9 +106,9 @@ fn check(attribute: &Attribute, value: Option<&Value>, path: &str, found: &mut F
         }
         (single, false) => std::slice::from_ref(single),
     };
-    let values_max = found.reading.limits.values_max;
-    if values.len() > values_max {
-        found.add(path, format!("has {} values; the limit is {values_max}", values.len()));
+    let max = found.reading.limits.values_max;
+    if values.len() > max {
+        found.add(path, format!("has {} values; the limit is {max}", values.len()));
     }
     for value in values {
         if attribute.sub_attributes.is_empty() {

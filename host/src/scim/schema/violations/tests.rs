@@ -3,7 +3,9 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::*;
-use crate::scim::schema::{Definitions, ResourceTypeDocument, SchemaDocument, SchemaRegistry, Tightening};
+use crate::scim::schema::{
+    Definitions, ResourceType, ResourceTypeDocument, SchemaDocument, SchemaRegistry, Tightening,
+};
 use crate::scim::urn;
 
 fn user(tightenings: &Value) -> Arc<ResourceType> {
@@ -18,7 +20,7 @@ fn user(tightenings: &Value) -> Arc<ResourceType> {
 
 #[track_caller]
 fn check(new: &Arc<ResourceType>, state: &Value, expected: &[&str]) {
-    let found = violations(new, state.as_object().unwrap());
+    let found = violations(Reading::strict(new), state.as_object().unwrap());
     let found: Vec<String> =
         found.iter().map(|violation| format!("{}: {}", violation.path, violation.message)).collect();
     assert_eq!(found, expected, "{state}");
