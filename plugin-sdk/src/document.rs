@@ -170,7 +170,8 @@ impl Document {
         self.0.has(path)
     }
 
-    /// Whether a SCIM filter holds of this resource. Put other people's text into a filter with [`quoted`].
+    /// Whether a SCIM filter holds of this resource. Put other people's text into a filter with
+    /// [`filter`](crate::filter).
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -194,15 +195,6 @@ impl Document {
     pub fn whole<T: DeserializeOwned>(&self) -> Result<T, ReadError> {
         parse("the whole resource", &self.0.json(None)?)
     }
-}
-
-/// Text as a literal of a filter, in quotes and escaped: `format!("userName eq {}", quoted(name))`.
-///
-/// Without it, a value such as `x" or active pr or userName eq "` would change what the filter says.
-#[must_use]
-pub fn quoted(text: &str) -> String {
-    // RFC 7644, 3.4.2.2: a comparison value is a JSON value.
-    serde_json::Value::from(text).to_string()
 }
 
 fn text(path: &str, value: Value) -> Result<String, ReadError> {

@@ -69,11 +69,14 @@
 //!   [`About::reads`]; the tests of [`testing`] hold you to it.
 //! * **Judge the effect.** [`Operation::turns_off`], [`Operation::differences`] and the two documents show what would be
 //!   stored, whichever way the client spelled it.
+//! * **Look-ups answer as of before the operation.** [`Operation::remaining_members`] counts whom it leaves in a group.
+//! * **Compare as SCIM does**, with [`text`], and put other people's text into filters with [`filter`].
 //! * **Give every reason at once**, with a stable code and a message for the identity provider's administrator.
 
 mod constraint;
 pub mod directory;
 mod document;
+pub mod filter;
 pub mod log;
 mod operation;
 pub mod report;
@@ -81,6 +84,7 @@ mod settings;
 pub mod tables;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+pub mod text;
 mod verdict;
 
 #[cfg(target_arch = "wasm32")]
@@ -96,7 +100,8 @@ use guest as platform;
 use testing::backend as platform;
 
 pub use constraint::{About, Constraint, Error};
-pub use document::{Document, ReadError, Value, quoted};
+pub use document::{Document, ReadError, Value};
+pub use filter::quoted;
 pub use operation::{Action, Actor, Difference, Operation};
 pub use settings::{NoSettings, SettingsProblem};
 pub use verdict::{Hold, Reason, ScimType, Verdict};

@@ -1,7 +1,8 @@
 //! What is being done, by whom, and what differs.
 
 use crate::document::{Document, ReadError, Value};
-use crate::platform;
+use crate::text::same;
+use crate::{directory, platform};
 
 /// What is being done to the resource. PUT and PATCH are both `Update`: the request is applied already, and a constraint
 /// sees states and differences, so that no spelling of a request can dodge it.
@@ -127,6 +128,52 @@ impl Operation {
     pub fn removed(&self, path: &str) -> Result<Vec<String>, ReadError> {
         let differences = self.differences(path)?;
         Ok(differences.iter().filter(|d| d.after.is_none()).filter_map(Difference::element).collect())
+    }
+
+    /// The texts that a path selects after the operation and did not before: all of them for a create, and for an
+    /// assessment, which judges everything as new. For rules that let old data be.
+    ///
+    /// # Errors
+    /// As every read: see [`ReadError`].
+    pub fn new_texts(&self, path: &str) -> Result<Vec<String>, ReadError> {
+        let mut texts = self.after().map_or(Ok(Vec::new()), |after| after.texts(path))?;
+        if let Some(before) = self.before().filter(|_| self.action() == Action::Update && !texts.is_empty()) {
+            let old = before.texts(path)?;
+            texts.retain(|text| !old.contains(text));
+        }
+        Ok(texts)
+    }
+
+    /// The text that an update gives an attribute instead of another one, case not counting: the new `userName`, the new
+    /// `displayName`; empty if it is removed. `None` for what is created or deleted.
+    ///
+    /// # Errors
+    /// As every read: see [`ReadError`].
+    pub fn renamed(&self, path: &str) -> Result<Option<String>, ReadError> {
+        let (Some(before), Some(after)) = (self.before(), self.after()) else { return Ok(None) };
+        let (old, new) = (before.text(path)?.unwrap_or_default(), after.text(path)?.unwrap_or_default());
+        Ok((!same(&old, &new)).then_some(new))
+    }
+
+    /// How many users who match a SCIM filter an operation that takes any of them out of the group leaves in it. `None`
+    /// if it takes none: what is too few already must not stop a change of something else.
+    ///
+    /// Look-ups answer as of before the operation, so this subtracts those who leave and adds those who join.
+    ///
+    /// # Errors
+    /// As every read: see [`ReadError`].
+    pub fn remaining_members(&self, filter: &str) -> Result<Option<u64>, ReadError> {
+        let Some(id) = self.before().and_then(|group| group.id()) else { return Ok(None) };
+        if self.action() == Action::Delete {
+            return Ok((directory::count_members(&id, filter)? > 0).then_some(0));
+        }
+        let leave = directory::count_among("User", &self.removed("members")?, filter)?;
+        if leave == 0 {
+            return Ok(None);
+        }
+        let join = directory::count_among("User", &self.added("members")?, filter)?;
+        let before = directory::count_members(&id, filter)?;
+        Ok(Some(before.saturating_add(join).saturating_sub(leave)))
     }
 
     /// Whether a boolean attribute is true after and was not before, however the request put it. A create turns on what

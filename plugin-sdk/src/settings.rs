@@ -23,6 +23,12 @@ impl SettingsProblem {
         Self { pointer: pointer.into(), message: message.into() }
     }
 
+    /// One for each blank text of a list of SCIM paths; `pointer` is that of the list, `/attributes`.
+    pub fn blank_paths<T: AsRef<str>>(pointer: &str, paths: impl IntoIterator<Item = T>) -> Vec<Self> {
+        let blank = paths.into_iter().enumerate().filter(|(_, path)| path.as_ref().trim().is_empty());
+        blank.map(|(i, _)| Self::new(format!("{pointer}/{i}"), "a SCIM path cannot be blank")).collect()
+    }
+
     /// Where.
     pub fn pointer(&self) -> &str {
         &self.pointer

@@ -16,5 +16,6 @@ mod discovery;
 mod groups;
 mod hostile_input;
 mod layering;
+mod plugin_sizes;
 mod tenancy;
 mod users;

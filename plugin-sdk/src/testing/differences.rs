@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::backend::value_of;
 use super::path::{elements, get};
-use crate::document::quoted;
+use crate::filter::quoted;
 use crate::operation::Difference;
 
 /// Kept by the host itself, so never part of what a client changes.

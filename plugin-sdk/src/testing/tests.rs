@@ -125,6 +125,58 @@ fn gained_and_lost_values_are_named_by_their_value() {
 }
 
 #[test]
+fn new_texts_are_those_that_an_update_brings_and_all_of_a_create_or_an_assessment() {
+    let emails = |all: &[&str]| json!({ "emails": all.iter().map(|e| json!({ "value": e })).collect::<Vec<_>>() });
+    let new = |scenario: Scenario| ask(&scenario, |operation| operation.new_texts("emails.value")).unwrap();
+    assert_eq!(new(Scenario::update("User", emails(&["a@x", "b@x"]), emails(&["b@x", "c@x"]))), ["c@x"]);
+    assert_eq!(new(Scenario::create("User", emails(&["a@x", "b@x"]))), ["a@x", "b@x"]);
+    assert_eq!(new(Scenario::assess("User", emails(&["a@x"]))), ["a@x"]);
+    assert_eq!(new(Scenario::delete("User", emails(&["a@x"]))), [""; 0]);
+}
+
+#[test]
+fn a_name_in_another_case_is_no_other_name() {
+    let named = |name: &str| json!({ "displayName": name });
+    let renamed = |scenario: Scenario| ask(&scenario, |operation| operation.renamed("displayName")).unwrap();
+    assert_eq!(renamed(Scenario::update("Group", named("Staff"), named("STAFF"))), None);
+    assert_eq!(renamed(Scenario::update("Group", named("Staff"), named("Crew"))).as_deref(), Some("Crew"));
+    assert_eq!(renamed(Scenario::update("Group", named("Staff"), json!({}))).as_deref(), Some(""));
+    assert_eq!(renamed(Scenario::create("Group", named("Staff"))), None);
+    assert_eq!(renamed(Scenario::delete("Group", named("Staff"))), None);
+}
+
+#[test]
+fn the_questions_about_a_group_see_who_stays_in_it() {
+    let staff =
+        |ids: &[&str]| json!({ "id": "s", "members": ids.iter().map(|id| json!({ "value": id })).collect::<Vec<_>>() });
+    let among = |scenario: Scenario| {
+        scenario
+            .user(json!({ "id": "a", "active": true }))
+            .user(json!({ "id": "b", "active": true }))
+            .user(json!({ "id": "c", "active": false }))
+            .user(json!({ "id": "d", "active": true }))
+    };
+    let to = |ids: &[&str]| {
+        let scenario = among(Scenario::update("Group", staff(&["a", "b", "c"]), staff(ids)));
+        ask(&scenario, |operation| operation.remaining_members("active eq true")).unwrap()
+    };
+    assert_eq!(to(&["a", "c"]), Some(1));
+    assert_eq!(to(&["a", "d"]), Some(2));
+    assert_eq!(to(&["a", "b"]), None, "who leaves is not counted");
+    let deleted = among(Scenario::delete("Group", staff(&["a", "c"])));
+    assert_eq!(ask(&deleted, |operation| operation.remaining_members("active eq true")), Ok(Some(0)));
+    assert_eq!(ask(&deleted, |operation| operation.remaining_members(r#"id eq "d""#)), Ok(None));
+
+    let actives = ask(&deleted, |_| directory::members("s", "active eq true or active eq false", 9)).unwrap();
+    assert_eq!(actives.iter().filter_map(Document::id).collect::<Vec<_>>(), ["a", "c"]);
+    assert_eq!(ask(&deleted, |_| directory::count_members("s", "active eq true")), Ok(1));
+    let ids = ["a", "c", "d", "nobody"].map(str::to_owned);
+    assert_eq!(ask(&deleted, move |_| directory::count_among("User", &ids, "active eq true")), Ok(2));
+    assert_eq!(ask(&deleted, |_| directory::exists("User", r#"id eq "d""#)), Ok(true));
+    assert_eq!(ask(&deleted, |_| directory::exists("User", r#"id eq "nobody""#)), Ok(false));
+}
+
+#[test]
 fn look_ups_see_the_tenant_as_of_before_the_operation() {
     let before = json!({ "id": "a1", "userName": "ada", "active": true });
     let after = json!({ "id": "a1", "userName": "ada", "active": false });

@@ -1,9 +1,9 @@
 //! A manager must exist, and nobody leaves on whom others depend: somebody's manager, or the last member of a group.
 
 use schemars::JsonSchema;
+use scruple_sdk::filter::equals;
 use scruple_sdk::{
     About, Action, Constraint, Document, Error, Operation, ReadError, Reason, ScimType, Verdict, about, directory,
-    quoted,
 };
 use serde::Deserialize;
 
@@ -92,20 +92,18 @@ fn manager(user: &Document) -> Result<Option<Reason>, ReadError> {
 
 /// Those whose manager the user is.
 fn reports(user: &Document) -> Result<Option<Reason>, ReadError> {
-    let id = quoted(&user.id().unwrap_or_default());
-    // The first one says it: counting all of them costs the more, the more there are.
-    let reports = directory::find("User", &format!("{MANAGER} eq {id} and not (id eq {id})"), 1)?;
-    Ok((!reports.is_empty())
+    let id = user.id().unwrap_or_default();
+    let others = format!("{} and not ({})", equals(MANAGER, &id), equals("id", &id));
+    Ok(directory::exists("User", &others)?
         .then(|| Reason::new("user-is-manager", "the user is the manager of others; give them another one first")))
 }
 
 /// The groups that would have no member left.
 fn last_member(user: &Document) -> Result<Vec<Reason>, ReadError> {
-    let id = quoted(&user.id().unwrap_or_default());
+    let others = format!("not ({})", equals("id", &user.id().unwrap_or_default()));
     let mut reasons = Vec::new();
     for group_id in user.texts("groups.value")? {
-        let others = format!("groups.value eq {} and not (id eq {id})", quoted(&group_id));
-        if !directory::find("User", &others, 1)?.is_empty() {
+        if !directory::members(&group_id, &others, 1)?.is_empty() {
             continue;
         }
         let Some(group) = directory::get("Group", &group_id)? else { continue };

@@ -1,15 +1,13 @@
 //! Critical accounts stay: never deactivated, deleted, renamed or removed from their groups. And named groups keep a
 //! minimum of active members.
 //!
-//! Look-ups answer as of before the operation, so what the operation takes away is subtracted here. Two operations that
-//! pass alone and together break the minimum cannot both be stored: the host judges the second one again.
-
-mod minimum;
+//! Look-ups answer as of before the operation, so what the operation takes away is subtracted. Two operations that pass
+//! alone and together break the minimum cannot both be stored: the host judges the second one again.
 
 use schemars::JsonSchema;
 use scruple_sdk::{
     About, Action, Constraint, Document, Error, Operation, ReadError, Reason, ScimType, Verdict, about, directory,
-    quoted,
+    filter, text,
 };
 use serde::Deserialize;
 
@@ -56,10 +54,10 @@ impl Constraint for ProtectedAccounts {
         let mut reasons = Vec::new();
         if operation.resource_type() == "User" {
             reasons.extend(account(operation, &before, settings)?);
-            reasons.extend(minimum::by_user(operation, &before, settings)?);
+            reasons.extend(user_minimum(operation, &before, settings)?);
         } else {
             reasons.extend(members(operation, &before, settings)?);
-            reasons.extend(minimum::by_group(operation, &before, settings)?);
+            reasons.extend(group_minimum(operation, &before, settings)?);
         }
         Ok(Verdict::deny_any(reasons))
     }
@@ -68,22 +66,20 @@ impl Constraint for ProtectedAccounts {
 /// The account itself.
 fn account(operation: &Operation, before: &Document, settings: &Settings) -> Result<Option<Reason>, ReadError> {
     let name = before.text("userName")?.unwrap_or_default();
-    if !contains(&settings.accounts, &name) {
+    if !text::is_one_of(&name, &settings.accounts) {
         return Ok(None);
     }
-    let Some(after) = operation.after() else {
-        return Ok(Some(Reason::new(
-            "protected-account-deleted",
-            format!("`{name}` is protected and cannot be deleted"),
-        )));
-    };
+    if operation.action() == Action::Delete {
+        let message = format!("`{name}` is protected and cannot be deleted");
+        return Ok(Some(Reason::new("protected-account-deleted", message)));
+    }
     if operation.turns_off("active")? {
         let message = format!("`{name}` is protected and cannot be deactivated");
         return Ok(Some(Reason::new("protected-account-deactivated", message).path("active")));
     }
     // Under another name it would not be protected any more.
-    let new_name = after.text("userName")?.unwrap_or_default();
-    Ok((!contains(&settings.accounts, &new_name)).then(|| {
+    let unprotected = operation.renamed("userName")?.filter(|new| !text::is_one_of(new, &settings.accounts));
+    Ok(unprotected.map(|new_name| {
         let message = format!("`{name}` is protected by its name and cannot be renamed to `{new_name}`");
         Reason::new("protected-account-renamed", message).path("userName").scim_type(ScimType::Mutability)
     }))
@@ -91,33 +87,59 @@ fn account(operation: &Operation, before: &Document, settings: &Settings) -> Res
 
 /// The protected accounts that an operation on a group would take out of it.
 fn members(operation: &Operation, group: &Document, settings: &Settings) -> Result<Vec<Reason>, ReadError> {
-    let removed = operation.removed("members")?;
-    let (Some(id), false) = (group.id(), settings.accounts.is_empty()) else { return Ok(Vec::new()) };
-    if operation.after().is_some() && removed.is_empty() {
-        return Ok(Vec::new());
-    }
-    let names: Vec<String> = settings.accounts.iter().map(|name| format!("userName eq {}", quoted(name))).collect();
-    let filter = format!("({}) and groups.value eq {}", names.join(" or "), quoted(&id));
+    let (removed, everybody) = (operation.removed("members")?, operation.action() == Action::Delete);
+    let named = filter::equals_any("userName", &settings.accounts).filter(|_| everybody || !removed.is_empty());
+    let Some(named) = named else { return Ok(Vec::new()) };
     let limit = u32::try_from(settings.accounts.len()).unwrap_or(u32::MAX);
+    let mut leaving = directory::members(&group.id().unwrap_or_default(), &named, limit)?;
+    leaving.retain(|user| everybody || user.id().is_some_and(|id| removed.contains(&id)));
+    let refuse = |user: &Document| {
+        let message = format!("`{}` is protected and stays in its groups", user.text("userName")?.unwrap_or_default());
+        Ok(Reason::new("protected-account-removed-from-group", message).path("members"))
+    };
+    leaving.iter().map(refuse).collect()
+}
+
+/// A user who leaves or is deactivated counts no more in any of the groups.
+fn user_minimum(operation: &Operation, before: &Document, settings: &Settings) -> Result<Vec<Reason>, ReadError> {
     let mut reasons = Vec::new();
-    for user in directory::find("User", &filter, limit)? {
-        let user_id = user.id().unwrap_or_default();
-        if operation.after().is_none() || removed.contains(&user_id) {
-            let name = user.text("userName")?.unwrap_or_default();
-            let message = format!("`{name}` is protected and stays in its groups");
-            reasons.push(Reason::new("protected-account-removed-from-group", message).path("members"));
+    if !operation.turns_off("active")? {
+        return Ok(reasons);
+    }
+    let user_id = before.id().unwrap_or_default();
+    for rule in &settings.groups {
+        let named = filter::equals("displayName", &rule.display_name);
+        for group_id in directory::find("Group", &named, 10)?.iter().filter_map(Document::id) {
+            if directory::is_member(&group_id, &user_id)? {
+                reasons.extend(too_few(rule, directory::count_members(&group_id, "active eq true")?.saturating_sub(1)));
+            }
         }
     }
     Ok(reasons)
 }
 
-/// RFC 7643, 4.1.1 and 4.2: neither name is case-exact.
-fn same(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase()
+/// A group that loses members, its name, or itself.
+fn group_minimum(operation: &Operation, before: &Document, settings: &Settings) -> Result<Option<Reason>, ReadError> {
+    let name = before.text("displayName")?.unwrap_or_default();
+    let Some(rule) = settings.groups.iter().find(|rule| text::same(&rule.display_name, &name)) else { return Ok(None) };
+    if operation.action() == Action::Delete {
+        let message = format!("group `{name}` needs {} active members and cannot be deleted", rule.minimum);
+        return Ok(Some(Reason::new("protected-group-deleted", message)));
+    }
+    if let Some(new_name) = operation.renamed("displayName")? {
+        let message = format!("group `{name}` is protected by its name and cannot be renamed to `{new_name}`");
+        let renamed = Reason::new("protected-group-renamed", message).path("displayName");
+        return Ok(Some(renamed.scim_type(ScimType::Mutability)));
+    }
+    Ok(operation.remaining_members("active eq true")?.and_then(|left| too_few(rule, left)))
 }
 
-fn contains(names: &[String], name: &str) -> bool {
-    names.iter().any(|other| same(other, name))
+fn too_few(rule: &GroupMinimum, left: u64) -> Option<Reason> {
+    (left < rule.minimum).then(|| {
+        let GroupMinimum { display_name, minimum } = rule;
+        let message = format!("group `{display_name}` needs {minimum} active members and would have {left}");
+        Reason::new("too-few-active-members", message)
+    })
 }
 
 scruple_sdk::export!(ProtectedAccounts);

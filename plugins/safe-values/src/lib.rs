@@ -3,12 +3,10 @@
 //!
 //! Only values that are new are judged. Old data must not stop a change of something else.
 
-mod characters;
-
 use regex_lite::Regex;
 use schemars::JsonSchema;
 use scruple_sdk::{
-    About, Action, Constraint, Document, Error, Operation, ReadError, Reason, ScimType, SettingsProblem, Verdict, about,
+    About, Action, Constraint, Error, Operation, Reason, ScimType, SettingsProblem, Verdict, about, text,
 };
 use serde::Deserialize;
 
@@ -60,12 +58,10 @@ impl Constraint for SafeValues {
     }
 
     fn evaluate(operation: &Operation, settings: &Settings) -> Result<Verdict, Error> {
-        let Some(after) = operation.after() else { return Ok(Verdict::not_applicable()) };
-        let before = operation.before().filter(|_| operation.action() == Action::Update);
         let mut reasons = Vec::new();
         let resource_type = operation.resource_type();
         for rule in settings.rules.iter().filter(|rule| rule.resource_type == resource_type) {
-            let values = new_values(before.as_ref(), &after, &rule.path)?;
+            let values = operation.new_texts(&rule.path)?;
             if !values.is_empty() {
                 let pattern = rule.pattern.as_deref().map(compile).transpose()?;
                 reasons.extend(values.iter().flat_map(|value| judge(rule, pattern.as_ref(), value)));
@@ -88,15 +84,6 @@ fn compile(pattern: &str) -> Result<Regex, regex_lite::Error> {
     Regex::new(&format!("^(?:{pattern})$"))
 }
 
-fn new_values(before: Option<&Document>, after: &Document, path: &str) -> Result<Vec<String>, ReadError> {
-    let mut values = after.texts(path)?;
-    if let Some(before) = before.filter(|_| !values.is_empty()) {
-        let old = before.texts(path)?;
-        values.retain(|value| !old.contains(value));
-    }
-    Ok(values)
-}
-
 fn judge(rule: &Rule, pattern: Option<&Regex>, value: &str) -> Vec<Reason> {
     let mut reasons = Vec::new();
     // Shown escaped: the message itself must not carry what it warns of.
@@ -108,29 +95,20 @@ fn judge(rule: &Rule, pattern: Option<&Regex>, value: &str) -> Vec<Reason> {
     if pattern.is_some_and(|pattern| !pattern.is_match(value)) {
         refuse("pattern", format!("does not match the pattern `{}`", rule.pattern.as_deref().unwrap_or_default()));
     }
-    if !rule.domains.is_empty() && !has_domain(value, &rule.domains) {
+    if !rule.domains.is_empty() && !text::is_at_domain(value, &rule.domains) {
         refuse("domain", format!("is not an address at {}", rule.domains.join(", ")));
     }
     if !rule.allow_control_characters
-        && let Some(hidden) = value.chars().find(|c| characters::is_hidden(*c))
+        && let Some(hidden) = text::hidden_character(value)
     {
         refuse("control-character", format!("has the invisible character U+{:04X}", u32::from(hidden)));
     }
     if !rule.allow_mixed_scripts
-        && let Some((one, other)) = characters::mixed_scripts(value)
+        && let Some((one, other)) = text::mixed_scripts(value)
     {
         refuse("mixed-scripts", format!("mixes {one:?} and {other:?} letters in one word"));
     }
     reasons
-}
-
-fn has_domain(value: &str, allowed: &[String]) -> bool {
-    let Some((_, domain)) = value.rsplit_once('@') else { return false };
-    let domain = domain.to_lowercase();
-    allowed.iter().map(|allowed| allowed.to_lowercase()).any(|allowed| match allowed.strip_prefix("*.") {
-        Some(parent) => domain.strip_suffix(parent).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')),
-        None => domain == allowed,
-    })
 }
 
 scruple_sdk::export!(SafeValues);
