@@ -10,7 +10,7 @@
 //! A filter longer than [`PATH_FILTER_BYTES_MAX`] is left out, so that each path can be read again: a certificate that
 //! comes is a difference at `x509Certificates`, and several have the same path.
 //!
-//! The order of values is no difference. What is never returned is never told.
+//! The order of values is no difference. Of a secret it is told that it changes, and never from what to what.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -22,7 +22,8 @@ use crate::scim::filter::{Filter, Literal, Operator};
 use crate::scim::index;
 use crate::scim::path::{AttributeRef, Path};
 use crate::scim::resource::{Attributes, Member};
-use crate::scim::schema::{Attribute, ResourceType, Returned, Schema, Storage, Type};
+use crate::scim::schema::{Attribute, ResourceType, Schema, Storage, Type};
+use crate::scim::secret::{SecretEdit, is_secret};
 
 /// Longest filter in the path of a difference, in bytes. A value may be longer than a path can be
 /// ([`path_bytes_max`](crate::scim::limits::ScimLimits::path_bytes_max)), and a path is for reading: ids and addresses have fewer than
@@ -35,6 +36,7 @@ pub fn differences(
     before: &Attributes,
     after: &Attributes,
     members: &MembersChange,
+    secrets: &[SecretEdit],
 ) -> Vec<Difference> {
     let mut found = Vec::new();
     for attribute in resource_type.base_attributes() {
@@ -48,6 +50,11 @@ pub fn differences(
         let added = members.added.iter().map(|member| (member, true));
         found.extend(removed.chain(added).map(|(member, is_added)| of_member(attribute, member, is_added)));
     }
+    let of_secret = |edit: &SecretEdit| {
+        let attribute = AttributeRef::parse(&edit.path, resource_type).ok()?;
+        Some(difference(edit.path.clone(), attribute, None, None))
+    };
+    found.extend(secrets.iter().filter_map(of_secret));
     found.sort_by(|left, right| left.path.cmp(&right.path));
     found
 }
@@ -63,7 +70,7 @@ fn compare_extension(schema: &Arc<Schema>, before: &Attributes, after: &Attribut
 
 fn compare(attribute: &AttributeRef, before: Option<&Value>, after: Option<&Value>, found: &mut Vec<Difference>) {
     let schema = &attribute.attribute;
-    if before == after || schema.storage != Storage::Inline || schema.returned == Returned::Never {
+    if before == after || schema.storage != Storage::Inline || is_secret(schema) {
         return;
     }
     if schema.multi_valued {
@@ -83,7 +90,7 @@ fn compare_sub_attributes(
     after: Option<&Value>,
     found: &mut Vec<Difference>,
 ) {
-    for sub in attribute.attribute.sub_attributes.iter().filter(|sub| sub.returned != Returned::Never) {
+    for sub in attribute.attribute.sub_attributes.iter().filter(|sub| !is_secret(sub)) {
         let of = |value: Option<&'_ Value>| value.and_then(|value| value.get(&sub.name)).cloned();
         let (old, new) = (of(before), of(after));
         if old != new {

@@ -10,6 +10,7 @@ use crate::scim::members::MemberEdit;
 use crate::scim::path::AttributeRef;
 use crate::scim::resource::{Attributes, Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
+use crate::scim::secret::SecretEdit;
 
 /// What is being done to a resource. PUT and PATCH are both `Update`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -51,7 +52,8 @@ pub struct Difference {
     /// The attribute or sub-attribute that `path` leads to, whatever filter the path has: what `before` and `after`
     /// are values of. For grants and for look-ups by prefix, without reading `path`.
     pub attribute: AttributeRef,
-    /// `None` where there was no value.
+    /// `None` where there was no value. Of a secret both this and `after` are `None`: that it changes may be known, from
+    /// what to what may not.
     pub before: Option<Value>,
     /// `None` where there is no value any more.
     pub after: Option<Value>,
@@ -68,6 +70,8 @@ pub struct Draft {
     pub after: Option<Resource>,
     /// Edits of the attribute kept as rows, in the order of the request.
     pub member_edits: Vec<MemberEdit>,
+    /// The secrets that are set or taken away.
+    pub secrets: Vec<SecretEdit>,
 }
 
 impl Draft {
@@ -81,13 +85,13 @@ impl Draft {
         let after = self.after.as_ref().map_or(&empty, |resource| &resource.attributes);
         let differences = match self.action {
             Action::Delete => Vec::new(),
-            Action::Create | Action::Update => differences(&resource_type, before, after, &members),
+            Action::Create | Action::Update => differences(&resource_type, before, after, &members, &self.secrets),
         };
         if self.action == Action::Update && differences.is_empty() {
             return None;
         }
-        let Draft { action, before, after, .. } = self;
-        Some(PlannedChange { action, resource_type, id, before, after, members, differences })
+        let Draft { action, before, after, secrets, .. } = self;
+        Some(PlannedChange { action, resource_type, id, before, after, members, secrets, differences })
     }
 }
 
@@ -106,11 +110,19 @@ pub struct PlannedChange {
     pub after: Option<Resource>,
     /// Effective change of the attribute kept as rows. Empty for a delete: the rows go with the resource.
     pub members: MembersChange,
+    /// The secrets that are set or taken away, for whoever keeps what is derived from them. That one is set to what it is
+    /// already cannot be told, so each counts as a difference.
+    pub secrets: Vec<SecretEdit>,
     /// Every effective difference, by path. For a delete: none, everything goes.
     pub differences: Vec<Difference>,
 }
 
 impl PlannedChange {
+    /// The paths of the secrets that are set or taken away.
+    pub fn secrets_changed(&self) -> impl Iterator<Item = &str> {
+        self.secrets.iter().map(|edit| edit.path.as_str())
+    }
+
     /// The version the resource must still have when the change is committed; `None` for a create.
     pub fn expected_version(&self) -> Option<i64> {
         self.before.as_ref().map(|before| before.meta.version)

@@ -15,7 +15,8 @@ use crate::scim::error::ScimError;
 use crate::scim::path::parse::excerpt;
 use crate::scim::reading::Reading;
 use crate::scim::resource::{Attributes, ResourceId};
-use crate::scim::schema::{Attribute, Mutability, Returned, Schema, Storage};
+use crate::scim::schema::{Attribute, Mutability, Schema, Storage};
+use crate::scim::secret::{self, Secret, SecretEdit, is_secret};
 use value::Place;
 
 /// What a client sent, as the schema says it should be.
@@ -25,18 +26,20 @@ pub struct Normalized {
     pub attributes: Attributes,
     /// The ids in the attribute kept as rows; `None` if it was left out.
     pub members: Option<Vec<ResourceId>>,
+    /// The secrets that are given, and those that are `null`.
+    pub secrets: Vec<SecretEdit>,
 }
 
 /// Reads the resource in the body of a POST or PUT.
 ///
-/// Attributes with `returned: never` (`password`) are checked and dropped: nothing here authenticates with them, and
-/// what is not kept cannot leak.
+/// Secrets (`password`) are checked and handed over apart. Those in the values of a multi-valued attribute are checked and
+/// dropped: there is no telling later whose they were.
 pub fn normalize(reading: Reading<'_>, body: &Map<String, Value>) -> Result<Normalized, ScimError> {
     let resource_type = reading.resource_type;
     reading.check_depth(body)?;
     check_schemas(reading, body)?;
     check_attributes(reading, body)?;
-    let mut normalized = Normalized { attributes: Attributes::new(), members: None };
+    let mut normalized = Normalized { attributes: Attributes::new(), members: None, secrets: Vec::new() };
     let mut seen: Vec<&str> = Vec::with_capacity(body.len());
     for (key, value) in body {
         if let Some(attribute) = resource_type.attribute(key) {
@@ -48,12 +51,12 @@ pub fn normalize(reading: Reading<'_>, body: &Map<String, Value>) -> Result<Norm
             if attribute.storage == Storage::Rows {
                 normalized.members = Some(value::member_ids(reading, attribute, value, place)?);
             } else {
-                keep(reading, &mut normalized.attributes, attribute, value, place)?;
+                keep(reading, &mut normalized.attributes, &mut normalized.secrets, attribute, value, place)?;
             }
         } else if let Some(extension) = resource_type.extension(key) {
             once(&mut seen, &extension.id)?;
             let place = Place::of(&extension.id);
-            let attributes = extension_attributes(reading, extension, value, place)?;
+            let attributes = extension_attributes(reading, &mut normalized.secrets, extension, value, place)?;
             if !attributes.is_empty() {
                 normalized.attributes.insert(extension.id.clone(), Value::Object(attributes));
             }
@@ -98,6 +101,7 @@ fn check_schemas(reading: Reading<'_>, body: &Map<String, Value>) -> Result<(), 
 
 fn extension_attributes(
     reading: Reading<'_>,
+    secrets: &mut Vec<SecretEdit>,
     schema: &Schema,
     value: &Value,
     place: Place<'_>,
@@ -118,7 +122,7 @@ fn extension_attributes(
         };
         once(&mut seen, &attribute.name)?;
         if attribute.mutability != Mutability::ReadOnly {
-            keep(reading, &mut attributes, attribute, value, place.extension_attribute(&attribute.name))?;
+            keep(reading, &mut attributes, secrets, attribute, value, place.extension_attribute(&attribute.name))?;
         }
     }
     Ok(attributes)
@@ -127,16 +131,52 @@ fn extension_attributes(
 fn keep(
     reading: Reading<'_>,
     attributes: &mut Attributes,
+    secrets: &mut Vec<SecretEdit>,
     attribute: &Attribute,
     value: &Value,
     place: Place<'_>,
 ) -> Result<(), ScimError> {
-    if let Some(value) = value::normalize_value(reading, attribute, value, place)?
-        && attribute.returned != Returned::Never
-    {
-        attributes.insert(attribute.name.clone(), value);
+    let normal = value::normalize_value(reading, attribute, value, place)?;
+    if is_secret(attribute) {
+        keep_secret(secrets, place, normal.as_ref());
+        return Ok(());
+    }
+    secret_parts(reading, secrets, attribute, value, place)?;
+    if let Some(normal) = normal {
+        attributes.insert(attribute.name.clone(), normal);
     }
     Ok(())
+}
+
+/// The secret sub-attributes in the value of a complex attribute.
+pub(crate) fn secret_parts(
+    reading: Reading<'_>,
+    secrets: &mut Vec<SecretEdit>,
+    attribute: &Attribute,
+    value: &Value,
+    place: Place<'_>,
+) -> Result<(), ScimError> {
+    let value = match value {
+        Value::Array(values) if values.len() == 1 => values.first(),
+        value => Some(value),
+    };
+    let Some(Value::Object(object)) = value.filter(|_| !attribute.multi_valued) else {
+        return Ok(());
+    };
+    for (key, value) in object {
+        if let Some(sub) = attribute.sub_attribute(key).filter(|sub| is_secret(sub)) {
+            let place = place.sub(&sub.name);
+            keep_secret(secrets, place, value::normalize_value(reading, sub, value, place)?.as_ref());
+        }
+    }
+    Ok(())
+}
+
+/// An empty text is no secret, and says nothing: clients fill in forms.
+pub(crate) fn keep_secret(secrets: &mut Vec<SecretEdit>, place: Place<'_>, normal: Option<&Value>) {
+    if normal.and_then(Value::as_str) != Some("") {
+        secret::note(secrets, place.to_string(), normal.map(Secret::from));
+    }
 }
 
 /// Names are compared without regard to case, so two spellings of one are one attribute with two values.

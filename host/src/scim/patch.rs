@@ -28,12 +28,13 @@ use serde_json::Value;
 
 use crate::scim::error::ScimError;
 use crate::scim::members::MemberEdit;
-use crate::scim::normalize::once;
-use crate::scim::normalize::value::check_members;
+use crate::scim::normalize::value::{Place, check_members, normalize_value};
+use crate::scim::normalize::{keep_secret, once, secret_parts};
 use crate::scim::path::Path;
 use crate::scim::reading::Reading;
 use crate::scim::resource::{Attributes, Resource};
 use crate::scim::schema::{Attribute, Mutability, Storage};
+use crate::scim::secret::{self, SecretEdit, is_secret};
 use crate::scim::violation::{Characteristic, Violation};
 
 pub use request::{OperationKind, PatchOperation, parse};
@@ -47,11 +48,13 @@ pub struct Patched {
     pub attributes: Attributes,
     /// Edits of the attribute kept as rows, in the order of the request.
     pub member_edits: Vec<MemberEdit>,
+    /// The secrets that are set or taken away.
+    pub secrets: Vec<SecretEdit>,
 }
 
 /// Applies the operations in their order. The first that fails fails all.
 pub fn apply(reading: Reading<'_>, resource: &Resource, operations: &[PatchOperation]) -> Result<Patched, ScimError> {
-    let patched = Patched { attributes: resource.attributes.clone(), member_edits: Vec::new() };
+    let patched = Patched { attributes: resource.attributes.clone(), member_edits: Vec::new(), secrets: Vec::new() };
     let mut patch = Patch { reading, resource, patched, keys: 0, members: 0, work: Work::new() };
     for operation in operations {
         match (operation.kind, &operation.path) {
@@ -128,6 +131,20 @@ impl Patch<'_> {
         if path.attribute_storage() == Storage::Rows {
             return self.edit_members(members::write(self.reading, kind, path, value)?);
         }
+        if let Some(secret) = secret_at(path) {
+            if kind == OperationKind::Add && value.is_null() {
+                return Ok(());
+            }
+            let name = path.to_string();
+            let place = Place::of(&name);
+            let normal = normalize_value(self.reading, secret, target::unwrapped(secret, value), place)?;
+            keep_secret(&mut self.patched.secrets, place, normal.as_ref());
+            return Ok(());
+        }
+        if let (Some(attribute), None) = (path.attribute.as_deref(), path.sub_attribute.as_ref()) {
+            let name = path.to_string();
+            secret_parts(self.reading, &mut self.patched.secrets, attribute, value, Place::of(&name))?;
+        }
         if value.is_null() {
             // RFC 7643 §2.5: `null` is "no value". Nothing to add; for a replacement: nothing afterwards.
             return if kind == OperationKind::Add { Ok(()) } else { self.remove_values(path, None, true) };
@@ -145,6 +162,10 @@ impl Patch<'_> {
         }
         if path.attribute_storage() == Storage::Rows {
             return self.edit_members(members::remove(self.reading, path, value)?);
+        }
+        if secret_at(path).is_some() {
+            secret::note(&mut self.patched.secrets, path.to_string(), None);
+            return Ok(());
         }
         self.remove_values(path, value, false)
     }
@@ -183,6 +204,13 @@ impl Patch<'_> {
             }
         }
     }
+}
+
+/// The attribute that the path leads to, if its values are secrets that are handed over.
+fn secret_at(path: &Path) -> Option<&Attribute> {
+    let attribute = path.attribute.as_deref()?;
+    let whole = path.filter.is_none() && (path.sub_attribute.is_none() || !attribute.multi_valued);
+    path.leaf().map(|leaf| &**leaf).filter(|leaf| whole && is_secret(leaf))
 }
 
 fn is_read_only(path: &Path) -> bool {

@@ -47,3 +47,23 @@ pub struct SecretEdit {
     /// `None`: there is none any more.
     pub value: Option<Secret>,
 }
+
+/// Notes an edit. The last of a path counts.
+pub(crate) fn note(edits: &mut Vec<SecretEdit>, path: String, value: Option<Secret>) {
+    edits.retain(|edit| edit.path != path);
+    edits.push(SecretEdit { path, value });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_not_printed_and_the_last_edit_of_a_path_counts() {
+        let mut edits = Vec::new();
+        note(&mut edits, "password".to_owned(), Some(Secret::from(&Value::from("first"))));
+        note(&mut edits, "password".to_owned(), Some(Secret::from(&Value::from("second"))));
+        assert_eq!(edits[0].value.as_ref().map(Secret::expose), Some("second"));
+        assert_eq!(format!("{edits:?}"), "[SecretEdit { path: \"password\", value: Some(Secret(***)) }]");
+    }
+}

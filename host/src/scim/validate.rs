@@ -12,6 +12,7 @@ use crate::scim::path::parse::excerpt;
 use crate::scim::reading::Reading;
 use crate::scim::resource::Attributes;
 use crate::scim::schema::{Attribute, Mutability, ResourceType, Schema, Storage};
+use crate::scim::secret::{SecretEdit, is_secret};
 use crate::scim::violation::{Characteristic, Violation};
 
 /// Checks one state: required attributes, canonical values where they are binding, one `primary` at most.
@@ -34,6 +35,24 @@ pub fn validate(reading: Reading<'_>, attributes: &Attributes) -> Result<(), Sci
         )));
     }
     Ok(())
+}
+
+/// Checks that no required secret is taken away.
+pub fn check_secrets(resource_type: &ResourceType, secrets: &[SecretEdit]) -> Result<(), ScimError> {
+    let taken = secrets.iter().filter(|edit| edit.value.is_none());
+    match required_secrets(resource_type).iter().find(|path| taken.clone().any(|edit| edit.path == **path)) {
+        Some(path) => Err(missing(path)),
+        None => Ok(()),
+    }
+}
+
+/// Checks that a new resource has the required secrets.
+pub fn check_new_secrets(resource_type: &ResourceType, secrets: &[SecretEdit]) -> Result<(), ScimError> {
+    let given = |path: &str| secrets.iter().any(|edit| edit.path == path && edit.value.is_some());
+    match required_secrets(resource_type).iter().find(|path| !given(path)) {
+        Some(path) => Err(missing(path)),
+        None => Ok(()),
+    }
 }
 
 /// Checks a change. RFC 7643 §7, `immutable`: "The attribute MAY be defined at resource creation (e.g., POST) or at
@@ -142,6 +161,18 @@ fn unchanged_parts(
     Ok(())
 }
 
+/// The paths of required secrets that every resource of the type has.
+fn required_secrets(resource_type: &ResourceType) -> Vec<String> {
+    let parts = parts(resource_type).filter(|part| part.extension.is_none_or(|(_, required)| required));
+    let secrets = parts.flat_map(|part| {
+        let prefix = part.prefix();
+        part.attributes()
+            .filter(|attribute| attribute.required && is_secret(attribute))
+            .map(move |attribute| format!("{prefix}{}", attribute.name))
+    });
+    secrets.collect()
+}
+
 fn has_part_held_fast(attribute: &Attribute) -> bool {
     attribute.sub_attributes.iter().any(|sub| is_held_fast(sub))
 }
@@ -241,7 +272,8 @@ fn check_attribute(
     }
     let path = || format!("{prefix}{}", attribute.name);
     let Some(value) = value else {
-        return if attribute.required { Err(missing(&path())) } else { Ok(()) };
+        // Of a secret there is nothing to be seen here; see `check_secrets`.
+        return if attribute.required && !is_secret(attribute) { Err(missing(&path())) } else { Ok(()) };
     };
     let values = match value {
         Value::Array(values) => values.as_slice(),

@@ -10,7 +10,8 @@ const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:
 #[track_caller]
 fn check(before: Value, after: Value, expected: Value) {
     let user = SchemaRegistry::core().resource_type("User").unwrap().clone();
-    let found = differences(&user, before.as_object().unwrap(), after.as_object().unwrap(), &MembersChange::default());
+    let found =
+        differences(&user, before.as_object().unwrap(), after.as_object().unwrap(), &MembersChange::default(), &[]);
     for difference in &found {
         let path = Path::parse(&difference.path, &user).unwrap();
         assert_eq!(
@@ -118,7 +119,7 @@ fn thousands_of_values_that_all_change_are_a_difference_each() {
         Attributes::from_iter([("roles".to_owned(), Value::Array(roles))])
     };
     let (before, after) = (roles("a"), roles("b"));
-    assert_eq!(differences(&user, &before, &after, &MembersChange::default()).len(), 5_000);
+    assert_eq!(differences(&user, &before, &after, &MembersChange::default(), &[]).len(), 5_000);
 }
 
 #[test]
@@ -126,7 +127,7 @@ fn a_member_is_known_by_its_id() {
     let group = SchemaRegistry::core().resource_type("Group").unwrap().clone();
     let member = |number| Member { id: ResourceId(uuid::Uuid::from_u128(number)), resource_type: "User".to_owned() };
     let members = MembersChange { added: vec![member(2)], removed: vec![member(1)] };
-    let found = differences(&group, &Attributes::new(), &Attributes::new(), &members);
+    let found = differences(&group, &Attributes::new(), &Attributes::new(), &members, &[]);
     let paths: Vec<&str> = found.iter().map(|difference| difference.path.as_str()).collect();
     assert_eq!(
         paths,

@@ -177,6 +177,59 @@ fn an_immutable_attribute_is_set_once_and_never_changed() {
     assert!(put(json!({ "userName": "a", "title": "y" })).is_err());
 }
 
+#[test]
+fn a_secret_is_handed_over_and_nobody_sees_more_than_that_it_changes() {
+    let before = created(&resource_type("User"), json!({ "userName": "ada", "password": "s3cret" }));
+    assert!(!before.attributes.contains_key("password"));
+    let check = |draft: Draft, expected: Option<&str>| {
+        assert!(!format!("{draft:?}").contains("n3w"));
+        let planned = draft.settle(MembersChange::default()).unwrap();
+        assert_eq!(paths(&planned), ["password"]);
+        assert_eq!((&planned.differences[0].before, &planned.differences[0].after), (&None, &None));
+        assert_eq!(planned.secrets_changed().collect::<Vec<_>>(), ["password"]);
+        assert_eq!(planned.secrets[0].value.as_ref().map(|secret| secret.expose()), expected);
+        assert_eq!(planned.after.unwrap().attributes, before.attributes);
+    };
+    let patch = |operation: Value| patch_of(&before, json!([operation])).unwrap();
+    check(patch(json!({ "op": "replace", "path": "password", "value": "n3w" })), Some("n3w"));
+    check(patch(json!({ "op": "Add", "value": { "PASSWORD": "n3w" } })), Some("n3w"));
+    check(
+        patch(json!({ "op": "Replace", "path": "password", "value": [{ "$ref": null, "value": "n3w" }] })),
+        Some("n3w"),
+    );
+    check(patch(json!({ "op": "remove", "path": "password" })), None);
+    check(patch(json!({ "op": "replace", "path": "password", "value": null })), None);
+    let put = |password: Value| {
+        put_of(before.clone(), &body(USER, json!({ "userName": "ada", "password": password }))).unwrap()
+    };
+    check(put(json!("n3w")), Some("n3w"));
+    check(put(Value::Null), None);
+    // Left out or empty, it stays as it is.
+    assert_eq!(put(json!("")).settle(MembersChange::default()), None);
+    assert_eq!(
+        put_of(before.clone(), &body(USER, json!({ "userName": "ada" }))).unwrap().settle(MembersChange::default()),
+        None
+    );
+}
+
+#[test]
+fn a_required_secret_is_given_at_first_and_not_taken_away() {
+    let mut user = (*resource_type("User")).clone();
+    let mut schema = Schema::clone(&user.schema);
+    for attribute in &mut schema.attributes {
+        let is_password = attribute.name == "password";
+        Arc::make_mut(attribute).required |= is_password;
+    }
+    user.schema = Arc::new(schema);
+    let user = Arc::new(user);
+    let error = plan_create(Reading::strict(&user), id(1), &body(USER, json!({ "userName": "a" })), at(1)).unwrap_err();
+    assert_eq!(error.detail, "`password` is required");
+    let before = created(&user, json!({ "userName": "a", "password": "s3cret" }));
+    let error = patch_of(&before, json!([{ "op": "remove", "path": "password" }])).unwrap_err();
+    assert_eq!(error.detail, "`password` is required");
+    assert!(put_of(before, &body(USER, json!({ "userName": "a" }))).is_ok());
+}
+
 fn attributes() -> impl Strategy<Value = Value> {
     let text = || "[a-c]{1,2}";
     let email = (text(), prop::option::of("work|home"), any::<bool>()).prop_map(|(value, kind, primary)| {

@@ -17,6 +17,7 @@ fn emails(before: Value, after: Value) -> PlannedChange {
         before: Some(user(before)),
         after: Some(user(after)),
         member_edits: Vec::new(),
+        secrets: Vec::new(),
     };
     draft.settle(MembersChange::default()).unwrap()
 }
@@ -127,7 +128,13 @@ async fn a_path_with_a_filter_changes_when_it_selects_something_else() {
 async fn members_that_come_or_go_are_picked_by_a_filter() {
     let group = || resource("Group", 50, json!({ "displayName": "Admins" }));
     let member = Member { id: id(9), resource_type: "User".into() };
-    let draft = Draft { action: Action::Update, before: Some(group()), after: Some(group()), member_edits: Vec::new() };
+    let draft = Draft {
+        action: Action::Update,
+        before: Some(group()),
+        after: Some(group()),
+        member_edits: Vec::new(),
+        secrets: Vec::new(),
+    };
     let planned = draft.settle(MembersChange { added: vec![member], removed: vec![] }).unwrap();
     assert!(changes(&format!("members[value eq \"{}\"]", id(9)), planned.clone()).await);
     assert!(changes("members[type eq \"User\"].value", planned.clone()).await);

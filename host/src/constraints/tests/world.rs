@@ -72,6 +72,7 @@ pub(super) fn creating(after: Resource) -> PlannedChange {
         before: None,
         after: Some(after),
         members: MembersChange::default(),
+        secrets: Vec::new(),
         differences: Vec::new(),
     }
 }

@@ -226,7 +226,7 @@ proptest! {
         let user_type = resource_type("User");
         if let Ok(once) = normalize(Reading::strict(&user_type), &user(body)) {
             let again = normalize(Reading::strict(&user_type), &user(Value::Object(once.attributes.clone()))).unwrap();
-            prop_assert_eq!(again, once);
+            prop_assert_eq!((again.attributes, again.members), (once.attributes, once.members));
         }
     }
 }

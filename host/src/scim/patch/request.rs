@@ -1,5 +1,7 @@
 //! The PATCH message (RFC 7644 §3.5.2).
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use crate::scim::error::ScimError;
@@ -19,7 +21,7 @@ pub enum OperationKind {
 }
 
 /// One operation.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct PatchOperation {
     /// What it does.
     pub kind: OperationKind,
@@ -27,6 +29,13 @@ pub struct PatchOperation {
     pub path: Option<Path>,
     /// With what. `null` is a value here.
     pub value: Option<Value>,
+}
+
+impl fmt::Debug for PatchOperation {
+    /// Without the value, which may be or hold a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PatchOperation").field("kind", &self.kind).field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 impl PatchOperation {

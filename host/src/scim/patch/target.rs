@@ -218,7 +218,7 @@ pub(super) fn take_object(value: &mut Value) -> Map<String, Value> {
 }
 
 /// Entra ID sends the value of a single simple attribute as `[{"$ref": null, "value": "x"}]`, too.
-fn unwrapped<'v>(attribute: &Attribute, value: &'v Value) -> &'v Value {
+pub(super) fn unwrapped<'v>(attribute: &Attribute, value: &'v Value) -> &'v Value {
     if attribute.multi_valued || attribute.kind == Type::Complex {
         return value;
     }

@@ -79,6 +79,7 @@ fn planned(before: Option<&Resource>, after: Option<&Resource>, members: Members
         before: before.cloned(),
         after: after.cloned(),
         members,
+        secrets: Vec::new(),
         differences: Vec::new(),
     }
 }
