@@ -21,6 +21,7 @@ pub mod reading;
 pub mod resource;
 pub mod schema;
 pub mod secret;
+pub mod sort;
 pub mod time;
 pub mod urn;
 pub mod validate;
