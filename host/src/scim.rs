@@ -4,6 +4,7 @@
 //! Start at [`schema`] (what a resource may look like), then [`resource`] (one that does), then [`path`] and
 //! [`filter`] (how clients point into it), then [`normalize`] and [`patch`] (how clients change it).
 
+pub mod bulk;
 pub mod discovery;
 pub mod error;
 pub mod filter;

@@ -186,14 +186,14 @@ fn is_same(old: Option<&Value>, new: Option<&Value>) -> bool {
     for value in old {
         *counts.entry(value).or_default() += 1;
     }
-    let mut take = |value: &Value| match counts.get_mut(value) {
+    let take = |value: &Value| match counts.get_mut(value) {
         Some(count) if *count > 0 => {
             *count -= 1;
             true
         }
         _ => false,
     };
-    old.len() == new.len() && new.iter().all(|value| take(value))
+    old.len() == new.len() && new.iter().all(take)
 }
 
 /// The values that are there before and after, by their `value`, as a filter has it; those that it tells apart.
