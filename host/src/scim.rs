@@ -29,4 +29,6 @@ pub mod validate;
 pub mod violation;
 
 #[cfg(test)]
+mod client_tests;
+#[cfg(test)]
 mod leniency_tests;

@@ -33,7 +33,7 @@ use crate::scim::normalize::{keep_secret, once, secret_parts};
 use crate::scim::path::Path;
 use crate::scim::reading::Reading;
 use crate::scim::resource::{Attributes, Resource};
-use crate::scim::schema::{Attribute, Mutability, Storage};
+use crate::scim::schema::{Attribute, Mutability, Storage, Type};
 use crate::scim::secret::{self, SecretEdit, is_secret};
 use crate::scim::violation::{Characteristic, Violation};
 
@@ -145,7 +145,7 @@ impl Patch<'_> {
             let name = path.to_string();
             secret_parts(self.reading, &mut self.patched.secrets, attribute, value, Place::of(&name))?;
         }
-        if value.is_null() {
+        if value.is_null() || is_empty_list_for_one(path, value) {
             // RFC 7643 §2.5: `null` is "no value". Nothing to add; for a replacement: nothing afterwards.
             return if kind == OperationKind::Add { Ok(()) } else { self.remove_values(path, None, true) };
         }
@@ -211,6 +211,12 @@ fn secret_at(path: &Path) -> Option<&Attribute> {
     let attribute = path.attribute.as_deref()?;
     let whole = path.filter.is_none() && (path.sub_attribute.is_none() || !attribute.multi_valued);
     path.leaf().map(|leaf| &**leaf).filter(|leaf| whole && is_secret(leaf))
+}
+
+/// `[]` for a complex attribute of one value, which clients give as a list: like `null`, it is no value.
+fn is_empty_list_for_one(path: &Path, value: &Value) -> bool {
+    let takes_lists = path.leaf().is_some_and(|leaf| leaf.kind == Type::Complex && !leaf.multi_valued);
+    takes_lists && value.as_array().is_some_and(Vec::is_empty)
 }
 
 fn is_read_only(path: &Path) -> bool {
