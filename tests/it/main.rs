@@ -8,6 +8,7 @@
 
 mod admin;
 mod cli;
+mod client_cases;
 mod concurrency;
 mod constraints;
 mod crash;

@@ -10,6 +10,7 @@
 
 pub mod bench;
 pub mod builders;
+pub mod cases;
 pub mod client;
 pub mod demo;
 pub mod process;

@@ -1,0 +1,56 @@
+//! Plays the cases of `tests/cases` against any SCIM endpoint: `conformance --base URL --token TOKEN [--profile P]`.
+#![expect(clippy::print_stdout, reason = "it prints what it found")]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use comfy_table::{Table, presets};
+use scruple_tests::cases::{Profile, Target, folder, load, play};
+
+/// Plays what real provisioning clients send against a SCIM endpoint, and shows what does not come back as it should.
+///
+/// Every case takes away what it made. Cases that count resources expect a tenant without any.
+#[derive(Parser)]
+struct Arguments {
+    /// The base URL, which /Users is appended to
+    #[arg(long, value_name = "URL")]
+    base: String,
+    /// The bearer token
+    #[arg(long, env = "SCIM_TOKEN", hide_env_values = true)]
+    token: String,
+    /// The profile of the tenant: rfc, entra or okta
+    #[arg(long, default_value = "rfc")]
+    profile: Profile,
+    /// Only the cases of this client (the name of its file)
+    #[arg(long)]
+    client: Option<String>,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let target = Target::new(&arguments.base, &arguments.token);
+    let mut counts = Table::new();
+    counts.load_style(presets::NOTHING).set_header(["client", "passed", "failed"]);
+    let (mut passed_in_all, mut failed_in_all) = (0, 0);
+    for file in load(&folder())? {
+        if arguments.client.as_ref().is_some_and(|client| *client != file.client) {
+            continue;
+        }
+        let (mut passed, mut failed) = (0, 0);
+        for case in file.cases.iter().filter(|case| case.profiles.contains(&arguments.profile)) {
+            match play(case, arguments.profile, &target).await {
+                Ok(()) => passed += 1,
+                Err(error) => {
+                    failed += 1;
+                    println!("FAILED  {}: {}\n        {error:#}\n", file.client, case.name);
+                }
+            }
+        }
+        counts.add_row([file.client.clone(), passed.to_string(), failed.to_string()]);
+        passed_in_all += passed;
+        failed_in_all += failed;
+    }
+    println!("{counts}\n\nprofile {}: {passed_in_all} passed, {failed_in_all} failed", arguments.profile);
+    Ok(if failed_in_all == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
