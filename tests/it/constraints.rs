@@ -4,5 +4,6 @@ mod corpus;
 mod faults;
 mod plugins;
 mod reads;
+mod spellings;
 mod upload;
 mod verdicts;
