@@ -48,6 +48,9 @@ lint: ## Check format, lints, documentation, and (where cargo-deny is installed)
 		echo "==> lint: licences, bans, sources"; $(CARGO) deny --offline check licenses bans sources; \
 	else echo "==> lint: cargo-deny is not installed, so deny.toml was not checked"; fi
 
-bench: plugins ## Measure: one evaluation against native Rust, durable writes, big groups
+bench: plugins ## Measure: requests at 1,000 and 10,000 users and under abuse, one evaluation, durable writes
 	@echo "==> bench: building with optimisation (the first time takes some minutes)"
+	$(CARGO) build --release --package scruple-tests --bins
+	@echo "==> bench: requests to a server with 1,000 and one with 10,000 users"
+	target/release/load --users 1000 --users 10000 --preload
 	$(CARGO) bench --package scruple-tests

@@ -51,6 +51,11 @@ impl ServerProcess {
             .context("the program `scruple` is not built: run `cargo build --package scruple`")
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The administration API as the operator.
     pub fn operator(&self) -> ApiClient {
         ApiClient::new(self.address, OPERATOR_TOKEN)

@@ -1,0 +1,146 @@
+//! Our own server as a target: its folder, its users, its process.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, bail, ensure};
+use reqwest::Method;
+use scruple::app::App;
+use scruple::clock::Clock;
+use scruple::config::Config;
+use scruple::decision::Actor;
+use scruple::pipeline::write::{Caller, Change, Written};
+use serde_json::{Value, json};
+
+use crate::client::ApiClient;
+use crate::load::args::{Args, Filling};
+use crate::load::generate::{user_name, user_of};
+use crate::load::population::{self, NEWCOMERS, Population};
+use crate::load::target::{Endpoint, Target};
+use crate::process::ServerProcess;
+use crate::server::OPERATOR_TOKEN;
+
+const TENANT: &str = "load";
+const PREFIX: &str = "user";
+
+/// Writes under way at once while the store is filled: as many as a batch of the writer takes, so that one durable
+/// transaction carries 256 users.
+const WRITERS: usize = 256;
+
+/// Starts a program of ours on a folder with so many users.
+pub(super) async fn target(args: &Args, name: &str, program: &Path, users: usize) -> anyhow::Result<Target> {
+    let (folder, temporary) = match &args.data {
+        Some(data) => (data.join(format!("{name}-{users}")), None),
+        None => {
+            let temporary = tempfile::tempdir()?;
+            (temporary.path().to_owned(), Some(temporary))
+        }
+    };
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    let (remembered, data) = (folder.join("population.json"), folder.join("data"));
+    let filling = args.filling(users);
+    let mut population = Population::read(&remembered, filling)?;
+    if population.is_none() {
+        ensure!(!data.exists(), "`{}` was left by a run that did not end: remove it", data.display());
+    }
+    if population.is_none() && args.preload {
+        let preloaded = Population::new(PREFIX.to_owned(), filling, preload(&data, filling).await?);
+        preloaded.write(&remembered)?;
+        population = Some(preloaded);
+    }
+
+    let process = ServerProcess::start(program, &data)?;
+    let token = tenant_token(&process).await?;
+    let endpoint = Endpoint::new(&format!("http://{}/scim/{TENANT}/v2", process.address), &token)?;
+    let population = match population {
+        Some(population) => population,
+        None => Population::over_http(&endpoint, PREFIX.to_owned(), filling).await?,
+    };
+    let population = population::complete(population, &endpoint, Some(&remembered)).await?;
+    Ok(Target::new(name.to_owned(), endpoint, None, population).owning(process, temporary))
+}
+
+/// The server program beside this one, where the workspace's build puts both.
+pub(super) fn program() -> anyhow::Result<PathBuf> {
+    let here = std::env::current_exe()?;
+    let beside = here.with_file_name("scruple-under-test");
+    ensure!(
+        beside.is_file(),
+        "`{}` is not built: run `cargo build --release --package scruple-tests --bins`",
+        beside.display()
+    );
+    Ok(beside)
+}
+
+/// Makes the tenant unless an earlier run has, and a token.
+async fn tenant_token(process: &ServerProcess) -> anyhow::Result<String> {
+    let operator = process.operator();
+    let post = |path: String, body: Value| {
+        let request = operator.request(Method::POST, &path).json(&body);
+        let operator: &ApiClient = &operator;
+        async move { operator.try_send(request).await }
+    };
+    let made = post("/api/v1/tenants".to_owned(), json!({ "name": TENANT })).await?;
+    ensure!(matches!(made.status, 201 | 409), "cannot make a tenant: status {}, {:#}", made.status, made.body);
+    let body = json!({ "label": "load", "scopes": ["scim"] });
+    let made = post(format!("/api/v1/tenants/{TENANT}/tokens"), body).await?;
+    let token = made.body["token"].as_str().map(str::to_owned);
+    token.with_context(|| format!("cannot make a token: status {}, {:#}", made.status, made.body))
+}
+
+/// Fills a fresh data folder through the pipeline, as the server's handlers would: judged, recorded and durable.
+/// Returns the ids by the users' numbers.
+async fn preload(data: &Path, filling: Filling) -> anyhow::Result<Vec<String>> {
+    let mut config = Config::default();
+    config.server.data = data.to_owned();
+    config.store.snapshots_max = WRITERS;
+    let app = App::open(&config, Some(OPERATOR_TOKEN), Clock::system())?.app;
+    let tenant = app.store.create_tenant(TENANT, app.clock.now()).await?;
+    let tenant = tenant.context("the tenant of a fresh folder is taken")?.id;
+    let actor = Actor { subject: "load".to_owned(), label: "load".to_owned(), scopes: vec!["scim".to_owned()] };
+
+    let wanted = filling.users + NEWCOMERS;
+    let next = Arc::new(AtomicUsize::new(0));
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let caller = Caller { tenant, actor: actor.clone(), request_id: format!("load-{writer}") };
+            tokio::spawn(write(Arc::clone(&app), caller, filling, Arc::clone(&next), wanted))
+        })
+        .collect();
+    let mut ids = vec![String::new(); wanted];
+    for writer in writers {
+        for (number, id) in writer.await?? {
+            ids[number] = id;
+        }
+    }
+    Ok(ids)
+}
+
+/// Writes users until there are enough.
+async fn write(
+    app: Arc<App>,
+    caller: Caller,
+    filling: Filling,
+    next: Arc<AtomicUsize>,
+    wanted: usize,
+) -> anyhow::Result<Vec<(usize, String)>> {
+    let user = app.pipeline.schemas.resource_type("User").context("no resource type `User`")?;
+    let mut written = Vec::new();
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        if number >= wanted {
+            return Ok(written);
+        }
+        let Value::Object(body) = user_of(filling.size, &user_name(PREFIX, number), number) else {
+            bail!("a user is an object");
+        };
+        match app.pipeline.write(&caller, user, &Change::Create { body }).await? {
+            Written::Created(done) => {
+                let id = done.resource.context("a created user is there")?.id;
+                written.push((number, id.to_string()));
+            }
+            other => bail!("a create came to {other:?}"),
+        }
+    }
+}

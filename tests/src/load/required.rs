@@ -1,0 +1,193 @@
+//! The figures that are required, beside those that were seen. Pure.
+
+use crate::load::abuse::Abused;
+use crate::load::measure::Row;
+use crate::load::scenario::{Group, Place, Step};
+
+/// The server's milliseconds of processor for a request, at [`CPU_USERS`] users.
+const CPU_MS_MAX: [(Step, f64); 3] = [(Step::Create, 0.30), (Step::Get, 0.06), (Step::Eq, 0.08)];
+const CPU_USERS: usize = 10_000;
+
+/// How many times slower a request may be with [`MANY_USERS`] than with [`FEW_USERS`].
+const SIZE_RATIO_MAX: f64 = 1.5;
+const FEW_USERS: usize = 1_000;
+const MANY_USERS: usize = 1_000_000;
+
+/// How many times slower one member more may be in the large group than in the small one, and a page by cursor deep
+/// in the list than at its start.
+const GROUP_RATIO_MAX: f64 = 2.0;
+const DEPTH_RATIO_MAX: f64 = 2.0;
+
+/// Memory that counts as flat: a group of a million members takes 16 MB as bare ids, so whoever loads them shows.
+const FLAT_MIB: f64 = 8.0;
+
+/// Of abuse: resident memory, and how many times later the others may be answered.
+const ABUSE_MIB_MAX: f64 = 512.0;
+const ABUSE_RATIO_MAX: f64 = 3.0;
+
+/// What the figures are about: the name in the report and what the server holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Subject {
+    pub(super) name: String,
+    pub(super) users: usize,
+    pub(super) members: usize,
+}
+
+/// One figure that is required.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Check {
+    pub(super) what: String,
+    /// At the most.
+    pub(super) required: f64,
+    pub(super) seen: f64,
+    pub(super) unit: &'static str,
+}
+
+impl Check {
+    pub(super) fn holds(&self) -> bool {
+        self.seen <= self.required
+    }
+}
+
+/// What is required of a row itself: milliseconds of the server's processor.
+pub(super) fn cpu_ms(row: &Row, subjects: &[Subject]) -> Option<f64> {
+    if subjects[row.target].users != CPU_USERS {
+        return None;
+    }
+    CPU_MS_MAX.iter().find(|(step, _)| *step == row.scenario.step).map(|(_, most)| *most)
+}
+
+/// Every required figure that this run has seen.
+pub(super) fn checks(rows: &[Row], abused: &[Abused], subjects: &[Subject]) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for row in rows {
+        if let Some((required, seen)) = cpu_ms(row, subjects).zip(row.cpu_ms()) {
+            let what = format!("{}: {}, server CPU a request", subjects[row.target].name, row.scenario.name);
+            checks.push(Check { what, required, seen, unit: "ms" });
+        }
+    }
+    checks.extend(sizes(rows, subjects));
+    for (target, subject) in subjects.iter().enumerate() {
+        checks.extend(within(rows, target, subject));
+    }
+    for abuse in abused {
+        let about = |figure: &str| format!("{}: {}, {figure}", describe(&subjects[abuse.target]), abuse.name);
+        let figures = [
+            ("resident memory", ABUSE_MIB_MAX, abuse.peak_mib, "MiB"),
+            ("p99 of the others to quiet", ABUSE_RATIO_MAX, abuse.ratio(), "×"),
+        ];
+        for (figure, required, seen, unit) in figures {
+            checks.extend(seen.map(|seen| Check { what: about(figure), required, seen, unit }));
+        }
+    }
+    checks
+}
+
+/// The same request of the same server at its smallest and its largest size.
+fn sizes(rows: &[Row], subjects: &[Subject]) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for (few, subject) in subjects.iter().enumerate().filter(|(_, subject)| subject.users == FEW_USERS) {
+        let same = |other: &&(usize, &Subject)| other.1.name == subject.name && other.1.users == MANY_USERS;
+        let Some((many, _)) = subjects.iter().enumerate().collect::<Vec<_>>().iter().find(same).copied() else {
+            continue;
+        };
+        for row in rows.iter().filter(|row| row.target == few) {
+            if !CPU_MS_MAX.iter().any(|(step, _)| *step == row.scenario.step) {
+                continue;
+            }
+            let larger = rows.iter().find(|other| other.target == many && other.scenario == row.scenario);
+            if let Some(seen) = larger.and_then(|larger| ratio(larger, row)) {
+                let what = format!("{}: {}, {MANY_USERS} users to {FEW_USERS}", subject.name, row.scenario.name);
+                checks.push(Check { what, required: SIZE_RATIO_MAX, seen, unit: "×" });
+            }
+        }
+    }
+    checks
+}
+
+/// Two requests of the same target.
+fn within(rows: &[Row], target: usize, subject: &Subject) -> Vec<Check> {
+    let row = |step: Step| rows.iter().find(|row| row.target == target && row.scenario.step == step);
+    let pair = |step: fn(Group) -> Step| Some((row(step(Group::Large))?, row(step(Group::Small))?));
+    let who = describe(subject);
+    let mut checks = Vec::new();
+    for (verb, step) in [("add", Step::AddMember as fn(Group) -> Step), ("remove", Step::RemoveMember)] {
+        let Some((large, small)) = pair(step) else { continue };
+        let about = |figure: &str| format!("{who}: {verb} one member, group of {}, {figure}", subject.members);
+        if let Some(seen) = ratio(large, small) {
+            checks.push(Check { what: about("to a group of 10"), required: GROUP_RATIO_MAX, seen, unit: "×" });
+        }
+        if let Some(seen) = large.most(|used| used.peak_growth_mib) {
+            checks.push(Check { what: about("memory growth"), required: FLAT_MIB, seen, unit: "MiB" });
+        }
+    }
+    let deep = row(Step::PageByCursor(Place::Deep)).zip(row(Step::PageByCursor(Place::Start)));
+    if let Some(seen) = deep.and_then(|(deep, start)| ratio(deep, start)) {
+        let what = format!("{who}: page by cursor, at nine tenths to the first");
+        checks.push(Check { what, required: DEPTH_RATIO_MAX, seen, unit: "×" });
+    }
+    checks
+}
+
+/// A target in words.
+pub(super) fn describe(subject: &Subject) -> String {
+    format!("{} of {} users", subject.name, subject.users)
+}
+
+/// The median latency of one row to that of another.
+pub(super) fn ratio(row: &Row, to: &Row) -> Option<f64> {
+    let p50 = |row: &Row| row.median(|round| round.p50_ms);
+    Some(p50(row)? / p50(to)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::measure::{Round, Used};
+    use crate::load::scenario::Scenario;
+
+    fn subject(users: usize) -> Subject {
+        Subject { name: "a".to_owned(), users, members: users }
+    }
+
+    fn row(target: usize, step: Step, p50_ms: f64, cpu_ms: f64) -> Row {
+        let scenario = Scenario { name: "x", step, clients: 1, requests: 10 };
+        let server = Some(Used { cpu_ms, peak_growth_mib: cpu_ms, ..Used::default() });
+        let round = Round { requests: 10, p50_ms, server, ..Round::default() };
+        Row { scenario, target, rounds: vec![round], refusal: None }
+    }
+
+    fn holding(checks: &[Check]) -> Vec<bool> {
+        checks.iter().map(Check::holds).collect()
+    }
+
+    #[test]
+    fn processor_time_is_held_against_its_figure_at_ten_thousand_users_only() {
+        let rows = [row(0, Step::Create, 1.0, 3.0), row(0, Step::Get, 1.0, 0.7), row(0, Step::Patch, 1.0, 9.0)];
+        assert_eq!(holding(&checks(&rows, &[], &[subject(10_000)])), [true, false]);
+        assert_eq!(checks(&rows, &[], &[subject(1_000)]), []);
+    }
+
+    #[test]
+    fn a_million_users_are_held_against_a_thousand_of_the_same_server() {
+        let rows = [row(0, Step::Eq, 2.0, 0.0), row(1, Step::Eq, 2.9, 0.0)];
+        let seen = checks(&rows, &[], &[subject(1_000), subject(1_000_000)]);
+        assert_eq!(seen.iter().map(|check| check.seen).collect::<Vec<_>>(), [1.45]);
+        let other = Subject { name: "b".to_owned(), ..subject(1_000_000) };
+        assert_eq!(checks(&rows, &[], &[subject(1_000), other]), []);
+    }
+
+    #[test]
+    fn a_large_group_is_held_against_the_small_one_in_time_and_memory() {
+        let (small, large) = (Step::AddMember(Group::Small), Step::AddMember(Group::Large));
+        let rows = [row(0, small, 1.0, 0.0), row(0, large, 2.5, 4.0)];
+        assert_eq!(holding(&checks(&rows, &[], &[subject(5)])), [false, true]);
+    }
+
+    #[test]
+    fn what_was_not_supported_is_neither_right_nor_wrong() {
+        let refused = Row { rounds: Vec::new(), ..row(0, Step::PageByCursor(Place::Deep), 1.0, 0.0) };
+        let rows = [row(0, Step::PageByCursor(Place::Start), 1.0, 0.0), refused];
+        assert_eq!(checks(&rows, &[], &[subject(5)]), []);
+    }
+}
