@@ -10,7 +10,8 @@ use scruple::app::App;
 use scruple::clock::Clock;
 use scruple::config::Config;
 use scruple::decision::Actor;
-use scruple::pipeline::write::{Caller, Change, Written};
+use scruple::pipeline::write::{Answer, Caller, Change, WriteRequest};
+use scruple::scim::projection::AttributeNames;
 use serde_json::{Value, json};
 
 use crate::client::ApiClient;
@@ -125,7 +126,6 @@ async fn write(
     next: Arc<AtomicUsize>,
     wanted: usize,
 ) -> anyhow::Result<Vec<(usize, String)>> {
-    let user = app.pipeline.schemas.resource_type("User").context("no resource type `User`")?;
     let mut written = Vec::new();
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
@@ -135,11 +135,13 @@ async fn write(
         let Value::Object(body) = user_of(filling.size, &user_name(PREFIX, number), number) else {
             bail!("a user is an object");
         };
-        match app.pipeline.write(&caller, user, &Change::Create { body }).await? {
-            Written::Created(done) => {
-                let id = done.resource.context("a created user is there")?.id;
-                written.push((number, id.to_string()));
-            }
+        let request = WriteRequest {
+            endpoint: "Users".to_owned(),
+            change: Change::Create { body },
+            names: AttributeNames::default(),
+        };
+        match app.pipeline.write(&caller, &request).await?.answer {
+            Answer::Whole(user) => written.push((number, user.resource.id.to_string())),
             other => bail!("a create came to {other:?}"),
         }
     }

@@ -4,7 +4,6 @@
 //! A write stops at the first thing that is wrong; here all of it is told, since nobody can send the state again.
 //! Whether a value is unique only the store knows.
 
-
 use serde_json::{Map, Value};
 
 use crate::scim::normalize::value::{Place, normalize_single};
