@@ -14,6 +14,7 @@ pub mod query;
 pub mod discovery;
 pub mod tenants;
 pub mod tokens;
+pub mod schemas;
 pub mod plugins;
 pub mod constraints;
 pub mod decisions;

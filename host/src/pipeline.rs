@@ -3,8 +3,10 @@
 //! Start at [`write`](mod@write): it is the story that everything else serves.
 
 pub mod write;
+pub mod answer;
 pub mod read;
 pub mod activation;
+pub mod schemas;
 pub mod directory;
 pub mod turnstile;
 
@@ -14,6 +16,7 @@ use crate::clock::Clock;
 use crate::constraints::{Registry, Sandbox};
 use crate::pipeline::turnstile::Turnstile;
 use crate::scim::error::ScimError;
+use crate::scim::reading::Reading;
 use crate::scim::schema::ResourceType;
 use crate::store::{Store, TenantModel};
 
@@ -29,6 +32,11 @@ pub struct Pipeline {
     pub clock: Clock,
     /// Where writers queue that got into each other's way.
     pub turnstile: Turnstile,
+}
+
+/// How what a tenant's clients send is read.
+fn reading<'r>(model: &TenantModel, resource_type: &'r Arc<ResourceType>) -> Reading<'r> {
+    Reading { leniency: model.profile.leniency(), ..Reading::strict(resource_type) }
 }
 
 /// The resource type that a tenant serves under a path segment: `Users`.

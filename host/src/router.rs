@@ -12,7 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::app::App;
 use crate::http::auth::{Access, Scope, authorize};
 use crate::http::{
-    constraints, decisions, discovery, health, middleware, openapi, plugins, query, resources, tenants, tokens,
+    constraints, decisions, discovery, health, middleware, openapi, plugins, query, resources, schemas, tenants, tokens,
 };
 
 /// One route.
@@ -53,7 +53,21 @@ pub fn routes() -> Vec<Route> {
         route(Method::POST, "/api/v1/tenants", OPERATOR, post(tenants::create)),
         route(Method::GET, "/api/v1/tenants", OPERATOR, get(tenants::list)),
         route(Method::GET, "/api/v1/tenants/{tenant}", ADMIN, get(tenants::show)),
+        route(Method::PATCH, "/api/v1/tenants/{tenant}", ADMIN, patch(tenants::change)),
         route(Method::DELETE, "/api/v1/tenants/{tenant}", OPERATOR, delete(tenants::delete)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/schemas", AUTHOR, get(schemas::list)),
+        route(Method::PUT, "/api/v1/tenants/{tenant}/schemas/{urn}", ADMIN, put(schemas::put)),
+        route(Method::DELETE, "/api/v1/tenants/{tenant}/schemas/{urn}", ADMIN, delete(schemas::remove)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/resource-types", AUTHOR, get(schemas::list_resource_types)),
+        route(Method::PUT, "/api/v1/tenants/{tenant}/resource-types/{name}", ADMIN, put(schemas::put_resource_type)),
+        route(
+            Method::DELETE,
+            "/api/v1/tenants/{tenant}/resource-types/{name}",
+            ADMIN,
+            delete(schemas::remove_resource_type),
+        ),
+        route(Method::GET, "/api/v1/tenants/{tenant}/tightenings", AUTHOR, get(schemas::list_tightenings)),
+        route(Method::PUT, "/api/v1/tenants/{tenant}/tightenings", ADMIN, put(schemas::put_tightenings)),
         route(Method::POST, "/api/v1/tenants/{tenant}/tokens", ADMIN, post(tokens::create)),
         route(Method::GET, "/api/v1/tenants/{tenant}/tokens", ADMIN, get(tokens::list)),
         route(Method::DELETE, "/api/v1/tenants/{tenant}/tokens/{id}", ADMIN, delete(tokens::revoke)),

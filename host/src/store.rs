@@ -19,12 +19,13 @@ use thiserror::Error;
 use crate::change::Action;
 use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, LookUp, TenantId};
 use crate::scim::filter::Filter;
+use crate::scim::profile::Profile;
 use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
 
 pub use model::{
-    Activation, ActivationState, DecisionPage, DecisionQuery, NewToken, NewVersion, PluginVersion, StoredDecision,
-    Tenant, TenantModel, Token, TokenHash, TokenOwner,
+    Activation, ActivationState, Broken, DecisionPage, DecisionQuery, Defined, NewDefinitions, NewToken, NewVersion,
+    PluginVersion, StoredDecision, Tenant, TenantModel, Token, TokenHash, TokenOwner,
 };
 pub use query::{Found, Matches, Page};
 pub use sqlite::{SqliteOptions, SqliteStore};
@@ -113,6 +114,28 @@ pub enum CommitError {
     Store(#[from] StoreError),
 }
 
+/// Definitions that did not become the tenant's. Nothing of them was written.
+#[derive(Debug, Error)]
+pub enum DefineError {
+    /// The tenant's definitions are not those that the new ones were made from any more.
+    #[error("the tenant's definitions have changed")]
+    GenerationMoved,
+    /// Resources are not as the definitions say.
+    #[error("{total} resources are not as the definitions say")]
+    Broken {
+        /// How many there are.
+        total: u64,
+        /// The first of them.
+        broken: Vec<Broken>,
+        /// Whether they may stay as they are: nobody can have two resources with one unique value, or resources of a
+        /// type that there is not.
+        can_be_forced: bool,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// A query could not be answered.
 #[derive(Debug, Error)]
 pub enum QueryError {
@@ -173,6 +196,10 @@ pub trait TenantStore: Send + Sync {
     /// Every version of every plugin, or of one, by plugin and number.
     async fn versions(&self, plugin: Option<&str>) -> Result<Vec<PluginVersion>, StoreError>;
 
+    /// Sets for which provisioning clients the tenant is set up. Raises the generation and returns the new one.
+    async fn set_profile(&self, profile: Profile) -> Result<i64, StoreError>;
+    /// Makes these the tenant's definitions, if all that is stored is as they say, and raises the generation.
+    async fn define(&self, change: NewDefinitions) -> Result<Defined, DefineError>;
     /// What the tenant's resources are now.
     async fn model(&self) -> Result<Arc<TenantModel>, StoreError>;
     /// The constraints in force, by order, then name, with the model of the same moment.
@@ -202,6 +229,13 @@ pub trait Snapshot: Send + Sync {
     /// One resource, without its members and groups.
     async fn resource(&self, resource_type: &Arc<ResourceType>, id: ResourceId)
     -> Result<Option<Resource>, StoreError>;
+    /// The resources of a type by id, after one of them, at most `limit`; without their members and groups.
+    async fn resources_after(
+        &self,
+        resource_type: &Arc<ResourceType>,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Resource>, StoreError>;
     /// The resources that match, by id, from an offset; without their members and groups.
     async fn find(
         &self,

@@ -4,17 +4,19 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use crate::http::{constraints, decisions, plugins, tenants, tokens};
+use crate::http::{constraints, decisions, plugins, schemas, tenants, tokens};
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Scruple administration",
-        description = "Tenants, tokens, plugins, constraints and decisions. Send a bearer token: the operator's, or one \
+        description = "Tenants, their schemas, tokens, plugins, constraints and decisions. Send a bearer token: the operator's, or one \
                        of the tenant with the scope `author` or `admin`. Errors are problem details (RFC 9457).",
     ),
     paths(
-        tenants::create, tenants::list, tenants::show, tenants::delete,
+        tenants::create, tenants::list, tenants::show, tenants::change, tenants::delete,
+        schemas::list, schemas::put, schemas::remove, schemas::list_resource_types, schemas::put_resource_type,
+        schemas::remove_resource_type, schemas::list_tightenings, schemas::put_tightenings,
         tokens::create, tokens::list, tokens::revoke,
         plugins::list, plugins::upload, plugins::versions,
         constraints::list, constraints::show, constraints::set, constraints::remove, constraints::history,

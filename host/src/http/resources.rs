@@ -12,7 +12,8 @@ use crate::http::error::ScimFailure;
 use crate::http::extract::{BaseUrl, Endpoint, IfMatch, ResourcePath, ScimJson, entity_tags};
 use crate::http::query::ProjectionQuery;
 use crate::http::respond;
-use crate::pipeline::write::{Answer, Caller, Change, WriteRequest, Written};
+use crate::pipeline::answer::Answer;
+use crate::pipeline::write::{Caller, Change, WriteRequest, Written};
 use crate::scim::projection::AttributeNames;
 
 /// `POST /{endpoint}` (RFC 7644 §3.3).

@@ -13,6 +13,7 @@ use crate::http::auth::Principal;
 use crate::http::error::Failure;
 use crate::http::extract::{ApiJson, ApiPath};
 use crate::http::problem::Problem;
+use crate::scim::profile::Profile;
 use crate::store::Tenant;
 
 /// Characters of a name in a URL: of a tenant, a plugin, a constraint. A DNS label's length (RFC 1035 §2.3.4), so that
@@ -33,12 +34,24 @@ pub struct NewTenantBody {
 pub struct TenantBody {
     /// Its name in URLs.
     pub name: String,
-    /// Raised by every change to its constraints.
+    /// Raised by every change to its constraints, its schemas and its profile.
     pub generation: i64,
+    /// For which provisioning clients it is set up: `rfc`, `entra` or `okta`.
+    pub profile: &'static str,
     /// When it was made (RFC 3339).
     pub created_at: String,
     /// Where its SCIM endpoint is, below the server's address.
     pub scim_path: String,
+}
+
+/// What can be changed of a tenant.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TenantChangeBody {
+    /// For which provisioning clients it is set up, where they want different things of a server: `rfc` (by the letter),
+    /// `entra` or `okta`.
+    #[schema(example = "entra")]
+    pub profile: String,
 }
 
 /// Every tenant.
@@ -53,6 +66,7 @@ impl From<Tenant> for TenantBody {
         Self {
             scim_path: format!("/scim/{}/v2", tenant.name),
             generation: tenant.generation,
+            profile: tenant.profile.as_str(),
             created_at: tenant.created_at.to_string(),
             name: tenant.name,
         }
@@ -108,6 +122,24 @@ pub async fn show(State(app): State<Arc<App>>, principal: Principal) -> Result<J
     let name = &principal.tenant.name;
     let tenant = app.store.tenant_named(name).await?.ok_or_else(|| Problem::not_found(format!("tenant `{name}`")))?;
     Ok(Json(tenant.into()))
+}
+
+/// Changes for which provisioning clients a tenant is set up.
+#[utoipa::path(patch, path = "/api/v1/tenants/{tenant}", tag = "tenants", params(("tenant" = String, Path)),
+    request_body = TenantChangeBody, responses(
+        (status = 200, body = TenantBody), (status = 400, description = "no such profile"),
+))]
+pub async fn change(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    ApiJson(body): ApiJson<TenantChangeBody>,
+) -> Result<Json<TenantBody>, Problem> {
+    let profile = Profile::parse(&body.profile).ok_or_else(|| {
+        let known = Profile::ALL.map(Profile::as_str).join("`, `");
+        Problem::bad_request("invalid-profile", format!("`{}` is not a profile: use `{known}`", body.profile))
+    })?;
+    let generation = app.pipeline.set_profile(principal.tenant.id, profile).await?;
+    Ok(Json(Tenant { generation, profile, ..principal.tenant }.into()))
 }
 
 /// Deletes a tenant with everything it has: resources, tokens, plugins, constraints, decisions.

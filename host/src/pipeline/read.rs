@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::decision::TenantId;
-use crate::pipeline::{Pipeline, served};
+use crate::pipeline::{Pipeline, reading, served};
 use crate::scim::error::ScimError;
 use crate::scim::filter::Filter;
 use crate::scim::list::ListQuery;
@@ -109,7 +109,8 @@ impl Pipeline {
         let model = snapshot.model().await?;
         let resource_type = served(&model, endpoint)?;
         let projection = Projection::parse(&request.names, resource_type)?;
-        let filter = request.filter.as_deref().map(|text| Filter::parse(text, resource_type));
+        let reading = reading(&model, resource_type);
+        let filter = request.filter.as_deref().map(|text| Filter::parse_with(text, reading));
         let filter = filter.transpose().map_err(ScimError::from)?;
         let page = Page { offset: request.page.offset(), limit: request.page.count };
         let matches = snapshot.find(resource_type, filter.as_ref(), page).await?;

@@ -21,16 +21,15 @@ use crate::change::{Action, Draft, MembersChange, members, plan};
 use crate::constraints::sandbox::Operation;
 use crate::decision::decide::DecisionContext;
 use crate::decision::{Actor, AdmittedChange, ConstraintName, DecisionId, Reason, Refusal, TenantId, decide};
+use crate::pipeline::answer::{Answer, Showing};
 use crate::pipeline::directory::SnapshotDirectory;
-use crate::pipeline::read::Representation;
-use crate::pipeline::{Pipeline, served};
+use crate::pipeline::{Pipeline, reading, served};
 use crate::scim::error::ScimError;
 use crate::scim::patch;
-use crate::scim::projection::{AttributeNames, Projection};
-use crate::scim::reading::Reading;
+use crate::scim::projection::AttributeNames;
 use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
-use crate::store::{CommitError, Snapshot, StoreError};
+use crate::store::{CommitError, Snapshot, StoreError, TenantModel};
 
 /// How often a write is planned and judged before it gives up. A write loses a try only when another one of its tenant
 /// commits in between, and from its second try on it waits for its turn; ten losses in a row mean that something else
@@ -128,17 +127,6 @@ pub struct Written {
     pub decision: Option<Admission>,
 }
 
-/// What a client is shown of what it wrote.
-#[derive(Debug)]
-pub enum Answer {
-    /// The resource.
-    Whole(Box<Representation>),
-    /// That it is written, and in which version.
-    Brief(Box<Resource>),
-    /// Nothing: the resource is gone.
-    Gone,
-}
-
 /// What let a change through.
 #[derive(Debug)]
 pub struct Admission {
@@ -214,13 +202,13 @@ impl Pipeline {
         }
 
         let resource_type = served(&model, &request.endpoint)?;
-        let projection = Projection::parse(&request.names, resource_type)?;
-        let draft = draft(&*snapshot, resource_type, &request.change, at, new_id).await?;
+        let showing = Showing::of(caller.tenant, &model, resource_type, request)?;
+        let draft = draft(&*snapshot, &model, resource_type, &request.change, at, new_id).await?;
         let members = settle_members(&*snapshot, &draft).await?;
         let before = draft.before.clone();
         let Some(planned) = draft.settle(members) else {
             drop(snapshot);
-            return Ok(Attempt::Done(self.unchanged(caller.tenant, request, before, &projection).await?));
+            return Ok(Attempt::Done(self.unchanged(&showing, before).await?));
         };
 
         let context = DecisionContext {
@@ -247,7 +235,7 @@ impl Pipeline {
             Ok(admitted) => {
                 let admitted = Arc::new(admitted);
                 match tenant_store.commit(Arc::clone(&admitted)).await {
-                    Ok(()) => Ok(Attempt::Done(self.written(caller.tenant, request, &admitted, &projection).await?)),
+                    Ok(()) => Ok(Attempt::Done(self.written(&showing, &admitted).await?)),
                     Err(CommitError::Duplicate { attribute }) => Err(ScimError::uniqueness(&attribute).into()),
                     Err(CommitError::Store(error)) => Err(error.into()),
                     Err(
@@ -261,16 +249,10 @@ impl Pipeline {
         }
     }
 
-    async fn written(
-        &self,
-        tenant: TenantId,
-        request: &WriteRequest,
-        admitted: &AdmittedChange,
-        projection: &Projection,
-    ) -> Result<Written, WriteError> {
+    async fn written(&self, showing: &Showing, admitted: &AdmittedChange) -> Result<Written, WriteError> {
         let planned = admitted.planned();
         let answer = match planned.after.clone() {
-            Some(resource) => self.answer(tenant, request, resource, projection).await?,
+            Some(resource) => self.answer(showing, resource).await?,
             None => Answer::Gone,
         };
         let warnings = admitted.warnings().map(|(name, reason)| (name.clone(), reason.clone())).collect();
@@ -278,44 +260,22 @@ impl Pipeline {
         Ok(Written { action: Some(planned.action), answer, decision })
     }
 
-    async fn unchanged(
-        &self,
-        tenant: TenantId,
-        request: &WriteRequest,
-        before: Option<Resource>,
-        projection: &Projection,
-    ) -> Result<Written, WriteError> {
+    async fn unchanged(&self, showing: &Showing, before: Option<Resource>) -> Result<Written, WriteError> {
         let resource = before.ok_or_else(|| StoreError::Damaged("a create without a difference".to_owned()))?;
-        let answer = self.answer(tenant, request, resource, projection).await?;
-        Ok(Written { action: None, answer, decision: None })
-    }
-
-    /// RFC 7644 §3.5.2 allows both answers to a PATCH, the resource and none. Of a resource whose values may be a million
-    /// rows it is shown only if the client names attributes: otherwise adding one member would cost reading all.
-    async fn answer(
-        &self,
-        tenant: TenantId,
-        request: &WriteRequest,
-        resource: Resource,
-        projection: &Projection,
-    ) -> Result<Answer, StoreError> {
-        let has_rows = resource.resource_type.row_attribute().is_some();
-        if matches!(request.change, Change::Patch { .. }) && has_rows && projection.is_default() {
-            return Ok(Answer::Brief(Box::new(resource)));
-        }
-        Ok(Answer::Whole(Box::new(self.represent(tenant, resource, projection).await?)))
+        Ok(Written { action: None, answer: self.answer(showing, resource).await?, decision: None })
     }
 }
 
 /// Reads the state before and applies the request to it.
 async fn draft(
     snapshot: &dyn Snapshot,
+    model: &TenantModel,
     resource_type: &Arc<ResourceType>,
     change: &Change,
     at: Timestamp,
     new_id: ResourceId,
 ) -> Result<Draft, WriteError> {
-    let reading = Reading::strict(resource_type);
+    let reading = reading(model, resource_type);
     let before = |id, precondition| before(snapshot, resource_type, id, precondition);
     Ok(match change {
         Change::Create { body } => plan::plan_create(reading, new_id, body, at)?,

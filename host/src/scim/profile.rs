@@ -45,12 +45,13 @@ impl Profile {
     /// code and the entire resource within the response body, … or MAY return HTTP status code 204 (No Content)".
     ///
     /// `has_rows`: the resource type has values that are kept as rows (`members`). To return all of them would make a
-    /// change of one member as dear as reading a million, so nobody gets them unasked: Entra ID expects 204 there, and
-    /// Okta, which wants a body, does without them in it.
+    /// change of one member as dear as reading a million, so nobody gets many unasked: Entra ID expects 204 there, Okta,
+    /// which wants a body, does without them in it, and others get the body as long as they are few.
     pub fn patch_answer(self, has_rows: bool) -> PatchAnswer {
         match (self, has_rows) {
             (_, false) => PatchAnswer::Body,
-            (Self::Rfc | Self::Entra, true) => PatchAnswer::NoContent,
+            (Self::Rfc, true) => PatchAnswer::BodyWithFewRows,
+            (Self::Entra, true) => PatchAnswer::NoContent,
             (Self::Okta, true) => PatchAnswer::BodyWithoutRows,
         }
     }
@@ -81,6 +82,8 @@ impl Leniency {
 pub enum PatchAnswer {
     /// 200 with the resource.
     Body,
+    /// 200 with the resource as long as few values are kept as rows, else 204.
+    BodyWithFewRows,
     /// 200 with the resource, but for the values that are kept as rows.
     BodyWithoutRows,
     /// 204.
@@ -101,11 +104,11 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_of_a_group_has_a_body_for_okta_alone() {
+    fn a_patch_of_a_group_is_answered_as_each_client_expects() {
         let check = |profile: Profile, expected: [PatchAnswer; 2]| {
             assert_eq!([profile.patch_answer(false), profile.patch_answer(true)], expected, "{profile:?}");
         };
-        check(Profile::Rfc, [PatchAnswer::Body, PatchAnswer::NoContent]);
+        check(Profile::Rfc, [PatchAnswer::Body, PatchAnswer::BodyWithFewRows]);
         check(Profile::Entra, [PatchAnswer::Body, PatchAnswer::NoContent]);
         check(Profile::Okta, [PatchAnswer::Body, PatchAnswer::BodyWithoutRows]);
     }

@@ -7,8 +7,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::decision::{ConstraintName, DecisionId, FailurePolicy, Mode, Outcome, TenantId};
+use crate::scim::profile::Profile;
 use crate::scim::resource::ResourceId;
-use crate::scim::schema::SchemaRegistry;
+use crate::scim::schema::{Definitions, SchemaRegistry};
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Tenant {
     pub name: String,
     /// Raised by every change to its constraints, its schemas and its profile.
     pub generation: i64,
+    /// For which provisioning clients it is set up.
+    pub profile: Profile,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -29,8 +32,49 @@ pub struct Tenant {
 pub struct TenantModel {
     /// The generation.
     pub generation: i64,
-    /// The resource types and schemas.
+    /// For which provisioning clients the tenant is set up.
+    pub profile: Profile,
+    /// What the tenant has declared beside the schemas of RFC 7643.
+    pub definitions: Arc<Definitions>,
+    /// The resource types and schemas that there are by that.
     pub schemas: Arc<SchemaRegistry>,
+}
+
+/// Definitions that are to become a tenant's.
+#[derive(Clone, Debug)]
+pub struct NewDefinitions {
+    /// All of them.
+    pub definitions: Definitions,
+    /// What they come to.
+    pub schemas: Arc<SchemaRegistry>,
+    /// The generation of the definitions they were made from.
+    pub generation: i64,
+    /// Whether they take effect though resources are not as they say.
+    pub force: bool,
+}
+
+/// Definitions that have taken effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Defined {
+    /// The generation that begins with them.
+    pub generation: i64,
+    /// How many resources are not as they say: only where that was forced.
+    pub total: u64,
+    /// The first of them.
+    pub broken: Vec<Broken>,
+}
+
+/// A resource that is not as new definitions say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Its type.
+    pub resource_type: String,
+    /// The resource.
+    pub id: ResourceId,
+    /// Canonical path of the attribute; empty where it is the resource as a whole.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
 }
 
 /// Keyed hash of a token. The token itself is not kept.

@@ -9,6 +9,7 @@ mod budget;
 mod commit;
 mod connection;
 mod decisions;
+mod definitions;
 mod find;
 mod look_up;
 mod migrate;
@@ -41,11 +42,13 @@ use self::pool::Pool;
 use self::snapshot::SqliteSnapshot;
 use self::writer::Writer;
 use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, TenantId};
+use crate::scim::profile::Profile;
 use crate::scim::schema::SchemaRegistry;
 use crate::store::write_set::{DecisionRow, WriteSet};
 use crate::store::{
-    Activation, ActivationState, CommitError, DecisionPage, DecisionQuery, NewToken, NewVersion, PluginVersion,
-    Snapshot, Store, StoreError, StoredDecision, Tenant, TenantModel, TenantStore, Token, TokenHash, TokenOwner,
+    Activation, ActivationState, CommitError, DecisionPage, DecisionQuery, DefineError, Defined, NewDefinitions,
+    NewToken, NewVersion, PluginVersion, Snapshot, Store, StoreError, StoredDecision, Tenant, TenantModel, TenantStore,
+    Token, TokenHash, TokenOwner,
 };
 
 /// The file's name in the data directory.
@@ -97,13 +100,13 @@ impl SqliteStore {
         let path = directory.join(FILE);
         let connection = connection::open_writer(&path)?;
         migrate::migrate(&connection)?;
+        let models = Models::new(Arc::clone(&base));
         let names = in_transaction(&connection, |connection| {
             let names = Names::load(connection, &base)?;
-            names::rebuild_indexes(connection, &base, &names)?;
+            names::rebuild_indexes(connection, &base, &models, &names)?;
             Ok(names)
         })?;
         finish_deletions(&connection)?;
-        let models = Models::new(base);
         let pool = Arc::new(Pool::new(path, options.snapshots_max)?);
         let writer = Writer::start(connection, options.batch_max)?;
         Ok(Self { inner: Arc::new(Inner { pool, writer, shared: Arc::new(Shared { names, models }) }) })
@@ -260,6 +263,20 @@ impl TenantStore for SqliteTenant {
     async fn model(&self) -> Result<Arc<TenantModel>, StoreError> {
         let shared = Arc::clone(&self.inner.shared);
         self.read(move |connection, tenant| shared.models.get_committed(connection, tenant)).await
+    }
+
+    async fn set_profile(&self, profile: Profile) -> Result<i64, StoreError> {
+        self.write(move |connection, tenant| tenants::set_profile(connection, tenant, profile)).await
+    }
+
+    async fn define(&self, change: NewDefinitions) -> Result<Defined, DefineError> {
+        let (tenant, shared) = (self.tenant, Arc::clone(&self.inner.shared));
+        let schemas = Arc::clone(&change.schemas);
+        // By itself and first: a name keeps its number whatever becomes of the definitions.
+        self.write(move |connection, _| names::add(connection, &schemas)).await?;
+        let names = Arc::clone(&shared);
+        self.read(move |connection, _| names.names.learn(connection)).await?;
+        self.inner.writer.write(move |connection| definitions::define(connection, tenant, &shared, &change)).await
     }
 
     async fn activations(&self) -> Result<(Arc<TenantModel>, Vec<Activation>), StoreError> {

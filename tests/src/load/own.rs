@@ -10,7 +10,8 @@ use scruple::app::App;
 use scruple::clock::Clock;
 use scruple::config::Config;
 use scruple::decision::Actor;
-use scruple::pipeline::write::{Answer, Caller, Change, WriteRequest};
+use scruple::pipeline::answer::Answer;
+use scruple::pipeline::write::{Caller, Change, WriteRequest};
 use scruple::scim::projection::AttributeNames;
 use serde_json::{Value, json};
 

@@ -1,9 +1,10 @@
 //! Constraints: every state each has had. The one in force is the last.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::row::{json, timestamp, word};
+use super::tenants;
 use crate::decision::{ConstraintName, FailurePolicy, Mode, TenantId};
 use crate::store::{Activation, ActivationState, StoreError};
 
@@ -69,13 +70,7 @@ pub(super) fn activate(
     by: &str,
     at: Timestamp,
 ) -> Result<i64, StoreError> {
-    let generation: i64 = connection
-        .prepare_cached(
-            "UPDATE tenant SET generation = generation + 1 WHERE tenant_id = ?1 AND name IS NOT NULL RETURNING generation",
-        )?
-        .query_row([tenant.0], |row| row.get(0))
-        .optional()?
-        .ok_or(StoreError::NoTenant)?;
+    let generation = tenants::raise_generation(connection, tenant)?;
     let sql = format!(
         "INSERT INTO activation(tenant_id, {COLUMNS}) \
          SELECT ?1, ?2, 1 + coalesce(max(revision), 0), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14 \

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use moka::sync::Cache;
 use rusqlite::Connection;
 
-use super::tenants;
+use super::{definitions, tenants};
 use crate::decision::TenantId;
 use crate::scim::schema::SchemaRegistry;
 use crate::store::{StoreError, TenantModel};
@@ -32,7 +32,21 @@ impl Models {
         if let Some(known) = self.known.get(&tenant).filter(|known| known.generation == generation) {
             return Ok(known);
         }
-        Ok(Arc::new(TenantModel { generation, schemas: Arc::clone(&self.base) }))
+        let profile = tenants::profile(connection, tenant)?;
+        let definitions = definitions::read(connection, tenant)?;
+        let schemas = match &definitions {
+            None => Arc::clone(&self.base),
+            Some(definitions) => Arc::new(SchemaRegistry::build(definitions).map_err(|problems| {
+                let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                StoreError::Damaged(format!("a tenant's definitions do not fit together: {}", problems.join("; ")))
+            })?),
+        };
+        Ok(Arc::new(TenantModel {
+            generation,
+            profile,
+            definitions: Arc::new(definitions.unwrap_or_default()),
+            schemas,
+        }))
     }
 
     /// The same for a reader, who sees only what is committed: a model that the writer reads may never come to be, and

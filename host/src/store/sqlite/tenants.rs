@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::row::timestamp;
+use super::row::{timestamp, word};
 use crate::decision::TenantId;
+use crate::scim::profile::Profile;
 use crate::store::{StoreError, Tenant};
 
 /// Rows deleted in one transaction when a tenant goes. At about 10 µs a row with its indexes that holds the writer for
@@ -26,10 +27,21 @@ const TABLES: [&str; 11] = [
     "plugin_version",
 ];
 
-const COLUMNS: &str = "tenant_id, name, generation, created_at";
+const COLUMNS: &str = "tenant_id, name, generation, profile, created_at";
+
+/// From [`COLUMNS`], of which the first is at `first`.
+pub(super) fn from_columns(row: &Row<'_>, first: usize) -> rusqlite::Result<Tenant> {
+    Ok(Tenant {
+        id: TenantId(row.get(first)?),
+        name: row.get(first + 1)?,
+        generation: row.get(first + 2)?,
+        profile: word(row, first + 3, Profile::parse)?,
+        created_at: timestamp(row, first + 4)?,
+    })
+}
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Tenant> {
-    Ok(Tenant { id: TenantId(row.get(0)?), name: row.get(1)?, generation: row.get(2)?, created_at: timestamp(row, 3)? })
+    from_columns(row, 0)
 }
 
 /// `None` if the name is taken.
@@ -63,6 +75,32 @@ pub(super) fn generation(connection: &Connection, tenant: TenantId) -> rusqlite:
 /// An error unless the tenant is there.
 pub(super) fn must_exist(connection: &Connection, tenant: TenantId) -> Result<(), StoreError> {
     generation(connection, tenant)?.map(|_| ()).ok_or(StoreError::NoTenant)
+}
+
+/// Sets the profile and raises the generation, which it returns.
+pub(super) fn set_profile(connection: &Connection, tenant: TenantId, profile: Profile) -> Result<i64, StoreError> {
+    let generation = raise_generation(connection, tenant)?;
+    connection
+        .prepare_cached("UPDATE tenant SET profile = ?2 WHERE tenant_id = ?1")?
+        .execute(params![tenant.0, profile.as_str()])?;
+    Ok(generation)
+}
+
+/// Raises the generation, which it returns: what was planned and judged before does not commit any more.
+pub(super) fn raise_generation(connection: &Connection, tenant: TenantId) -> Result<i64, StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE tenant SET generation = generation + 1 WHERE tenant_id = ?1 AND name IS NOT NULL RETURNING generation",
+        )?
+        .query_row([tenant.0], |row| row.get(0))
+        .optional()?
+        .ok_or(StoreError::NoTenant)
+}
+
+/// For which clients the tenant is set up.
+pub(super) fn profile(connection: &Connection, tenant: TenantId) -> Result<Profile, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT profile FROM tenant WHERE tenant_id = ?1")?;
+    Ok(statement.query_row([tenant.0], |row| word(row, 0, Profile::parse))?)
 }
 
 /// Takes a tenant's name, so that nothing finds or writes it any more, and its tokens. The rest is for [`purge`].

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::row::{json, optional_id, optional_timestamp, timestamp, uuid};
 use super::tenants;
 use crate::decision::TenantId;
-use crate::store::{NewToken, StoreError, Tenant, Token, TokenHash, TokenOwner};
+use crate::store::{NewToken, StoreError, Token, TokenHash, TokenOwner};
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Token> {
     let scopes = json(row, 2)?;
@@ -24,20 +24,12 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Token> {
 /// Whom a token belongs to: one query, since every request asks.
 pub(super) fn owner(connection: &Connection, hash: &TokenHash) -> Result<Option<TokenOwner>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT k.token_id, k.label, k.scopes, k.created_at, k.expires_at, k.user_id, t.tenant_id, t.name, t.generation, t.created_at \
+        "SELECT k.token_id, k.label, k.scopes, k.created_at, k.expires_at, k.user_id, t.tenant_id, t.name, t.generation, t.profile, t.created_at \
          FROM token k JOIN tenant t ON t.tenant_id = k.tenant_id \
          WHERE k.token_hash = ?1 AND k.revoked_at IS NULL AND t.name IS NOT NULL",
     )?;
     let owner = statement
-        .query_row([hash.0], |row| {
-            let tenant = Tenant {
-                id: TenantId(row.get(6)?),
-                name: row.get(7)?,
-                generation: row.get(8)?,
-                created_at: timestamp(row, 9)?,
-            };
-            Ok(TokenOwner { tenant, token: from_row(row)? })
-        })
+        .query_row([hash.0], |row| Ok(TokenOwner { tenant: tenants::from_columns(row, 6)?, token: from_row(row)? }))
         .optional()?;
     Ok(owner)
 }

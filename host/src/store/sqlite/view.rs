@@ -100,7 +100,7 @@ impl View<'_> {
         let mut rows = statement.query(params![self.tenant.0, group.0.as_bytes(), bound(after), integer(limit)])?;
         let mut members = Vec::new();
         while let Some(row) = rows.next()? {
-            members.push(Member { id: resource_id(row, 0)?, resource_type: self.names.name(row.get(1)?)?.to_owned() });
+            members.push(Member { id: resource_id(row, 0)?, resource_type: self.names.name(row.get(1)?)?.to_string() });
         }
         Ok(members)
     }
@@ -114,7 +114,7 @@ impl View<'_> {
         for &id in ids {
             let key = params![self.tenant.0, group.0.as_bytes(), id.0.as_bytes()];
             if let Some(mtype) = statement.query_row(key, |row| row.get(0)).optional()? {
-                found.insert(id, self.names.name(mtype)?.to_owned());
+                found.insert(id, self.names.name(mtype)?.to_string());
             }
         }
         Ok(found.into_iter().map(|(id, resource_type)| Member { id, resource_type }).collect())
