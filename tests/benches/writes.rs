@@ -4,6 +4,9 @@
 //!
 //! The variants take turns within one run, so that a machine whose speed drifts is equally slow for all; the ratio of
 //! their medians is what counts. Load is bounded: a fixed number of requests, then it ends.
+//!
+//! Beside each rate stands the CPU time of a create, of the whole process: over HTTP that of the clients too. A neighbour
+//! on the machine takes from the rate and leaves the CPU time nearly as it is.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -38,9 +41,47 @@ const ADDITIONS: usize = 60;
 struct Variant {
     name: &'static str,
     acme: TenantClient,
-    over_http: Vec<f64>,
-    at_the_pipeline: Vec<f64>,
+    over_http: Vec<Measured>,
+    at_the_pipeline: Vec<Measured>,
     server: TestServer,
+}
+
+/// What the creates of one round came to.
+#[derive(Clone, Copy)]
+struct Measured {
+    per_second: f64,
+    cpu_us: f64,
+}
+
+/// Measures from now until [`Meter::stop`].
+struct Meter {
+    started: Instant,
+    cpu: Duration,
+}
+
+impl Meter {
+    fn start() -> Self {
+        Self { started: Instant::now(), cpu: cpu_time() }
+    }
+
+    fn stop(self) -> Measured {
+        let creates = (CLIENTS * CREATES) as f64;
+        let cpu = cpu_time().saturating_sub(self.cpu);
+        Measured {
+            per_second: creates / self.started.elapsed().as_secs_f64(),
+            cpu_us: cpu.as_secs_f64() * 1e6 / creates,
+        }
+    }
+}
+
+/// CPU time of this process so far, in user mode and in the kernel, with that of threads that have ended. Linux counts it
+/// in hundredths of a second (proc_pid_stat(5): fields 14 and 15); a round takes about fifty of them.
+fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    // The second field is a name in brackets and may hold anything.
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let ticks: u64 = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(ticks * 10)
 }
 
 async fn variant(name: &'static str, constrained: bool, batch_max: usize) -> Variant {
@@ -54,8 +95,8 @@ async fn variant(name: &'static str, constrained: bool, batch_max: usize) -> Var
     Variant { name, acme, over_http: Vec::new(), at_the_pipeline: Vec::new(), server }
 }
 
-async fn creates_over_http(variant: &Variant, round: usize) -> f64 {
-    let started = Instant::now();
+async fn creates_over_http(variant: &Variant, round: usize) -> Measured {
+    let meter = Meter::start();
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
             let acme = variant.acme.clone();
@@ -69,14 +110,14 @@ async fn creates_over_http(variant: &Variant, round: usize) -> f64 {
     for client in clients {
         client.await.unwrap();
     }
-    (CLIENTS * CREATES) as f64 / started.elapsed().as_secs_f64()
+    meter.stop()
 }
 
-async fn creates_at_the_pipeline(variant: &Variant, round: usize) -> f64 {
+async fn creates_at_the_pipeline(variant: &Variant, round: usize) -> Measured {
     let app = &variant.server.app;
     let tenant = app.store.tenant_named("acme").await.unwrap().unwrap().id;
     let actor = Actor { subject: "bench".to_owned(), label: "bench".to_owned(), scopes: vec!["scim".to_owned()] };
-    let started = Instant::now();
+    let meter = Meter::start();
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
             let app = Arc::clone(app);
@@ -98,14 +139,19 @@ async fn creates_at_the_pipeline(variant: &Variant, round: usize) -> f64 {
     for client in clients {
         client.await.unwrap();
     }
-    (CLIENTS * CREATES) as f64 / started.elapsed().as_secs_f64()
+    meter.stop()
 }
 
-fn print_rates(place: &str, variants: &[Variant; 3], rate: impl Fn(&Variant) -> f64) {
+fn print_rates(place: &str, variants: &[Variant; 3], rounds: impl Fn(&Variant) -> &[Measured]) {
+    let rate = |variant: &Variant| median(&rounds(variant).iter().map(|round| round.per_second).collect::<Vec<_>>());
+    let cpu_us = |variant: &Variant| median(&rounds(variant).iter().map(|round| round.cpu_us).collect::<Vec<_>>());
     let base = rate(&variants[0]);
     for variant in variants {
-        let (name, rate) = (variant.name, rate(variant));
-        println!("  {place:<16} {name:<32} median {rate:>8.0}/s   {:.2} × no constraint", rate / base);
+        let (name, rate, cpu_us) = (variant.name, rate(variant), cpu_us(variant));
+        let ratio = rate / base;
+        println!(
+            "  {place:<16} {name:<32} median {rate:>8.0}/s   {ratio:.2} × no constraint   {cpu_us:>5.0} µs of CPU"
+        );
     }
 }
 
@@ -133,8 +179,8 @@ async fn durable_creates() {
             }
         }
     }
-    print_rates("over HTTP", &variants, |variant| median(&variant.over_http));
-    print_rates("at the pipeline", &variants, |variant| median(&variant.at_the_pipeline));
+    print_rates("over HTTP", &variants, |variant| &variant.over_http);
+    print_rates("at the pipeline", &variants, |variant| &variant.at_the_pipeline);
 }
 
 async fn filled(acme: &TenantClient, name: &str, ids: &[String]) -> String {
