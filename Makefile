@@ -27,6 +27,7 @@ test: ## Run every test, and format, lint and documentation checks (NO_LINT=1: t
 ifndef NO_LINT
 	@$(MAKE) --no-print-directory lint
 endif
+	@tests/conformance/prepare.sh
 	@echo "==> test: building and running the tests (the first time takes some minutes)"
 ifeq ($(NEXTEST),yes)
 	$(CARGO) nextest run --workspace --no-fail-fast

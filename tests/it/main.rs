@@ -18,5 +18,7 @@ mod groups;
 mod hostile_input;
 mod layering;
 mod plugin_sizes;
+mod rfc7644;
+mod suites;
 mod tenancy;
 mod users;
