@@ -6,7 +6,7 @@ NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 BIN := target/debug
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint plugins bench
+.PHONY: help demo test lint plugins bench fuzz
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,3 +55,6 @@ bench: plugins ## Measure: requests at 1,000 and 10,000 users and under abuse, o
 	@echo "==> bench: requests to a server with 1,000 and one with 10,000 users"
 	target/release/load --users 1000 --users 10000 --preload
 	$(CARGO) bench --package scruple-tests
+
+fuzz: ## Feed the protocol's parsers, PATCH and PUT with made-up input (FUZZ_SECONDS=300 for each target)
+	@tests/fuzz/run.sh
