@@ -91,6 +91,7 @@ impl App {
             sandbox: Arc::new(sandbox),
             registry: Arc::new(Registry::default()),
             clock: clock.clone(),
+            passwords: Default::default(),
             turnstile: Default::default(),
         };
         let app = Self {

@@ -10,7 +10,7 @@ pub mod record;
 pub mod verdict;
 
 pub use actor::{Actor, TenantId};
-pub use decide::{AdmittedChange, Refusal, RefusalKind, decide};
+pub use decide::{AdmittedChange, KeptSecret, Refusal, RefusalKind, decide};
 pub use reads::{LookUp, LookUpAnswer, Read, ReadSet};
 pub use record::{ConstraintName, DecisionId, DecisionRecord, Evaluation, Outcome};
 pub use verdict::{ConstraintFault, FailurePolicy, Hold, Mode, Reason, Verdict};

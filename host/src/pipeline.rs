@@ -8,12 +8,14 @@ pub mod read;
 pub mod activation;
 pub mod schemas;
 pub mod directory;
+pub mod passwords;
 pub mod turnstile;
 
 use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::constraints::{Registry, Sandbox};
+use crate::pipeline::passwords::Passwords;
 use crate::pipeline::turnstile::Turnstile;
 use crate::scim::error::ScimError;
 use crate::scim::reading::Reading;
@@ -30,6 +32,8 @@ pub struct Pipeline {
     pub registry: Arc<Registry>,
     /// Time and ids.
     pub clock: Clock,
+    /// Where secrets are hashed.
+    pub passwords: Passwords,
     /// Where writers queue that got into each other's way.
     pub turnstile: Turnstile,
 }

@@ -134,6 +134,7 @@ fn row(decision: &Value) -> Vec<String> {
         })
         .collect();
     let actor = decision.get("actor").map_or_else(String::new, |actor| text(actor, "label"));
+    let why = why.into_iter().chain(decision.get("violation").map(attempt)).collect::<Vec<_>>();
     vec![text(decision, "id"), text(decision, "at"), text(decision, "outcome"), what(decision), actor, why.join("; ")]
 }
 
@@ -147,6 +148,9 @@ pub(super) fn explain(decision: &Value) -> String {
         format!("for        {}", what(decision)),
         format!("outcome    {} (generation {})", text(decision, "outcome"), text(decision, "generation")),
     ];
+    if let Some(violation) = decision.get("violation") {
+        lines.push(format!("because    {}", attempt(violation)));
+    }
     let evaluations = items(decision, "evaluations");
     if evaluations.is_empty() {
         lines.push("no constraint was asked".to_owned());
@@ -164,6 +168,18 @@ pub(super) fn explain(decision: &Value) -> String {
         explain_evaluation(evaluation, &mut lines);
     }
     lines.join("\n")
+}
+
+/// `externalId (mutability): from "E1" to "E2"`.
+fn attempt(violation: &Value) -> String {
+    let side = |name: &str| violation.get(name).map_or_else(|| "nothing".to_owned(), Value::to_string);
+    format!(
+        "{} ({}): from {} to {}",
+        text(violation, "attribute"),
+        text(violation, "characteristic"),
+        side("before"),
+        side("after")
+    )
 }
 
 fn explain_evaluation(evaluation: &Value, lines: &mut Vec<String>) {

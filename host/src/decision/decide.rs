@@ -31,19 +31,40 @@ pub struct DecisionContext {
 /// use scruple::decision::AdmittedChange;
 ///
 /// fn forged(planned: std::sync::Arc<scruple::change::PlannedChange>) -> AdmittedChange {
-///     AdmittedChange { planned, record: todo!() }
+///     AdmittedChange { planned, record: todo!(), kept_secrets: Default::default() }
 /// }
 /// ```
 #[derive(Debug)]
 pub struct AdmittedChange {
     planned: Arc<PlannedChange>,
     record: Arc<DecisionRecord>,
+    kept_secrets: Arc<[KeptSecret]>,
+}
+
+/// What is kept of a secret that is set: a hash of it. `None`: it is taken away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptSecret {
+    /// Canonical path of its attribute: `password`.
+    pub path: String,
+    /// In the form that says by which function it was made (PHC string format).
+    pub hash: Option<String>,
 }
 
 impl AdmittedChange {
     /// What is to be committed.
     pub fn planned(&self) -> &PlannedChange {
         &self.planned
+    }
+
+    /// With the hashes of the secrets that it sets.
+    #[must_use]
+    pub fn keep_secrets(self, kept_secrets: Arc<[KeptSecret]>) -> Self {
+        Self { kept_secrets, ..self }
+    }
+
+    /// The hashes of the secrets that it sets.
+    pub fn kept_secrets(&self) -> &[KeptSecret] {
+        &self.kept_secrets
     }
 
     /// The entry of the decision log that is committed with it.
@@ -143,10 +164,11 @@ pub fn decide(
         resource_id: planned.id,
         resource_version: planned.expected_version(),
         outcome,
+        violation: None,
         evaluations,
     });
     match refused {
-        None => Ok(AdmittedChange { planned, record }),
+        None => Ok(AdmittedChange { planned, record, kept_secrets: Arc::default() }),
         Some((kind, reasons)) => Err(Box::new(Refusal { kind, reasons, faulted, record })),
     }
 }

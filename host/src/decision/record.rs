@@ -12,6 +12,7 @@ use crate::decision::actor::Actor;
 use crate::decision::reads::ReadSet;
 use crate::decision::verdict::{ConstraintFault, FailurePolicy, Mode, Reason, Verdict};
 use crate::scim::resource::ResourceId;
+use crate::scim::violation::Violation;
 
 /// The id of a decision: a version 7 UUID, so ids sort by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -76,11 +77,13 @@ pub enum Outcome {
     Held,
     /// A constraint that fails closed broke.
     Faulted,
+    /// The change does not respect what the schema says of an attribute, so that no constraint was asked.
+    Invalid,
 }
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Outcome; 4] = [Self::Allowed, Self::Denied, Self::Held, Self::Faulted];
+    pub const ALL: [Outcome; 5] = [Self::Allowed, Self::Denied, Self::Held, Self::Faulted, Self::Invalid];
 
     /// The word used in JSON, in the database and on the command line.
     pub fn as_str(self) -> &'static str {
@@ -89,6 +92,7 @@ impl Outcome {
             Self::Denied => "denied",
             Self::Held => "held",
             Self::Faulted => "faulted",
+            Self::Invalid => "invalid",
         }
     }
 
@@ -121,6 +125,8 @@ pub struct DecisionRecord {
     pub resource_version: Option<i64>,
     /// The combined answer.
     pub outcome: Outcome,
+    /// What the change does not respect, if that is why it was refused.
+    pub violation: Option<Violation>,
     /// One for each constraint asked: those that count first, otherwise in the constraints' order.
     pub evaluations: Vec<Evaluation>,
 }
@@ -140,7 +146,29 @@ impl Serialize for DecisionRecord {
         map.serialize_entry("resource_id", &self.resource_id.to_string())?;
         map.serialize_entry("resource_version", &self.resource_version)?;
         map.serialize_entry("outcome", self.outcome.as_str())?;
+        if let Some(violation) = &self.violation {
+            map.serialize_entry("violation", &ViolationJson(violation))?;
+        }
         map.serialize_entry("evaluations", &self.evaluations)?;
+        map.end()
+    }
+}
+
+/// What was attempted on an attribute: its values before and after, as far as they may be kept.
+struct ViolationJson<'a>(&'a Violation);
+
+impl Serialize for ViolationJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Violation { attribute, characteristic, before, after } = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("attribute", attribute)?;
+        map.serialize_entry("characteristic", characteristic.as_str())?;
+        if let Some(before) = before {
+            map.serialize_entry("before", before)?;
+        }
+        if let Some(after) = after {
+            map.serialize_entry("after", after)?;
+        }
         map.end()
     }
 }

@@ -29,7 +29,7 @@ const PAGE_SIZE_MAX: usize = 500;
 pub struct DecisionsQuery {
     /// Not before this time (RFC 3339).
     since: Option<String>,
-    /// Only `allowed`, `denied`, `held` or `faulted`.
+    /// Only `allowed`, `denied`, `held`, `faulted` or `invalid`.
     verdict: Option<String>,
     /// Only where this constraint was asked.
     constraint: Option<String>,
@@ -60,7 +60,8 @@ impl DecisionsQuery {
             text.parse::<Timestamp>().map_err(|_| invalid("since", text, "a time such as `2026-11-23T12:00:00Z`"))
         });
         let outcome = self.verdict.as_deref().map(|text| {
-            Outcome::parse(text).ok_or_else(|| invalid("verdict", text, "`allowed`, `denied`, `held` or `faulted`"))
+            Outcome::parse(text)
+                .ok_or_else(|| invalid("verdict", text, "`allowed`, `denied`, `held`, `faulted` or `invalid`"))
         });
         let id = |name: &'static str, text: &Option<String>| {
             text.as_deref().map(|text| text.parse::<Uuid>().map_err(|_| invalid(name, text, "an id"))).transpose()
@@ -81,7 +82,7 @@ impl DecisionsQuery {
     params(
         ("tenant" = String, Path),
         ("since" = Option<String>, Query, description = "not before this time (RFC 3339)"),
-        ("verdict" = Option<String>, Query, description = "only `allowed`, `denied`, `held` or `faulted`"),
+        ("verdict" = Option<String>, Query, description = "only `allowed`, `denied`, `held`, `faulted` or `invalid`"),
         ("constraint" = Option<String>, Query, description = "only where this constraint was asked"),
         ("resource" = Option<String>, Query, description = "only on the resource of this id"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before"),

@@ -41,7 +41,7 @@ pub async fn service_provider_config(State(app): State<Arc<App>>, base: BaseUrl)
         bulk: None,
         max_results: app.scim.page_size_max,
         sort: false,
-        change_password: false,
+        change_password: true,
         etag: true,
         pagination: None,
     };

@@ -11,8 +11,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use crate::decision::{ConstraintName, Reason, Refusal, RefusalKind};
+use crate::decision::{ConstraintName, DecisionId, Reason, Refusal, RefusalKind};
 use crate::http::problem::Problem;
+use crate::http::respond::with_decision_id;
 use crate::pipeline::read::ReadError;
 use crate::pipeline::write::WriteError;
 use crate::scim::error::ScimError;
@@ -96,6 +97,8 @@ pub enum ScimFailure {
     Scim(ScimError),
     /// A change that constraints refused.
     Refused(Box<Refusal>),
+    /// A change that the schema refuses, with the entry of the decision log.
+    Invalid(ScimError, DecisionId),
     /// 503.
     Busy(String),
     /// 500.
@@ -126,6 +129,8 @@ impl From<WriteError> for ScimFailure {
         match error {
             WriteError::Scim(error) => Self::Scim(error),
             WriteError::Refused(refusal) => Self::Refused(refusal),
+            WriteError::Invalid { error, decision } => Self::Invalid(error, decision),
+            WriteError::Secret(error) => Self::Internal(Arc::new(error)),
             WriteError::Contended | WriteError::Overloaded => Self::Busy(error.to_string()),
             WriteError::Store(error) => Self::Internal(Arc::new(error)),
         }
@@ -147,6 +152,8 @@ impl IntoResponse for ScimFailure {
             Self::Scim(error) => respond(&error, None, None),
             Self::Busy(detail) => respond(&ScimError::unavailable(detail), None, Some(RETRY_AFTER_SECONDS)),
             Self::Refused(refusal) => refused(&refusal),
+            // In a header alone: the body is the RFC's own, as of any other error in the request.
+            Self::Invalid(error, decision) => with_decision_id(respond(&error, None, None), decision),
             Self::Internal(cause) => internal(cause),
         }
     }

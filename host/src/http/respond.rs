@@ -93,13 +93,19 @@ fn name(response: &mut Response, resource: &Resource, base: &BaseUrl) {
     }
 }
 
+/// Tells under which id the decision is in the log.
+pub fn with_decision_id(mut response: Response, decision: DecisionId) -> Response {
+    if let Ok(value) = HeaderValue::from_str(&decision.to_string()) {
+        response.headers_mut().insert(DECISION_ID, value);
+    }
+    response
+}
+
 /// Tells what let the change through, and what its constraints want the client to know. RFC 9111 §5.5 has retired the
 /// `Warning` header's cache codes, but 199 ("miscellaneous") is still what clients print.
-pub fn decided(mut response: Response, decision: DecisionId, warnings: &[(ConstraintName, Reason)]) -> Response {
+pub fn decided(response: Response, decision: DecisionId, warnings: &[(ConstraintName, Reason)]) -> Response {
+    let mut response = with_decision_id(response, decision);
     let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&decision.to_string()) {
-        headers.insert(DECISION_ID, value);
-    }
     for (constraint, reason) in warnings.iter().take(WARNINGS_MAX) {
         let text = format!("199 scruple \"{constraint}: {}\"", printable(&reason.message));
         if let Ok(value) = HeaderValue::from_str(&text) {

@@ -9,6 +9,7 @@
 //! what the decision rests on still holds (the resource's version, the generation of the constraints, the answers to
 //! look-ups); if not, nothing is written and the write starts over.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -17,18 +18,24 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 use tracing::{debug, warn};
 
-use crate::change::{Action, Draft, MembersChange, members, plan};
+use crate::change::{Action, Draft, MembersChange, PlannedChange, members, plan};
 use crate::constraints::sandbox::Operation;
 use crate::decision::decide::DecisionContext;
-use crate::decision::{Actor, AdmittedChange, ConstraintName, DecisionId, Reason, Refusal, TenantId, decide};
+use crate::decision::{
+    Actor, AdmittedChange, ConstraintName, DecisionId, DecisionRecord, KeptSecret, Outcome, Reason, Refusal, TenantId,
+    decide,
+};
 use crate::pipeline::answer::{Answer, Showing};
 use crate::pipeline::directory::SnapshotDirectory;
+use crate::pipeline::passwords::PasswordError;
 use crate::pipeline::{Pipeline, reading, served};
 use crate::scim::error::ScimError;
 use crate::scim::patch;
+use crate::scim::path::AttributeRef;
 use crate::scim::projection::AttributeNames;
 use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
+use crate::scim::violation::Violation;
 use crate::store::{CommitError, Snapshot, StoreError, TenantModel};
 
 /// How often a write is planned and judged before it gives up. A write loses a try only when another one of its tenant
@@ -145,6 +152,17 @@ pub enum WriteError {
     /// The constraints refuse. The decision is recorded.
     #[error("refused")]
     Refused(Box<Refusal>),
+    /// The request does not respect what the schema says of an attribute. That is recorded, too.
+    #[error("{error}")]
+    Invalid {
+        /// What the client is told.
+        error: ScimError,
+        /// The entry of the decision log.
+        decision: DecisionId,
+    },
+    /// A secret could not be hashed.
+    #[error("a secret could not be kept")]
+    Secret(#[from] PasswordError),
     /// Others were faster, again and again.
     #[error("the resource or what its constraints look at changed {TRIES_MAX} times while the request was judged")]
     Contended,
@@ -169,11 +187,17 @@ impl Pipeline {
         // The same in every try: a client that is told of its decision must find that one in the log.
         let decision = DecisionId(self.clock.new_id(at));
         let new_id = ResourceId(self.clock.new_id(at));
-        let mut turn = None;
+        let (mut turn, mut hashes) = (None, None);
         for attempt in 1..=TRIES_MAX {
-            match self.attempt(caller, request, at, decision, new_id).await? {
-                Attempt::Done(written) => return Ok(written),
-                Attempt::Moved(cause) => {
+            match self.attempt(caller, request, at, decision, new_id, &mut hashes).await {
+                Ok(Attempt::Done(written)) => return Ok(written),
+                Err(WriteError::Scim(mut error)) => {
+                    let Some(violation) = error.violation.take() else { return Err(error.into()) };
+                    self.record_violation(caller, request, at, decision, new_id, *violation).await?;
+                    return Err(WriteError::Invalid { error, decision });
+                }
+                Err(error) => return Err(error),
+                Ok(Attempt::Moved(cause)) => {
                     debug!(decision.id = %decision, attempt, %cause, "what the decision rests on has moved; planning again");
                 }
             }
@@ -192,6 +216,7 @@ impl Pipeline {
         at: Timestamp,
         decision: DecisionId,
         new_id: ResourceId,
+        hashes: &mut Option<Arc<[KeptSecret]>>,
     ) -> Result<Attempt, WriteError> {
         let tenant_store = self.store.tenant(caller.tenant);
         let snapshot = tenant_store.snapshot().await?;
@@ -233,10 +258,15 @@ impl Pipeline {
                 Err(WriteError::Refused(refusal))
             }
             Ok(admitted) => {
-                let admitted = Arc::new(admitted);
+                // Once a request: a hash is made to be dear.
+                let kept = match hashes {
+                    Some(kept) => Arc::clone(kept),
+                    None => Arc::clone(hashes.insert(self.passwords.keep(&operation.planned.secrets).await?)),
+                };
+                let admitted = Arc::new(admitted.keep_secrets(kept));
                 match tenant_store.commit(Arc::clone(&admitted)).await {
                     Ok(()) => Ok(Attempt::Done(self.written(&showing, &admitted).await?)),
-                    Err(CommitError::Duplicate { attribute }) => Err(ScimError::uniqueness(&attribute).into()),
+                    Err(CommitError::Duplicate { attribute }) => Err(taken(&operation.planned, &attribute).into()),
                     Err(CommitError::Store(error)) => Err(error.into()),
                     Err(
                         moved @ (CommitError::VersionMoved
@@ -247,6 +277,41 @@ impl Pipeline {
                 }
             }
         }
+    }
+
+    /// An attempt on what the schema protects is in the log before the client is told.
+    async fn record_violation(
+        &self,
+        caller: &Caller,
+        request: &WriteRequest,
+        at: Timestamp,
+        decision: DecisionId,
+        new_id: ResourceId,
+        violation: Violation,
+    ) -> Result<(), StoreError> {
+        let tenant_store = self.store.tenant(caller.tenant);
+        let model = tenant_store.model().await?;
+        let Ok(resource_type) = served(&model, &request.endpoint) else { return Ok(()) };
+        let (action, resource_id) = match &request.change {
+            Change::Create { .. } => (Action::Create, new_id),
+            Change::Replace { id, .. } | Change::Patch { id, .. } => (Action::Update, *id),
+            Change::Delete { id, .. } => (Action::Delete, *id),
+        };
+        let record = DecisionRecord {
+            id: decision,
+            at,
+            request_id: caller.request_id.clone(),
+            generation: model.generation,
+            actor: caller.actor.clone(),
+            action,
+            resource_type: resource_type.name.clone(),
+            resource_id,
+            resource_version: None,
+            outcome: Outcome::Invalid,
+            violation: Some(violation),
+            evaluations: Vec::new(),
+        };
+        tenant_store.record_refusal(Arc::new(record)).await
     }
 
     async fn written(&self, showing: &Showing, admitted: &AdmittedChange) -> Result<Written, WriteError> {
@@ -264,6 +329,13 @@ impl Pipeline {
         let resource = before.ok_or_else(|| StoreError::Damaged("a create without a difference".to_owned()))?;
         Ok(Written { action: None, answer: self.answer(showing, resource).await?, decision: None })
     }
+}
+
+/// What is told and recorded of a value that another resource has.
+fn taken(planned: &PlannedChange, attribute: &str) -> ScimError {
+    let path = AttributeRef::parse(attribute, &planned.resource_type).ok();
+    let value = path.and_then(|path| path.select(planned.after.as_ref()?).into_iter().next().map(Cow::into_owned));
+    ScimError::uniqueness_of(attribute, value.as_ref())
 }
 
 /// Reads the state before and applies the request to it.

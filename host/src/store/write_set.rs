@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use crate::change::{Action, MembersChange};
-use crate::decision::{AdmittedChange, DecisionId, DecisionRecord, LookUp, LookUpAnswer, Outcome};
+use crate::decision::{AdmittedChange, DecisionId, DecisionRecord, KeptSecret, LookUp, LookUpAnswer, Outcome};
 use crate::scim::index::{self, IndexEntry};
 use crate::scim::resource::{Resource, ResourceId};
 use crate::store::StoreError;
@@ -30,6 +30,8 @@ pub struct WriteSet {
     pub entries_added: Vec<IndexEntry>,
     /// Members that it gains and loses.
     pub members: MembersChange,
+    /// Hashes of secrets that it gains and loses.
+    pub secrets: Vec<KeptSecret>,
     /// The entry of the decision log.
     pub decision: DecisionRow,
 }
@@ -106,6 +108,7 @@ impl WriteSet {
             entries_removed: without(&before, &after),
             entries_added: without(&after, &before),
             members: planned.members.clone(),
+            secrets: change.kept_secrets().to_vec(),
             decision: DecisionRow::of(change.record())?,
         })
     }

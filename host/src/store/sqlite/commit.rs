@@ -37,6 +37,7 @@ impl View<'_> {
         }
         self.change_entries(write)?;
         self.change_members(write)?;
+        self.change_secrets(write)?;
         decisions::insert(self.connection, self.tenant, &write.decision)?;
         Ok(())
     }
@@ -112,6 +113,9 @@ impl View<'_> {
             .execute(params![self.tenant.0, rtype])?;
         self.leave_groups(write)?;
         self.connection
+            .prepare_cached("DELETE FROM secret WHERE tenant_id = ?1 AND id = ?2")?
+            .execute(params![self.tenant.0, write.id.0.as_bytes()])?;
+        self.connection
             .prepare_cached("DELETE FROM group_member WHERE tenant_id = ?1 AND group_id = ?2")?
             .execute(params![self.tenant.0, write.id.0.as_bytes()])?;
         Ok(())
@@ -177,6 +181,26 @@ impl View<'_> {
         }
         for member in &write.members.added {
             self.add_member(write, member)?;
+        }
+        Ok(())
+    }
+
+    fn change_secrets(&self, write: &WriteSet) -> Result<(), CommitError> {
+        for secret in &write.secrets {
+            let (id, attribute) = (write.id.0.as_bytes(), self.names.number(&secret.path)?);
+            match &secret.hash {
+                Some(hash) => self
+                    .connection
+                    .prepare_cached(
+                        "INSERT INTO secret(tenant_id, id, attr, hash) VALUES (?1, ?2, ?3, ?4) \
+                         ON CONFLICT(tenant_id, id, attr) DO UPDATE SET hash = excluded.hash",
+                    )?
+                    .execute(params![self.tenant.0, id, attribute, hash])?,
+                None => self
+                    .connection
+                    .prepare_cached("DELETE FROM secret WHERE tenant_id = ?1 AND id = ?2 AND attr = ?3")?
+                    .execute(params![self.tenant.0, id, attribute])?,
+            };
         }
         Ok(())
     }
