@@ -109,7 +109,11 @@ pub fn put_body(body: &Map<String, Value>) {
     let put = with_schemas(user, body.clone());
     let Ok(read_once) = read(&user.resource_type, &put) else { return };
     let again = read(&user.resource_type, &with_schemas(user, read_once.attributes.clone()));
-    assert_eq!(again.as_ref(), Ok(&Normalized { members: None, secrets: Vec::new(), ..read_once.clone() }), "read twice is not read once");
+    assert_eq!(
+        again.as_ref(),
+        Ok(&Normalized { members: None, secrets: Vec::new(), ..read_once.clone() }),
+        "read twice is not read once"
+    );
 
     let mut operations: Vec<Value> = user
         .attributes
@@ -120,7 +124,9 @@ pub fn put_body(body: &Map<String, Value>) {
     operations.push(json!({ "op": "replace", "value": read_once.attributes }));
     let message = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations });
     let patched = modify(user, message.as_object().expect("an object"));
-    if !read_once.attributes.contains_key("userName") || validate(Reading::strict(&user.resource_type), &read_once.attributes).is_err() {
+    if !read_once.attributes.contains_key("userName")
+        || validate(Reading::strict(&user.resource_type), &read_once.attributes).is_err()
+    {
         return;
     }
     match patched {
