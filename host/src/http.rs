@@ -10,6 +10,7 @@ pub mod error;
 pub mod problem;
 pub mod respond;
 pub mod resources;
+pub mod me;
 pub mod query;
 pub mod discovery;
 pub mod tenants;

@@ -12,7 +12,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::app::App;
 use crate::http::auth::{Access, Scope, authorize};
 use crate::http::{
-    constraints, decisions, discovery, health, middleware, openapi, plugins, query, resources, schemas, tenants, tokens,
+    constraints, decisions, discovery, health, me, middleware, openapi, plugins, query, resources, schemas, tenants,
+    tokens,
 };
 
 /// One route.
@@ -43,6 +44,11 @@ pub fn routes() -> Vec<Route> {
         route(Method::GET, "/scim/{tenant}/v2/ResourceTypes/{name}", SCIM, get(discovery::resource_type)),
         route(Method::GET, "/scim/{tenant}/v2/Schemas", SCIM, get(discovery::schemas)),
         route(Method::GET, "/scim/{tenant}/v2/Schemas/{urn}", SCIM, get(discovery::schema)),
+        route(Method::GET, "/scim/{tenant}/v2/Me", SCIM, get(me::read)),
+        route(Method::POST, "/scim/{tenant}/v2/Me", SCIM, post(me::create)),
+        route(Method::PUT, "/scim/{tenant}/v2/Me", SCIM, put(me::replace)),
+        route(Method::PATCH, "/scim/{tenant}/v2/Me", SCIM, patch(me::patch)),
+        route(Method::DELETE, "/scim/{tenant}/v2/Me", SCIM, delete(me::delete)),
         route(Method::POST, "/scim/{tenant}/v2/{endpoint}", SCIM, post(resources::create)),
         route(Method::GET, "/scim/{tenant}/v2/{endpoint}", SCIM, get(query::list)),
         route(Method::GET, "/scim/{tenant}/v2/{endpoint}/{id}", SCIM, get(resources::read)),

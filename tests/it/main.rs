@@ -17,6 +17,7 @@ mod discovery;
 mod groups;
 mod hostile_input;
 mod layering;
+mod me;
 mod plugin_sizes;
 mod rfc7644;
 mod suites;

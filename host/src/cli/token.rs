@@ -22,6 +22,9 @@ pub(super) enum Token {
         /// When it stops being valid: `2027-01-31T00:00:00Z`.
         #[arg(long, value_name = "TIME")]
         expires_at: Option<String>,
+        /// The id of the user that it speaks for, whom `/Me` then stands for.
+        #[arg(long, value_name = "ID")]
+        user: Option<String>,
     },
     /// List a tenant's tokens.
     List {
@@ -40,8 +43,8 @@ pub(super) enum Token {
 impl Token {
     pub(super) async fn run(&self, client: &Client, output: &Output) -> Result<(), Failure> {
         match self {
-            Self::Create { tenant, label, scopes, expires_at } => {
-                let body = json!({ "label": label, "scopes": scopes, "expires_at": expires_at });
+            Self::Create { tenant, label, scopes, expires_at, user } => {
+                let body = json!({ "label": label, "scopes": scopes, "expires_at": expires_at, "user": user });
                 let made = client.post(&["tenants", &tenant.tenant, "tokens"], &body).await?;
                 // The token alone, so that `TOKEN=$(scruple token create …)` works.
                 output.line(&made, text(&made, "token"))

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::decision::{Actor, TenantId};
 use crate::http::error::{Failure, Surface};
+use crate::scim::resource::ResourceId;
 use crate::secrets::Secrets;
 use crate::store::{Store, StoreError, Tenant, TokenHash, TokenOwner};
 
@@ -74,6 +75,8 @@ pub struct Principal {
     pub tenant: Tenant,
     /// The client.
     pub actor: Actor,
+    /// The user that its token speaks for.
+    pub user: Option<ResourceId>,
 }
 
 /// Where tokens are checked.
@@ -197,7 +200,7 @@ async fn admit(
                 label: "operator".to_owned(),
                 scopes: vec!["operator".to_owned()],
             };
-            Ok(Some(Principal { tenant, actor }))
+            Ok(Some(Principal { tenant, actor, user: None }))
         }
         Bearer::Owner(owner) if owner.tenant.name != named => Err(Failure::NotFound(format!("tenant `{named}`"))),
         Bearer::Owner(owner) => {
@@ -211,7 +214,7 @@ async fn admit(
                 label: owner.token.label.clone(),
                 scopes: owner.token.scopes.clone(),
             };
-            Ok(Some(Principal { tenant: owner.tenant.clone(), actor }))
+            Ok(Some(Principal { tenant: owner.tenant.clone(), actor, user: owner.token.user }))
         }
     }
 }

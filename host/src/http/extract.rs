@@ -68,12 +68,7 @@ impl FromRequestParts<Arc<App>> for Endpoint {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ScimFailure> {
         let Path(params) = path_params(parts, app).await;
-        let endpoint = param(&params, "endpoint");
-        // RFC 7644 §3.11: without a resource behind the subject, `/Me` is 501.
-        if endpoint == "Me" {
-            return Err(ScimError::not_implemented("`/Me`").into());
-        }
-        Ok(Self(endpoint.to_owned()))
+        Ok(Self(param(&params, "endpoint").to_owned()))
     }
 }
 
@@ -97,6 +92,24 @@ impl FromRequestParts<Arc<App>> for ResourcePath {
         Ok(Self { endpoint, id })
     }
 }
+
+/// The resource that `/Me` stands for: the user that the token speaks for.
+pub struct Me(pub ResourcePath);
+
+impl FromRequestParts<Arc<App>> for Me {
+    type Rejection = ScimFailure;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &Arc<App>) -> Result<Self, ScimFailure> {
+        // RFC 7644 §3.11: "A service provider that does NOT support this feature SHOULD respond with HTTP status code
+        // 501 (Not Implemented)." For a client without a user there is nothing to support.
+        let unsupported = || ScimError::not_implemented("`/Me` for a token that speaks for no user");
+        let id = principal(parts)?.user.ok_or_else(unsupported)?;
+        Ok(Self(ResourcePath { endpoint: USERS.to_owned(), id }))
+    }
+}
+
+/// Where the users are whom tokens speak for (RFC 7644 §3.2).
+const USERS: &str = "Users";
 
 type Params = Vec<(String, String)>;
 

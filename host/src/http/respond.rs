@@ -28,7 +28,12 @@ pub fn message(status: StatusCode, body: Value) -> Response {
 
 /// The URL of a resource.
 pub fn location(base: &BaseUrl, resource: &Resource) -> String {
-    format!("{}{}/{}", base.0, resource.resource_type.endpoint, resource.id)
+    place(base, resource.resource_type.endpoint.trim_start_matches('/'), resource.id)
+}
+
+/// The URL of what has this id below an endpoint.
+pub fn place(base: &BaseUrl, endpoint: &str, id: impl std::fmt::Display) -> String {
+    format!("{}/{endpoint}/{id}", base.0)
 }
 
 /// A resource as the client asked to see it.
