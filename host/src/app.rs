@@ -7,10 +7,11 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::clock::Clock;
-use crate::config::{Config, ScimConfig, StoreConfig};
+use crate::config::{Config, ScimConfig, ServerConfig, StoreConfig};
 use crate::constraints::sandbox::SandboxError;
 use crate::constraints::{Registry, Sandbox, SandboxConfig};
 use crate::http::auth::Credentials;
+use crate::http::origin::Origins;
 use crate::pipeline::Pipeline;
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::{SqliteOptions, SqliteStore, Store, StoreError};
@@ -27,8 +28,8 @@ pub struct App {
     pub clock: Clock,
     /// Limits of the SCIM endpoint.
     pub scim: ScimConfig,
-    /// What `meta.location` begins with, if configured.
-    pub public_url: Option<String>,
+    /// What `meta.location` begins with.
+    pub origins: Origins,
     /// Held as long as the server runs: two servers on one folder would each believe in their own caches.
     _lock: File,
 }
@@ -100,7 +101,7 @@ impl App {
             store,
             clock,
             scim: config.scim.clone(),
-            public_url: config.server.public_url.clone(),
+            origins: config.server.origins(),
             _lock: lock,
         };
         Ok(Opened { app: Arc::new(app), operator_token })
@@ -115,6 +116,12 @@ fn lock(data: &Path) -> Result<File, AppError> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(AppError::InUse { path: data.to_owned() }),
         Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+impl ServerConfig {
+    fn origins(&self) -> Origins {
+        Origins { public_url: self.public_url.clone(), trusted_proxies: self.trusted_proxies.clone() }
     }
 }
 

@@ -1,10 +1,12 @@
 //! What can be set, one struct a concern, read once from a TOML file and checked. An unknown key is an error: a
 //! misspelt limit must not silently be the default.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use ipnet::IpNet;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
 use crate::constraints::Limits;
@@ -65,8 +67,12 @@ pub struct ServerConfig {
     /// The folder for everything the server keeps.
     pub data: PathBuf,
     /// Scheme, host and port that clients use, without a slash at the end: what `meta.location` begins with. Without
-    /// it, `http://` and the request's `Host`.
+    /// it, what a trusted proxy says, else `http://` and the request's `Host`.
     pub public_url: Option<String>,
+    /// Addresses and networks (`10.0.0.0/8`) whose `Forwarded` (RFC 7239) and `X-Forwarded-Proto`, `-Host` and `-Port`
+    /// are believed. Such a proxy has to set or remove all four: what it passes through is the client's word.
+    #[serde(deserialize_with = "networks")]
+    pub trusted_proxies: Vec<IpNet>,
     /// How long a stopping server waits for requests that are under way, in seconds.
     pub drain_seconds: u64,
 }
@@ -77,9 +83,22 @@ impl Default for ServerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             data: PathBuf::from("scruple-data"),
             public_url: None,
+            trusted_proxies: Vec::new(),
             drain_seconds: 20,
         }
     }
+}
+
+/// Addresses, and networks in the notation of RFC 4632 §3.1.
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let network = |text: &String| {
+        let address = || text.parse::<IpAddr>().map(IpNet::from).ok();
+        text.parse().ok().or_else(address).ok_or_else(|| {
+            D::Error::custom(format!("`{text}` is neither an address nor a network such as `10.0.0.0/8`"))
+        })
+    };
+    texts.iter().map(network).collect()
 }
 
 /// Limits of the SCIM endpoint.
@@ -268,5 +287,14 @@ mod tests {
     #[test]
     fn a_public_url_with_a_slash_at_the_end_is_refused() {
         assert!(parse("[server]\npublic_url = \"https://scim.example.com/\"\n").is_err());
+    }
+
+    #[test]
+    fn a_proxy_is_trusted_by_its_address_or_its_network_and_a_misspelt_one_is_named() {
+        let config = parse("[server]\ntrusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\", \"::1\"]\n").unwrap();
+        let printed: Vec<String> = config.server.trusted_proxies.iter().map(ToString::to_string).collect();
+        assert_eq!(printed, ["127.0.0.1/32", "10.0.0.0/8", "::1/128"]);
+        let error = parse("[server]\ntrusted_proxies = [\"10.0.0.0/33\"]\n").unwrap_err();
+        assert!(error.contains("`10.0.0.0/33` is neither"), "{error}");
     }
 }

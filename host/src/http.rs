@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod extract;
+pub mod origin;
 pub mod middleware;
 pub mod error;
 pub mod problem;

@@ -18,6 +18,7 @@ mod groups;
 mod hostile_input;
 mod layering;
 mod me;
+mod origin;
 mod plugin_sizes;
 mod rfc7644;
 mod suites;

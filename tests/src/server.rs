@@ -44,7 +44,7 @@ impl TestServer {
         let Opened { app, .. } = App::open(&config, Some(OPERATOR_TOKEN), clock).expect("an app in a fresh folder");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let router = build_handler(Arc::clone(&app));
+        let router = build_handler(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { address, app, data }
     }

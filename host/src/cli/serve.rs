@@ -86,7 +86,9 @@ async fn serve(config: &Config, admin_token: Option<&str>) -> Result<(), Failure
     let drain = Duration::from_secs(config.server.drain_seconds);
     let stopping = Arc::new(tokio::sync::Notify::new());
     let signalled = Arc::clone(&stopping);
-    let server = axum::serve(listener, build_handler(Arc::clone(&app))).with_graceful_shutdown(async move {
+    // With the peer's address: whether it is a proxy that is trusted depends on it.
+    let handler = build_handler(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, handler).with_graceful_shutdown(async move {
         stop_signal().await;
         signalled.notify_one();
     });

@@ -174,15 +174,7 @@ impl FromRequestParts<Arc<App>> for BaseUrl {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ScimFailure> {
         let principal = principal(parts)?;
-        let origin = match &app.public_url {
-            Some(url) => url.clone(),
-            None => {
-                // HTTP/2 has the host in the URI, HTTP/1.1 in a header.
-                let host = parts.uri.authority().map(|authority| authority.as_str());
-                let host = host.or_else(|| parts.headers.get(header::HOST)?.to_str().ok()).unwrap_or("localhost");
-                format!("http://{host}")
-            }
-        };
+        let origin = app.origins.of(parts)?;
         Ok(Self(format!("{origin}/scim/{}/v2", principal.tenant.name)))
     }
 }
