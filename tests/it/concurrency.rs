@@ -53,7 +53,7 @@ async fn two_writes_that_together_remove_the_last_administrator_never_both_commi
         let left = if first.status == 403 { a.clone() } else { b.clone() };
         let next = administrators(&acme, round).await;
         let add = json!([patch_op("add", "members", json!([{ "value": next[0] }, { "value": next[1] }]))]);
-        acme.patch(&format!("/Groups/{administrators_group}"), add).await.expect_status(204);
+        acme.patch(&format!("/Groups/{administrators_group}"), add).await.expect_status(200);
         acme.patch(&format!("/Users/{left}"), off()).await.expect_status(200);
         [a, b] = next;
     }
@@ -106,7 +106,7 @@ async fn concurrent_additions_to_one_group_are_all_there() {
         .map(|id| {
             let (acme, path) = (acme.clone(), format!("/Groups/{staff}"));
             let add = json!([patch_op("add", "members", json!([{ "value": id }]))]);
-            tokio::spawn(async move { acme.patch(&path, add).await.expect_status(204) })
+            tokio::spawn(async move { acme.patch(&path, add).await.expect_status(200) })
         })
         .collect();
     for addition in additions {

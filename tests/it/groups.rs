@@ -70,7 +70,7 @@ async fn members_change_by_every_form_of_patch() {
         (json!([{ "op": "remove", "path": "members" }]), vec![]),
     ];
     for (operations, expected) in steps {
-        acme.patch(&path, operations.clone()).await.expect_status(204);
+        acme.patch(&path, operations.clone()).await.expect_status(200);
         assert_eq!(members(&acme.get(&path).await), sorted(&expected), "{operations}");
     }
 }
@@ -133,8 +133,8 @@ async fn a_membership_raises_the_version_and_a_repeated_one_does_not() {
     let ids = users(&acme, &["a"]).await;
     let staff = acme.post("/Groups", group("Staff", &[])).await.expect_status(201).id();
     let add = json!([patch_op("add", "members", json!([{ "value": ids[0] }]))]);
-    let first = acme.patch(&format!("/Groups/{staff}"), add.clone()).await.expect_status(204);
-    let second = acme.patch(&format!("/Groups/{staff}"), add).await.expect_status(204);
+    let first = acme.patch(&format!("/Groups/{staff}"), add.clone()).await.expect_status(200);
+    let second = acme.patch(&format!("/Groups/{staff}"), add).await.expect_status(200);
     assert_eq!(first.header("etag"), Some("W/\"2\""));
     assert_eq!(second.header("etag"), Some("W/\"2\""));
 }
@@ -153,7 +153,7 @@ async fn a_group_of_a_thousand_is_made_read_and_emptied() {
     assert_eq!(members(&acme.get(&format!("/Groups/{staff}")).await), ids);
     let found = acme.query("/Groups", &[("filter", &format!("members.value eq \"{}\"", ids[500]))]).await;
     assert_eq!(found.body["totalResults"], 1);
-    acme.patch(&format!("/Groups/{staff}"), json!([{ "op": "remove", "path": "members" }])).await.expect_status(204);
+    acme.patch(&format!("/Groups/{staff}"), json!([{ "op": "remove", "path": "members" }])).await.expect_status(200);
     assert_eq!(members(&acme.get(&format!("/Groups/{staff}")).await), Vec::<String>::new());
 }
 

@@ -21,6 +21,7 @@ mod me;
 mod origin;
 mod plugin_sizes;
 mod rfc7644;
+mod schemas;
 mod suites;
 mod tenancy;
 mod users;

@@ -3,6 +3,7 @@
 mod create;
 mod delete;
 mod list;
+mod password;
 mod patch;
 mod read;
 mod replace;

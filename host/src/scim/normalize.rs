@@ -115,7 +115,8 @@ fn extension_attributes(
     let mut seen: Vec<&str> = Vec::new();
     for (key, value) in object {
         let Some(attribute) = schema.attribute(key) else {
-            if value.is_null() || reading.is_lenient() {
+            // Some clients name the schema once more inside its own object.
+            if value.is_null() || reading.is_lenient() || key.eq_ignore_ascii_case("schemas") {
                 continue;
             }
             return Err(unknown(key, &place.to_string()));

@@ -95,6 +95,10 @@ impl Patch<'_> {
         }
         let mut paths: Vec<(Path, &Value)> = Vec::with_capacity(object.len());
         for (key, value) in object {
+            // Some clients name the schema once more inside the object of an extension.
+            if !prefix.is_empty() && key.eq_ignore_ascii_case("schemas") {
+                continue;
+            }
             match Path::parse_with(&format!("{prefix}{key}"), self.reading) {
                 Ok(path) => paths.push((path, value)),
                 // `"$ref": null` and the like.
