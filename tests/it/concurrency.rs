@@ -53,7 +53,9 @@ async fn two_writes_that_together_remove_the_last_administrator_never_both_commi
         let left = if first.status == 403 { a.clone() } else { b.clone() };
         let next = administrators(&acme, round).await;
         let add = json!([patch_op("add", "members", json!([{ "value": next[0] }, { "value": next[1] }]))]);
-        acme.patch(&format!("/Groups/{administrators_group}"), add).await.expect_status(200);
+        // With its body as long as the members are few.
+        let added = acme.patch(&format!("/Groups/{administrators_group}"), add).await;
+        assert!(matches!(added.status, 200 | 204), "{:#}", added.body);
         acme.patch(&format!("/Users/{left}"), off()).await.expect_status(200);
         [a, b] = next;
     }

@@ -36,7 +36,12 @@ fn one(found: Option<Value>, what: &str) -> Result<Response, ScimFailure> {
 }
 
 /// `GET /ServiceProviderConfig`.
-pub async fn service_provider_config(State(app): State<Arc<App>>, base: BaseUrl) -> Response {
+pub async fn service_provider_config(
+    State(app): State<Arc<App>>,
+    base: BaseUrl,
+    uri: Uri,
+) -> Result<Response, ScimFailure> {
+    refuse_filter(&uri)?;
     let features = Features {
         bulk: None,
         max_results: app.scim.page_size_max,
@@ -45,7 +50,7 @@ pub async fn service_provider_config(State(app): State<Arc<App>>, base: BaseUrl)
         etag: true,
         pagination: None,
     };
-    respond::message(StatusCode::OK, discovery::service_provider_config(&base.0, &features))
+    Ok(respond::message(StatusCode::OK, discovery::service_provider_config(&base.0, &features)))
 }
 
 /// The resource types and schemas that the tenant has now.
