@@ -5,7 +5,7 @@
 //! instantiating runs some.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
@@ -113,20 +113,20 @@ impl Runner {
     ) -> wasmtime::Result<Store<GuestState>> {
         let limits = Arc::clone(&self.limits);
         let output_bytes_max = limits.output_bytes_max;
-        let ticks_max = limits.deadline_ms;
+        let deadline_ms = limits.deadline_ms;
+        let deadline = Duration::from_millis(deadline_ms);
         let state = GuestState::new(label, limits, subject);
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(output_bytes_max);
         store.set_fuel(fuel_max)?;
-        // Each tick finds the guest running, so ticks count its own time, but a long call of the host as one: those
-        // are stopped where calls are counted. It yields at each, with tokio's own yield:
-        // that puts it behind everything else that is ready, where wasmtime's would be polled again at once.
+        // A tick finds the guest running, or in a long call of the host; those are looked at where calls are counted, too. It
+        // yields at each, with tokio's own yield: that puts it behind everything else that is ready, where wasmtime's
+        // would be polled again at once.
         store.epoch_deadline_callback(move |mut context| {
             let state = context.data_mut();
-            state.ticks = state.ticks.saturating_add(1);
-            if state.ticks >= ticks_max {
-                return Err(state.stop(ConstraintFault::Deadline { deadline_ms: ticks_max }));
+            if state.own_time.is_over(deadline) {
+                return Err(state.stop(ConstraintFault::Deadline { deadline_ms }));
             }
             Ok(UpdateDeadline::YieldCustom(1, Box::pin(state.own_time.waiting(tokio::task::yield_now()))))
         });

@@ -1,7 +1,7 @@
 //! [`Limits`]: how much one evaluation may use of anything, and what a component may be at all.
 //!
 //! Fuel is the limit that decides, because it is the only one that counts the same on every run and every machine. The
-//! others bound what fuel does not see: time lost to page faults, memory of the host, bytes that go into the log.
+//! others bound what fuel does not see: time spent in page faults, memory of the host, bytes that go into the log.
 
 /// What a component, and one call of it, may use. Every evaluation has all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,10 +13,12 @@ pub struct Limits {
     /// Fuel of `describe` and of `check-settings`. 5 M: they read nothing and decide nothing, but a garbage-collected
     /// guest still has to start (2 M).
     pub fuel_about_max: u64,
-    /// Wall-clock backstop, in epoch ticks of one millisecond during which the guest was running, and in milliseconds
-    /// spent in it and in the host functions that it called: waiting for its turn or for a look-up does not count, so a
-    /// busy neighbour cannot make an innocent constraint fail. 100 ms: fuel runs out after 4 ms, touching all of its
-    /// memory costs 0.6 ms/MiB × 32 MiB = 20 ms, and five times their sum is a machine in trouble.
+    /// Backstop, in milliseconds of a processor that its thread used in the guest and in the host functions that it
+    /// called. Waiting for its turn or for a look-up does not count, nor does a thread that the kernel took from the processor: a busy
+    /// neighbour and a busy machine must not make an innocent constraint fail. (On the wall's clock an honest rule of 429
+    /// units of fuel took 125 ms when ten processes shared two processors.) 100 ms: fuel runs out after 4 ms, touching
+    /// all of its memory costs 0.6 ms/MiB × 32 MiB = 20 ms, and four times their sum is a rule that lives on what fuel does not
+    /// see. A call that uses no processor at all ends after fifty times as long on the wall's clock.
     pub deadline_ms: u64,
     /// How long one look-up may take before it answers `unavailable`. 2 s: a store that needs longer is not going to
     /// answer, and the client of the write is waiting.

@@ -74,7 +74,6 @@ pub struct GuestState {
     pub(super) shown: Option<Arc<[ShownDifference]>>,
     pub(super) warnings: Vec<Reason>,
     pub(super) notes: Vec<(String, String)>,
-    pub(super) ticks: u64,
     pub(super) own_time: OwnTime,
     host_calls: u32,
     look_ups: usize,
@@ -123,7 +122,6 @@ impl GuestState {
             shown: None,
             warnings: Vec::new(),
             notes: Vec::new(),
-            ticks: 0,
             own_time: OwnTime::start(),
             host_calls: 0,
             look_ups: 0,
@@ -155,7 +153,7 @@ impl GuestState {
             return Err(self.stop(ConstraintFault::HostCalls { host_calls_max }));
         }
         let deadline_ms = self.limits.deadline_ms;
-        if self.own_time.elapsed() > Duration::from_millis(deadline_ms) {
+        if self.own_time.is_over(Duration::from_millis(deadline_ms)) {
             return Err(self.stop(ConstraintFault::Deadline { deadline_ms }));
         }
         Ok(())

@@ -73,7 +73,7 @@ pub enum ConstraintFault {
         /// The limit.
         fuel_max: u64,
     },
-    /// It ran past the wall-clock backstop.
+    /// It worked past the backstop of processor time.
     #[error("the constraint ran past its deadline of {deadline_ms} ms")]
     Deadline {
         /// The limit.

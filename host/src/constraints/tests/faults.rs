@@ -37,7 +37,7 @@ async fn a_guest_that_keeps_the_host_busy_is_stopped_at_the_deadline() {
     let large = resource("User", 1, json!({ "userName": "ada", "emails": emails }));
     let mut guest = Guest::new();
     let path = guest.text("emails[value co \"nobody\"]");
-    // Ten calls are at most ten ticks, however long each is.
+    // No tick stops a guest in the middle of a call of the host: the next call does.
     let guest = guest.evaluate(&format!(
         "(call $open_after (local.get $op))
          (loop $again
