@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// The server's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     scruple::cli::run()
 }
