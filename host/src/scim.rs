@@ -5,6 +5,7 @@
 //! [`filter`] (how clients point into it), then [`normalize`] and [`patch`] (how clients change it).
 
 pub mod bulk;
+pub mod cursor;
 pub mod discovery;
 pub mod error;
 pub mod filter;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::scim::violation::{Characteristic, Violation, bounded};
 
-/// Keywords of RFC 7644 table 9, which refine status 400 and 409.
+/// Keywords of RFC 7644 table 9, which refine status 400 and 409, and of RFC 9865 §2.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ScimType {
     /// The filter's syntax, or its attribute and comparison, is not supported.
@@ -32,11 +32,17 @@ pub enum ScimType {
     InvalidVers,
     /// The request may not be made because of what it would put into a URI.
     Sensitive,
+    /// The cursor is not one that was given for the query.
+    InvalidCursor,
+    /// The cursor was given too long ago.
+    ExpiredCursor,
+    /// The count is not a number.
+    InvalidCount,
 }
 
 impl ScimType {
-    /// Every keyword, in the order of RFC 7644 table 9.
-    pub const ALL: [ScimType; 10] = [
+    /// Every keyword, in the order of RFC 7644 table 9, then of RFC 9865 table 3.
+    pub const ALL: [ScimType; 13] = [
         Self::InvalidFilter,
         Self::TooMany,
         Self::Uniqueness,
@@ -47,6 +53,9 @@ impl ScimType {
         Self::InvalidValue,
         Self::InvalidVers,
         Self::Sensitive,
+        Self::InvalidCursor,
+        Self::ExpiredCursor,
+        Self::InvalidCount,
     ];
 
     /// The keyword as it stands in the error body.
@@ -62,6 +71,9 @@ impl ScimType {
             Self::InvalidValue => "invalidValue",
             Self::InvalidVers => "invalidVers",
             Self::Sensitive => "sensitive",
+            Self::InvalidCursor => "invalidCursor",
+            Self::ExpiredCursor => "expiredCursor",
+            Self::InvalidCount => "invalidCount",
         }
     }
 
@@ -134,6 +146,21 @@ impl ScimError {
     /// 400: answering would take more work than the limit allows.
     pub fn too_many(detail: impl Into<String>) -> Self {
         Self::bad_request(ScimType::TooMany, detail)
+    }
+
+    /// 400: a cursor that was not given for this query.
+    pub fn invalid_cursor(detail: impl Into<String>) -> Self {
+        Self::bad_request(ScimType::InvalidCursor, detail)
+    }
+
+    /// 400: a cursor that was given too long ago.
+    pub fn expired_cursor(detail: impl Into<String>) -> Self {
+        Self::bad_request(ScimType::ExpiredCursor, detail)
+    }
+
+    /// 400: a count that is not a number.
+    pub fn invalid_count(detail: impl Into<String>) -> Self {
+        Self::bad_request(ScimType::InvalidCount, detail)
     }
 
     /// 409: another resource of the type already has this value.

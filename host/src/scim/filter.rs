@@ -127,6 +127,31 @@ impl Filter {
         parser::parse(text, reading.resource_type, reading.into())
     }
 
+    /// Reads a filter on resources of several types (RFC 7644 §3.4.2.1), as it is for one of them: an attribute that this
+    /// one does not have is one without a value. One that none of them has is an error as it is elsewhere.
+    pub fn parse_among(text: &str, readings: &[Reading<'_>]) -> Result<Vec<Self>, FilterError> {
+        let filters = readings
+            .iter()
+            .map(|reading| parser::parse(text, reading.resource_type, Manner::from(*reading).among_others()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let absent = |filter: &Self| -> Vec<String> {
+            let attributes = filter.attributes().into_iter().filter(|one| one.leaf().storage == Storage::Absent);
+            attributes.map(|one| one.leaf().name.to_ascii_lowercase()).collect()
+        };
+        let mut nowhere = filters.first().map(absent).unwrap_or_default();
+        for filter in &filters {
+            let missing = absent(filter);
+            nowhere.retain(|name| missing.contains(name));
+        }
+        match readings.first() {
+            Some(reading) if !nowhere.is_empty() => Err(match Self::parse_with(text, *reading) {
+                Err(error) => error,
+                Ok(_) => FilterError::UnknownAttribute { position: 1, cause: format!("`{}`", nowhere.join("`, `")) },
+            }),
+            _ => Ok(filters),
+        }
+    }
+
     /// Every attribute that the filter rests on, in its order; those inside a value filter by their full path
     /// (`emails.type`).
     pub fn attributes(&self) -> Vec<AttributeRef> {

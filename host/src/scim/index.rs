@@ -1,7 +1,8 @@
-//! What of a resource can be looked up by equality, in the form in which it is compared.
+//! What of a resource can be looked up by its value, in the form in which it is compared.
 //!
-//! INVARIANT: two values of an attribute are equal to a filter's `eq` exactly when [`normalise_value`] gives the same
-//! text for both. So a look-up by that text and an evaluation of the filter find the same resources.
+//! INVARIANT: to a filter, two values of an attribute stand to each other as the texts that [`normalise_value`] gives for
+//! them do, byte by byte: equal, less or greater. So a look-up by those texts and an evaluation of the filter find the
+//! same resources.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -96,7 +97,7 @@ fn collect(
 pub fn normalise_value(attribute: &Attribute, value: &Value) -> Option<String> {
     match (attribute.kind, value) {
         (Type::String | Type::Reference | Type::Binary, Value::String(text)) => Some(text_norm(attribute, text)),
-        (Type::DateTime, Value::String(text)) => time::parse(text).map(|time| time.to_string()),
+        (Type::DateTime, Value::String(text)) => time::parse(text).map(time_norm),
         (Type::Boolean, Value::Bool(boolean)) => Some(boolean.to_string()),
         (Type::Integer | Type::Decimal, Value::Number(number)) => Some(number_norm(number)),
         _ => None,
@@ -107,7 +108,7 @@ pub fn normalise_value(attribute: &Attribute, value: &Value) -> Option<String> {
 pub fn normalise(attribute: &Attribute, literal: &Literal) -> Option<String> {
     match (attribute.kind, literal) {
         (Type::String | Type::Reference | Type::Binary, Literal::Text(text)) => Some(text_norm(attribute, text)),
-        (Type::DateTime, Literal::Time(time)) => Some(time.to_string()),
+        (Type::DateTime, Literal::Time(time)) => Some(time_norm(*time)),
         (Type::Boolean, Literal::Boolean(boolean)) => Some(boolean.to_string()),
         (Type::Integer | Type::Decimal, Literal::Number(number)) => Some(number_norm(number)),
         _ => None,
@@ -129,15 +130,34 @@ pub fn fold(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// One spelling for each number: 1, 1.0 and 1e0 are the same.
+/// One spelling for each moment, in the order of time: nanoseconds, raised so that none is negative, in as many digits as
+/// the largest has.
+fn time_norm(time: jiff::Timestamp) -> String {
+    const RAISED_BY: i128 = 1 << 79;
+    format!("{:020x}", time.as_nanosecond() + RAISED_BY)
+}
+
+/// One spelling for each number, in their order: 1, 1.0 and 1e0 are the same. First the number as a float, whose bits are
+/// in order once the sign is turned; then, for whole numbers, all of their digits, since beyond 2^53 several of them are
+/// one float.
 pub(crate) fn number_norm(number: &Number) -> String {
-    // Integers beyond 2^53 are not exact as a float, so a float that large is left in its own spelling.
     const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
-    match number.as_f64() {
-        Some(float) if !number.is_i64() && !number.is_u64() && float.fract() == 0.0 && float.abs() < EXACT_MAX => {
-            format!("{float:.0}").replace("-0", "0")
-        }
-        _ => number.to_string(),
+    const SIGN: u64 = 1 << 63;
+    // So that every whole number of 64 bits, with a sign or without, is positive.
+    const RAISED_BY: i128 = 1 << 63;
+    // There are no others in JSON. Adding nothing makes -0 into 0.
+    let float = number.as_f64().unwrap_or_default() + 0.0;
+    let bits = float.to_bits();
+    let ordered = if bits & SIGN == 0 { bits | SIGN } else { !bits };
+    let whole = match (number.as_i64(), number.as_u64()) {
+        (Some(whole), _) => Some(i128::from(whole)),
+        (None, Some(whole)) => Some(i128::from(whole)),
+        (None, None) if float.fract() == 0.0 && float.abs() < EXACT_MAX => format!("{float:.0}").parse().ok(),
+        (None, None) => None,
+    };
+    match whole {
+        Some(whole) => format!("{ordered:016x}{:017x}", whole + RAISED_BY),
+        None => format!("{ordered:016x}"),
     }
 }
 

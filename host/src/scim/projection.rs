@@ -70,6 +70,23 @@ impl Projection {
         resource_type.attribute(name).is_some_and(|attribute| self.shows(None, attribute))
     }
 
+    /// Whether a sub-attribute of such an attribute will be shown, if it has a value: `members.display`.
+    pub fn wants_sub(&self, name: &str, sub_name: &str, resource_type: &ResourceType) -> bool {
+        resource_type.attribute(name).is_some_and(|attribute| {
+            let sub = attribute.sub_attribute(sub_name);
+            self.shows(None, attribute) && sub.is_some_and(|sub| self.shows_sub(None, attribute, sub))
+        })
+    }
+
+    /// Values of such an attribute as the client asked to see them.
+    pub fn values(&self, name: &str, resource_type: &ResourceType, values: Vec<Value>) -> Vec<Value> {
+        let attribute = resource_type.attribute(name);
+        match attribute.and_then(|attribute| self.view(None, attribute, &Value::Array(values))) {
+            Some(Value::Array(shown)) => shown,
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether the client named any attribute: then it wants a body even where 204 would do.
     pub fn is_default(&self) -> bool {
         self.mode == Mode::Default

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -11,7 +12,7 @@ use crate::scim::meta::Meta;
 use crate::scim::schema::ResourceType;
 
 /// The id of a resource: assigned by the service provider, unique, never reused (RFC 7643 §3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ResourceId(pub Uuid);
 
 impl fmt::Display for ResourceId {

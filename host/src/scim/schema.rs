@@ -86,6 +86,9 @@ pub enum Storage {
     Rows,
     /// Nowhere: computed from other resources when asked for (`groups`).
     Derived,
+    /// Nowhere: the resource type has no such attribute, but a filter over several types asks for it.
+    #[serde(skip)]
+    Absent,
 }
 
 /// One attribute or sub-attribute (RFC 7643 §7).

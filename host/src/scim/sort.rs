@@ -6,15 +6,17 @@
 use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::scim::error::ScimError;
+use crate::scim::filter::parser::absent;
 use crate::scim::index;
 use crate::scim::path::AttributeRef;
 use crate::scim::path::parse::excerpt;
 use crate::scim::reading::Reading;
 use crate::scim::resource::{Resource, ResourceId};
-use crate::scim::schema::{Storage, Type};
+use crate::scim::schema::{Storage, Type, Uniqueness};
 use crate::scim::secret::is_secret;
 use crate::scim::time;
 use crate::scim::validate::is_primary;
@@ -27,10 +29,10 @@ pub struct SortBy {
 }
 
 /// Where a resource stands. Keys of one [`SortBy`] are compared, never those of two.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SortKey(Order, ResourceId);
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Order {
     Ascending(Rank),
     Descending(Reverse<Rank>),
@@ -38,18 +40,40 @@ enum Order {
 
 /// A value as it is compared. What is of one attribute is of one kind, so the order of the kinds says only that no value
 /// comes last.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Rank {
     Boolean(bool),
     Number(Number),
-    Time(jiff::Timestamp),
+    /// Seconds, and nanoseconds of the same sign.
+    Time(i64, i32),
     Text(String),
     Nothing,
 }
 
 /// Totally ordered: there is no number in JSON that is none.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Number(serde_json::Number);
+
+/// Characters of a text that count for the order. A key travels in a cursor, which travels in a URL, and most servers
+/// on the way take no URL longer than 8 KiB; people see no order beyond so many.
+const TEXT_CHARACTERS_MAX: usize = 256;
+
+impl SortKey {
+    /// The text that it is by, if it is by one and if all of it counts.
+    pub fn whole_text(&self) -> Option<&str> {
+        match &self.0 {
+            Order::Ascending(Rank::Text(text)) | Order::Descending(Reverse(Rank::Text(text))) => {
+                (text.chars().count() < TEXT_CHARACTERS_MAX).then_some(text)
+            }
+            _ => None,
+        }
+    }
+
+    /// Which resource it is.
+    pub fn id(&self) -> ResourceId {
+        self.1
+    }
+}
 
 impl SortBy {
     /// Reads `sortBy` and `sortOrder`; without `sortBy` there is no order, and `sortOrder` says nothing.
@@ -65,19 +89,7 @@ impl SortBy {
         let Some(name) = sort_by.map(str::trim).filter(|name| !name.is_empty()) else {
             return Ok(None);
         };
-        let descending = match sort_order.map(str::trim).filter(|order| !order.is_empty()) {
-            // "If a value for "sortBy" is provided and no "sortOrder" is specified, "sortOrder" SHALL default to
-            // ascending."
-            None => false,
-            Some(order) if order.eq_ignore_ascii_case("ascending") => false,
-            Some(order) if order.eq_ignore_ascii_case("descending") => true,
-            Some(order) => {
-                let found = excerpt(order);
-                return Err(ScimError::invalid_value(format!(
-                    "`sortOrder` must be ascending or descending, not `{found}`"
-                )));
-            }
-        };
+        let descending = is_descending(sort_order)?;
         let attribute = match AttributeRef::parse(name, reading.resource_type) {
             Ok(attribute) => attribute,
             Err(error) if reading.is_lenient() && error.is_unknown() => return Ok(None),
@@ -85,6 +97,45 @@ impl SortBy {
         };
         let attribute = sortable(attribute)?;
         Ok(Some(Self { attribute, descending }))
+    }
+
+    /// The same for resources of several types, one for each (RFC 7644 §3.4.2.1): those of a type that does not have the
+    /// attribute stand where those stand that have no value of it. One that no type has is an error as it is elsewhere.
+    pub fn parse_among(
+        sort_by: Option<&str>,
+        sort_order: Option<&str>,
+        readings: &[Reading<'_>],
+    ) -> Result<Vec<Option<Self>>, ScimError> {
+        let Some(name) = sort_by.map(str::trim).filter(|name| !name.is_empty()) else {
+            return Ok(vec![None; readings.len()]);
+        };
+        let found = |reading: &Reading<'_>| AttributeRef::parse(name, reading.resource_type);
+        if readings.iter().all(|reading| found(reading).is_err()) {
+            return readings.iter().map(|reading| Self::parse(sort_by, sort_order, *reading)).collect();
+        }
+        let descending = is_descending(sort_order)?;
+        let sorts = readings.iter().map(|reading| {
+            let attribute = match found(reading) {
+                Err(error) if error.is_unknown() => absent(name),
+                _ => return Self::parse(sort_by, sort_order, *reading),
+            };
+            Ok(Some(Self { attribute, descending }))
+        });
+        sorts.collect()
+    }
+
+    /// The attribute, and whether the order is descending, if an index of unique texts has every resource in this order:
+    /// each has a value, and no two have the same.
+    pub fn by_unique_text(&self) -> Option<(&AttributeRef, bool)> {
+        let Self { attribute, descending } = self;
+        let AttributeRef { attribute: whole, sub_attribute, .. } = attribute;
+        let fits = sub_attribute.is_none()
+            && whole.kind == Type::String
+            && whole.required
+            && !whole.multi_valued
+            && whole.uniqueness != Uniqueness::None
+            && index::is_indexed(attribute);
+        fits.then_some((attribute, *descending))
     }
 
     /// Where the resource stands. Those of which nothing tells are in the order of their ids, which is that in which they
@@ -122,14 +173,30 @@ impl SortBy {
     fn rank_of(&self, value: &Value) -> Rank {
         let leaf = self.attribute.leaf();
         match (leaf.kind, value) {
-            (Type::DateTime, Value::String(text)) => time::parse(text).map_or(Rank::Nothing, Rank::Time),
+            (Type::DateTime, Value::String(text)) => {
+                time::parse(text).map_or(Rank::Nothing, |time| Rank::Time(time.as_second(), time.subsec_nanosecond()))
+            }
             (_, Value::String(text)) => {
                 let folded = if leaf.folds_case() { index::fold(text) } else { Cow::Borrowed(text.as_str()) };
-                Rank::Text(folded.into_owned())
+                Rank::Text(folded.chars().take(TEXT_CHARACTERS_MAX).collect())
             }
             (_, Value::Bool(boolean)) => Rank::Boolean(*boolean),
             (_, Value::Number(number)) => Rank::Number(Number(number.clone())),
             _ => Rank::Nothing,
+        }
+    }
+}
+
+fn is_descending(sort_order: Option<&str>) -> Result<bool, ScimError> {
+    match sort_order.map(str::trim).filter(|order| !order.is_empty()) {
+        // "If a value for "sortBy" is provided and no "sortOrder" is specified, "sortOrder" SHALL default to
+        // ascending."
+        None => Ok(false),
+        Some(order) if order.eq_ignore_ascii_case("ascending") => Ok(false),
+        Some(order) if order.eq_ignore_ascii_case("descending") => Ok(true),
+        Some(order) => {
+            let found = excerpt(order);
+            Err(ScimError::invalid_value(format!("`sortOrder` must be ascending or descending, not `{found}`")))
         }
     }
 }

@@ -235,6 +235,6 @@ fn by_membership(attribute: &AttributeRef, text: &str) -> Option<Access> {
     match attribute.storage() {
         Storage::Rows => Some(Access::HasMember(id)),
         Storage::Derived => Some(Access::InGroup(id)),
-        Storage::Inline => None,
+        Storage::Inline | Storage::Absent => None,
     }
 }

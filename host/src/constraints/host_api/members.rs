@@ -34,7 +34,7 @@ impl GuestState {
         };
         let values = match attribute.storage {
             Storage::Derived => self.groups(document).await?,
-            Storage::Rows | Storage::Inline => {
+            Storage::Rows | Storage::Inline | Storage::Absent => {
                 let named = path.path.filter.as_deref().and_then(named_in_values);
                 self.members(document, named).await?
             }

@@ -84,17 +84,9 @@ fn compare(attribute: &Attribute, found: &Value, operator: Operator, literal: &L
             time::parse(found).is_some_and(|found| ordered(operator, found.cmp(time)))
         }
         (Value::Bool(found), Literal::Boolean(boolean)) => ordered(operator, found.cmp(boolean)),
+        // By the text of the index, so that both find the same.
         (Value::Number(found), Literal::Number(number)) => {
-            // Equality is that of the index, so that both find the same.
-            let ordering = if index::number_norm(found) == index::number_norm(number) {
-                Some(Ordering::Equal)
-            } else {
-                found.as_f64().partial_cmp(&number.as_f64()).map(|ordering| match ordering {
-                    Ordering::Equal => found.as_i64().cmp(&number.as_i64()),
-                    ordering => ordering,
-                })
-            };
-            ordering.is_some_and(|ordering| ordered(operator, ordering))
+            ordered(operator, index::number_norm(found).cmp(&index::number_norm(number)))
         }
         // Not of the attribute's type: not identical, and nothing else.
         _ => operator == Operator::Ne,

@@ -13,7 +13,7 @@ use crate::scim::limits::ScimLimits;
 use crate::scim::path::{AttributeRef, parse};
 use crate::scim::profile::Leniency;
 use crate::scim::reading::Reading;
-use crate::scim::schema::{Attribute, ResourceType, Type};
+use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned, Storage, Type, Uniqueness};
 use crate::scim::time;
 
 /// A [`Reading`] without its resource type: names in a value filter are those of an attribute.
@@ -21,15 +21,22 @@ use crate::scim::time;
 pub(crate) struct Manner<'r> {
     leniency: Leniency,
     pub(crate) limits: &'r ScimLimits,
+    /// Whether an attribute that the type does not have is one without a value.
+    absent: bool,
 }
 
 impl Manner<'_> {
-    pub(crate) const STRICT: Self = Self { leniency: Leniency::Strict, limits: &ScimLimits::DEFAULT };
+    pub(crate) const STRICT: Self = Self { leniency: Leniency::Strict, limits: &ScimLimits::DEFAULT, absent: false };
+
+    /// For one of several types.
+    pub(crate) fn among_others(self) -> Self {
+        Self { absent: true, ..self }
+    }
 }
 
 impl<'r> From<Reading<'r>> for Manner<'r> {
     fn from(reading: Reading<'r>) -> Self {
-        Self { leniency: reading.leniency, limits: reading.limits }
+        Self { leniency: reading.leniency, limits: reading.limits, absent: false }
     }
 }
 
@@ -155,7 +162,7 @@ impl<'t, 'r> Parser<'t, 'r> {
         if self.terms > max {
             return Err(FilterError::TooManyTerms { max });
         }
-        let attribute = self.resolve(name)?;
+        let attribute = self.resolve_or_absent(name)?;
         self.advance()?;
         match self.token.kind {
             TokenKind::OpenBracket => self.value_path(attribute),
@@ -177,7 +184,7 @@ impl<'t, 'r> Parser<'t, 'r> {
     /// `emails[…]`, and `emails[…].value eq …`, which is not in the grammar and means the same as the comparison
     /// inside the brackets.
     fn value_path(&mut self, attribute: AttributeRef) -> Result<Filter, FilterError> {
-        if attribute.leaf().kind != Type::Complex {
+        if attribute.leaf().kind != Type::Complex && attribute.storage() != Storage::Absent {
             let cause = format!("`{attribute}` has no sub-attributes");
             return Err(FilterError::Attribute { position: self.position(), cause });
         }
@@ -212,7 +219,7 @@ impl<'t, 'r> Parser<'t, 'r> {
 
     /// The comparison that goes on after `].name`.
     fn after_sub_name(&mut self, name: &str) -> Result<Filter, FilterError> {
-        let attribute = self.resolve(name)?;
+        let attribute = self.resolve_or_absent(name)?;
         match self.token.kind {
             TokenKind::Word(word) if word.eq_ignore_ascii_case("pr") => {
                 self.advance()?;
@@ -235,6 +242,8 @@ impl<'t, 'r> Parser<'t, 'r> {
                 return Err(self.incompatible(leaf));
             }
             Literal::Null
+        } else if attribute.storage() == Storage::Absent {
+            self.any_literal()?
         } else {
             check_operator(&attribute, operator)?;
             if self.manner.leniency.is_lenient() && is_text(leaf.kind) {
@@ -247,6 +256,24 @@ impl<'t, 'r> Parser<'t, 'r> {
         };
         self.advance()?;
         Ok(Filter::Compare { attribute, operator, value })
+    }
+
+    /// What an attribute is compared with that the type does not have, and of which no type is known therefore.
+    fn any_literal(&self) -> Result<Literal, FilterError> {
+        match &self.token.kind {
+            TokenKind::Text(text) => Ok(Literal::Text(text.to_string())),
+            TokenKind::Word(word) if let Some(boolean) = parse_boolean(word) => Ok(Literal::Boolean(boolean)),
+            TokenKind::Word(word) if let Ok(number) = serde_json::from_str(word) => Ok(Literal::Number(number)),
+            TokenKind::Word(word) if self.manner.leniency.is_lenient() => Ok(Literal::Text((*word).to_owned())),
+            _ => Err(self.unexpected("a value")),
+        }
+    }
+
+    fn resolve_or_absent(&self, name: &str) -> Result<AttributeRef, FilterError> {
+        match self.resolve(name) {
+            Err(error) if self.manner.absent && error.is_unknown() => Ok(absent(name)),
+            resolved => resolved,
+        }
     }
 
     fn resolve(&self, name: &str) -> Result<AttributeRef, FilterError> {
@@ -326,6 +353,29 @@ impl<'t, 'r> Parser<'t, 'r> {
             found: self.token.kind.describe(),
         }
     }
+}
+
+/// RFC 7644 §3.4.2.1: "For filtered attributes that are not part of a particular resource type, the service provider SHALL
+/// treat the attribute as if there is no attribute value." No resource has a value under such a name, so nothing more is
+/// needed than an attribute of that name.
+pub(crate) fn absent(name: &str) -> AttributeRef {
+    AttributeRef::of(&Arc::new(Attribute {
+        name: name.to_owned(),
+        kind: Type::String,
+        multi_valued: false,
+        description: String::new(),
+        required: false,
+        canonical_values: Vec::new(),
+        case_exact: false,
+        mutability: Mutability::ReadOnly,
+        returned: Returned::Never,
+        uniqueness: Uniqueness::None,
+        reference_types: Vec::new(),
+        sub_attributes: Vec::new(),
+        indexed: false,
+        canonical_only: false,
+        storage: Storage::Absent,
+    }))
 }
 
 /// `emails co "x"` is `emails.value co "x"`: a complex attribute itself has nothing to compare.

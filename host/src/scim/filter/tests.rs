@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::scim::meta::Meta;
+use crate::scim::reading::Reading;
 use crate::scim::resource::{Resource, ResourceId};
 use crate::scim::schema::{Attribute, SchemaRegistry, Type};
 
@@ -284,4 +285,38 @@ proptest! {
         let user = user();
         prop_assert_ne!(eval::matches(&filter, &user), eval::matches(&Filter::Not(Box::new(filter)), &user));
     }
+}
+
+#[test]
+fn what_a_type_does_not_have_is_without_a_value_among_others() {
+    let registry = SchemaRegistry::core();
+    let readings: Vec<Reading<'_>> = registry.resource_types().iter().map(Reading::strict).collect();
+    let group = Resource {
+        resource_type: registry.resource_type("Group").unwrap().clone(),
+        id: ResourceId(uuid::Uuid::from_u128(1)),
+        attributes: json!({ "displayName": "Staff" }).as_object().unwrap().clone(),
+        meta: Meta::first(jiff::Timestamp::UNIX_EPOCH),
+    };
+    for (filter, expected) in [
+        ("userName eq \"a\"", false),
+        ("userName ne \"a\"", true),
+        ("userName eq null", true),
+        ("userName pr", false),
+        ("not (userName pr)", true),
+        ("active eq true", false),
+        ("name.familyName sw \"a\"", false),
+        ("emails[type eq \"work\" and value co \"a\"]", false),
+        ("emails[type eq \"work\"].value eq \"a\"", false),
+        ("urn:ietf:params:scim:schemas:core:2.0:User:userName eq \"a\"", false),
+        ("displayName eq \"staff\" or userName eq \"a\"", true),
+        ("displayName eq \"staff\" and userName eq \"a\"", false),
+        ("meta.resourceType eq \"Group\"", true),
+        ("meta.resourceType eq \"User\"", false),
+    ] {
+        let filters = Filter::parse_among(filter, &readings).unwrap();
+        assert_eq!(eval::matches(&filters[1], &group), expected, "{filter}");
+    }
+    let nowhere = Filter::parse_among("shoeSize eq 42 and userName pr", &readings).unwrap_err();
+    assert!(nowhere.is_unknown() && nowhere.to_string().contains("shoeSize"), "{nowhere}");
+    assert!(Filter::parse_among("userName eq", &readings).is_err());
 }

@@ -63,15 +63,48 @@ fn a_look_up_by_norm_finds_what_the_filter_finds() {
 }
 
 #[test]
-fn a_number_has_one_spelling() {
-    let check = |json: &str, expected: &str| {
-        assert_eq!(number_norm(&serde_json::from_str(json).unwrap()), expected, "{json}");
-    };
-    check("1", "1");
-    check("1.0", "1");
-    check("1e2", "100");
-    check("-0.0", "0");
-    check("-5.0", "-5");
-    check("1.5", "1.5");
-    check("9007199254740993", "9007199254740993");
+fn a_number_has_one_spelling_and_spellings_are_in_the_order_of_numbers() {
+    let norm = |json: &str| number_norm(&serde_json::from_str(json).unwrap());
+    for (one, other) in [("1", "1.0"), ("100", "1e2"), ("0", "-0.0"), ("-5", "-5.0")] {
+        assert_eq!(norm(one), norm(other), "{one} {other}");
+    }
+    let ascending = [
+        "-1e300",
+        "-9223372036854775808",
+        "-9007199254740993",
+        "-5.5",
+        "-5",
+        "0",
+        "1e-300",
+        "1",
+        "1.5",
+        "9007199254740992",
+        "9007199254740993",
+        "18446744073709551614",
+        "18446744073709551615",
+        "1e300",
+    ];
+    for pair in ascending.windows(2) {
+        assert!(norm(pair[0]) < norm(pair[1]), "{pair:?}");
+    }
+}
+
+#[test]
+fn spellings_of_moments_are_in_the_order_of_time() {
+    let norm = |text: &str| time_norm(time::parse(text).unwrap());
+    assert_eq!(norm("2011-05-13T04:42:34.5+02:00"), norm("2011-05-13T02:42:34.500Z"));
+    let ascending = [
+        "1969-12-31T23:59:59.999Z",
+        "1970-01-01T00:00:00Z",
+        "2008-01-23T04:56:22Z",
+        "2008-01-23T04:56:22.5Z",
+        "2008-01-23T04:56:23Z",
+        "9999-12-30T00:00:00Z",
+    ];
+    for pair in ascending.windows(2) {
+        assert!(norm(pair[0]) < norm(pair[1]), "{pair:?}");
+    }
+    assert!(
+        time_norm(jiff::Timestamp::MIN) < norm(ascending[0]) && norm(ascending[5]) < time_norm(jiff::Timestamp::MAX)
+    );
 }

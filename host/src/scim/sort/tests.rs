@@ -108,3 +108,38 @@ fn what_cannot_be_sorted_by_is_refused_by_name() {
     assert_eq!(SortBy::parse(Some("shoeSize"), None, lenient), Ok(None));
     assert!(SortBy::parse(Some("name"), None, lenient).is_err());
 }
+
+#[test]
+fn among_several_types_those_without_the_attribute_have_no_value_of_it() {
+    let registry = SchemaRegistry::core();
+    let readings: Vec<Reading<'_>> = registry.resource_types().iter().map(Reading::strict).collect();
+    let sorts = SortBy::parse_among(Some("userName"), None, &readings).unwrap();
+    let [Some(of_users), Some(of_groups)] = sorts.as_slice() else { panic!("{sorts:?}") };
+    let group = Resource {
+        resource_type: registry.resource_type("Group").unwrap().clone(),
+        attributes: json!({ "displayName": "a" }).as_object().unwrap().clone(),
+        ..users(&[json!({})]).remove(0)
+    };
+    assert!(of_users.key(&users(&[json!({ "userName": "z" })])[0]) < of_groups.key(&group));
+    assert!(SortBy::parse_among(Some("shoeSize"), None, &readings).is_err());
+    assert!(SortBy::parse_among(Some("userName"), Some("sideways"), &readings).is_err());
+    assert_eq!(SortBy::parse_among(None, None, &readings), Ok(vec![None, None]));
+}
+
+#[test]
+fn a_key_is_the_same_after_it_has_travelled() {
+    let user_type = user_type();
+    for (by, attributes) in [
+        ("userName", json!({ "userName": "ADA" })),
+        ("active", json!({ "active": true })),
+        ("meta.lastModified", json!({})),
+        ("title", json!({})),
+    ] {
+        for order in ["ascending", "descending"] {
+            let sort = SortBy::parse(Some(by), Some(order), Reading::strict(&user_type)).unwrap().unwrap();
+            let key = sort.key(&users(&[attributes.clone()])[0]);
+            let text = serde_json::to_string(&key).unwrap();
+            assert_eq!(serde_json::from_str::<SortKey>(&text).unwrap(), key, "{text}");
+        }
+    }
+}

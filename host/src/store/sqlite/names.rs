@@ -20,7 +20,7 @@ use super::models::Models;
 use super::view::View;
 
 /// Raised when `scim::index` brings values into another form than before: the indexes are then made anew.
-const INDEX_FORM: u32 = 1;
+const INDEX_FORM: u32 = 2;
 
 /// Resources that are indexed anew between two looks at the list.
 const REBUILD_BATCH: usize = 500;
