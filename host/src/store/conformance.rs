@@ -5,12 +5,14 @@ mod administration;
 mod commits;
 mod decision_log;
 mod queries;
+mod shown;
 mod world;
 
 pub(crate) use administration::*;
 pub(crate) use commits::*;
 pub(crate) use decision_log::*;
 pub(crate) use queries::*;
+pub(crate) use shown::*;
 pub(crate) use world::*;
 
 /// Makes one test of each: `conformance!(open; a, b, c)`, where `open` gives something to keep, and a store.

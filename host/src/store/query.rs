@@ -3,6 +3,7 @@
 //! A filter is split into an [`Access`], which gives candidates, and the filter itself, which is evaluated on each of
 //! them. Only where the access gives exactly the matches (`exact`) is nothing evaluated.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::decision::LookUpAnswer;
@@ -11,6 +12,10 @@ use crate::scim::index;
 use crate::scim::path::AttributeRef;
 use crate::scim::resource::{Resource, ResourceId};
 use crate::scim::schema::{Storage, Uniqueness};
+
+mod shown;
+
+pub use shown::{Among, Choose, From, MembersShown, Query, Reference, Relation, Represented, ShowError, Shown, Wanted};
 
 /// Which of the matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +112,17 @@ pub enum Access {
         /// Which of the two indexes.
         unique: bool,
     },
+    /// The resources that have a value between these.
+    Range {
+        /// Canonical path of the attribute.
+        attribute: String,
+        /// The bounds as the index has them; it is in the order in which values are compared.
+        bounds: (Bound<String>, Bound<String>),
+        /// Which of the two indexes.
+        unique: bool,
+    },
+    /// The resources that last changed between these, in microseconds since 1970.
+    Modified(Bound<i64>, Bound<i64>),
     /// The groups that have this member.
     HasMember(Option<ResourceId>),
     /// The direct members of this group.
@@ -127,6 +143,11 @@ pub struct Plan {
 }
 
 impl Access {
+    /// Whether an index has what it gives in the order of ids, each once.
+    pub fn is_by_id(&self) -> bool {
+        matches!(self, Self::Value { .. } | Self::HasMember(_) | Self::InGroup(_))
+    }
+
     /// Whether it gives one resource at most, so that looking further for a shorter one is no use.
     fn is_single(&self) -> bool {
         matches!(self, Self::Id(_) | Self::Value { unique: true, .. })
@@ -147,8 +168,7 @@ pub fn plan(filter: &Filter) -> Plan {
 /// Whether the access answers the filter by itself: a comparison does, and so does a choice of comparisons.
 fn is_exact(filter: &Filter, access: &Access) -> bool {
     match (filter, access) {
-        (Filter::Compare { .. }, Access::Prefix { .. }) => false,
-        (Filter::Compare { .. }, _) => true,
+        (Filter::Compare { .. } | Filter::Present(_), _) => true,
         // One value matches all of it, or some of it: the same thing while there is nothing but `or` inside.
         (Filter::ValuePath { filter, .. }, access) => is_exact(filter, access),
         (Filter::Or(some), Access::Union(accesses)) => {
@@ -161,7 +181,15 @@ fn is_exact(filter: &Filter, access: &Access) -> bool {
 /// `outer` is the complex attribute whose values the filter is about, inside a value path.
 fn access(filter: &Filter, outer: Option<&AttributeRef>) -> Option<Access> {
     match filter {
+        Filter::Compare { attribute, operator, value } if attribute.storage() == Storage::Absent => {
+            let holds_without_a_value = (*operator == Operator::Ne) != (*value == Literal::Null);
+            (!holds_without_a_value).then_some(NOTHING)
+        }
+        Filter::Present(attribute) | Filter::ValuePath { attribute, .. } if attribute.storage() == Storage::Absent => {
+            Some(NOTHING)
+        }
         Filter::Compare { attribute, operator, value } => comparison(&under(outer, attribute), *operator, value),
+        Filter::Present(attribute) => present(&under(outer, attribute)),
         Filter::ValuePath { attribute, filter } => access(filter, Some(attribute)),
         // Any of them drives; the others are looked at on what it gives.
         Filter::And(all) => {
@@ -171,7 +199,7 @@ fn access(filter: &Filter, outer: Option<&AttributeRef>) -> Option<Access> {
         }
         // All of them, or a match could be missed.
         Filter::Or(some) => some.iter().map(|filter| access(filter, outer)).collect::<Option<_>>().map(Access::Union),
-        Filter::Present(_) | Filter::Not(_) => None,
+        Filter::Not(_) => None,
     }
 }
 
@@ -183,8 +211,13 @@ fn under(outer: Option<&AttributeRef>, attribute: &AttributeRef) -> AttributeRef
     }
 }
 
+/// No resource of ours has no id.
+const NOTHING: Access = Access::Id(None);
+
 fn comparison(attribute: &AttributeRef, operator: Operator, value: &Literal) -> Option<Access> {
     match (operator, value) {
+        (Operator::Ne, Literal::Null) => present(attribute),
+        (operator, Literal::Time(time)) if is_last_modified(attribute) => modified(operator, *time),
         (Operator::Eq, Literal::Text(text)) if is_common_id(attribute) => Some(Access::Id(text.parse().ok())),
         (Operator::Eq, Literal::Text(text)) if attribute.storage() != Storage::Inline => by_membership(attribute, text),
         (Operator::Eq, _) => {
@@ -195,8 +228,59 @@ fn comparison(attribute: &AttributeRef, operator: Operator, value: &Literal) -> 
             let IndexKey { attribute, norm, unique } = IndexKey::of(attribute, value)?;
             Some(Access::Prefix { attribute, norm, unique })
         }
-        _ => None,
+        (operator, _) => {
+            let bounds = |norm: String| {
+                Some(match operator {
+                    Operator::Gt => (Bound::Excluded(norm), Bound::Unbounded),
+                    Operator::Ge => (Bound::Included(norm), Bound::Unbounded),
+                    Operator::Lt => (Bound::Unbounded, Bound::Excluded(norm)),
+                    Operator::Le => (Bound::Unbounded, Bound::Included(norm)),
+                    Operator::Eq | Operator::Ne | Operator::Co | Operator::Sw | Operator::Ew => return None,
+                })
+            };
+            let IndexKey { attribute, norm, unique } = IndexKey::of(attribute, value)?;
+            Some(Access::Range { attribute, bounds: bounds(norm)?, unique })
+        }
     }
+}
+
+/// RFC 7644 table 3: `pr` asks for a "non-empty" value, and only that of an empty text is empty in the index.
+fn present(attribute: &AttributeRef) -> Option<Access> {
+    index::is_indexed(attribute).then(|| Access::Range {
+        attribute: attribute.to_string(),
+        bounds: (Bound::Excluded(String::new()), Bound::Unbounded),
+        unique: attribute.leaf().uniqueness != Uniqueness::None,
+    })
+}
+
+/// Moments are stored in microseconds, and a filter may name one between two of them.
+fn modified(operator: Operator, time: jiff::Timestamp) -> Option<Access> {
+    let nanoseconds = time.as_nanosecond();
+    // From -9999 to 9999, a moment in microseconds is far within 64 bits.
+    let floor = i64::try_from(nanoseconds.div_euclid(1_000)).ok()?;
+    let is_whole = nanoseconds.rem_euclid(1_000) == 0;
+    let (before, after) = if is_whole {
+        (Bound::Excluded(floor), Bound::Excluded(floor))
+    } else {
+        (Bound::Included(floor), Bound::Excluded(floor))
+    };
+    Some(match operator {
+        Operator::Eq if is_whole => Access::Modified(Bound::Included(floor), Bound::Included(floor)),
+        Operator::Eq => NOTHING,
+        Operator::Gt => Access::Modified(after, Bound::Unbounded),
+        Operator::Ge if is_whole => Access::Modified(Bound::Included(floor), Bound::Unbounded),
+        Operator::Ge => Access::Modified(after, Bound::Unbounded),
+        Operator::Lt => Access::Modified(Bound::Unbounded, before),
+        Operator::Le => Access::Modified(Bound::Unbounded, Bound::Included(floor)),
+        Operator::Ne | Operator::Co | Operator::Sw | Operator::Ew => return None,
+    })
+}
+
+fn is_last_modified(attribute: &AttributeRef) -> bool {
+    let sub = attribute.sub_attribute.as_ref();
+    attribute.extension.is_none()
+        && attribute.attribute.name == "meta"
+        && sub.is_some_and(|sub| sub.name == "lastModified")
 }
 
 /// Where in the indexes a value of an attribute stands.
@@ -236,5 +320,75 @@ fn by_membership(attribute: &AttributeRef, text: &str) -> Option<Access> {
         Storage::Rows => Some(Access::HasMember(id)),
         Storage::Derived => Some(Access::InGroup(id)),
         Storage::Inline | Storage::Absent => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scim::reading::Reading;
+    use crate::scim::schema::SchemaRegistry;
+
+    fn user_plan(filter: &str) -> Plan {
+        let registry = SchemaRegistry::core();
+        plan(&Filter::parse(filter, registry.resource_type("User").unwrap()).unwrap())
+    }
+
+    #[test]
+    fn what_an_index_can_answer_is_asked_of_it() {
+        let check = |filter: &str, access: &str, exact: bool| {
+            let plan = user_plan(filter);
+            let found = match &plan.access {
+                None => "all",
+                Some(Access::Id(_)) => "id",
+                Some(Access::Value { .. }) => "value",
+                Some(Access::Prefix { .. }) => "prefix",
+                Some(Access::Range { .. }) => "range",
+                Some(Access::Modified(..)) => "modified",
+                Some(Access::HasMember(_) | Access::InGroup(_)) => "membership",
+                Some(Access::Fewest(_)) => "fewest",
+                Some(Access::Union(_)) => "union",
+            };
+            assert_eq!((found, plan.exact), (access, exact), "{filter}");
+        };
+        for attribute in ["userName", "externalId", "emails.value", "displayName", "name.familyName", "name.givenName"]
+        {
+            check(&format!("{attribute} eq \"a\""), "value", true);
+            check(&format!("{attribute} sw \"a\""), "prefix", true);
+            for operator in ["gt", "ge", "lt", "le"] {
+                check(&format!("{attribute} {operator} \"a\""), "range", true);
+            }
+            check(&format!("{attribute} pr"), "range", true);
+            check(&format!("{attribute} co \"a\""), "all", false);
+            check(&format!("{attribute} ew \"a\""), "all", false);
+            check(&format!("{attribute} ne \"a\""), "all", false);
+        }
+        check("active eq true", "value", true);
+        check("active pr", "range", true);
+        check("title gt \"a\"", "all", false);
+        check("meta.lastModified gt \"2026-01-01T00:00:00Z\"", "modified", true);
+        check("meta.lastModified sw \"2026\"", "all", false);
+        check("meta.created gt \"2026-01-01T00:00:00Z\"", "all", false);
+        check("userName sw \"a\" and title pr", "prefix", false);
+        check("userName sw \"a\" and active eq true", "fewest", false);
+        check("userName sw \"a\" or active eq true", "union", true);
+        check("userName sw \"a\" or title pr", "all", false);
+        check("emails[value gt \"a\"]", "range", true);
+        check("emails[value gt \"a\" and type eq \"work\"]", "range", false);
+        check("groups.value eq \"01936d4e-0000-7000-8000-000000000000\"", "membership", true);
+    }
+
+    #[test]
+    fn an_attribute_that_the_type_does_not_have_costs_no_look() {
+        let registry = SchemaRegistry::core();
+        let readings: Vec<Reading<'_>> = registry.resource_types().iter().map(Reading::strict).collect();
+        let group_plan = |filter: &str| plan(&Filter::parse_among(filter, &readings).unwrap()[1]);
+        let nothing = Plan { access: Some(NOTHING), exact: true };
+        for filter in ["userName eq \"a\"", "userName pr", "userName gt \"a\"", "active eq true", "userName ne null"] {
+            assert_eq!(group_plan(filter), nothing, "{filter}");
+        }
+        for filter in ["userName ne \"a\"", "userName eq null", "not (userName pr)"] {
+            assert_eq!(group_plan(filter).access, None, "{filter}");
+        }
     }
 }

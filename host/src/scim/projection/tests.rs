@@ -92,8 +92,15 @@ fn members_are_shown_as_they_were_loaded() {
         Projection::parse(&AttributeNames::of_parameters(Some("members.value"), None), &group.resource_type).unwrap();
     let shown = project(&group, &projection, LOCATION, members.clone(), None);
     assert_eq!(shown["members"], json!([{ "value": "1" }]));
-    let shown = project(&group, &Projection::default(), LOCATION, members, None);
-    assert_eq!(shown["members"], json!([{ "value": "1", "type": "User", "display": "Ada" }]));
+    let shown = project(&group, &Projection::default(), LOCATION, members.clone(), None);
+    assert_eq!(shown["members"], json!([{ "value": "1", "type": "User" }]));
+    let names = AttributeNames::of_parameters(Some("members,members.display"), None);
+    let by_name = Projection::parse(&names, &group.resource_type).unwrap();
+    assert!(by_name.wants_sub("members", "display", &group.resource_type));
+    assert!(!projection.wants_sub("members", "display", &group.resource_type));
+    let all = json!([{ "value": "1", "type": "User", "display": "Ada" }]);
+    assert_eq!(project(&group, &by_name, LOCATION, members.clone(), None)["members"], all);
+    assert_eq!(Value::Array(by_name.values("members", &group.resource_type, members.unwrap())), all);
     assert_eq!(project(&group, &Projection::default(), LOCATION, Some(Vec::new()), None).get("members"), None);
 }
 

@@ -5,6 +5,7 @@
 //! * `displayName` of a group is required, as §4.2 says; §8.7.1 contradicts it.
 //! * `members.value` and `groups.value` are case-exact: they hold an `id`, which §3.1 makes so.
 //! * `manager.displayName`, `members.display` and the sub-attributes of `groups` are read-only, as the text says.
+//! * `members.display`, which §8.7.1 does not have at all, is returned on request: it costs a look at each member.
 //! * References and binary values are case-exact (§2.3.6, §2.3.7); §8.7.1 marks some of them otherwise.
 //! * Canonical values are suggestions (§2.4: "service providers MAY"), so none of them is enforced.
 //! * `password` is written and never returned.

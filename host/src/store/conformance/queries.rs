@@ -94,10 +94,35 @@ pub(crate) async fn a_filter_finds_what_it_says(store: &dyn Store) {
         ("groups.type eq \"direct\" and active eq true", &["Ada", "eve"]),
         ("groups pr", &["Ada", "bob", "eve"]),
         ("meta.version eq \"W/\\\"1\\\"\"", &["Ada", "bob", "eve"]),
+        ("userName gt \"ada\"", &["bob", "eve"]),
+        ("userName ge \"ADA\" and userName lt \"eve\"", &["Ada", "bob"]),
+        ("userName le \"bob\" or userName gt \"x\"", &["Ada", "bob"]),
+        ("emails.value gt \"ada@i\"", &["Ada", "bob"]),
+        ("emails[value lt \"ada@i\" and type eq \"home\"]", &["Ada"]),
+        ("externalId lt \"a\"", &["Ada"]),
+        ("displayName pr", &["Ada"]),
+        ("emails.value pr", &["Ada", "bob"]),
+        ("externalId ne null", &["Ada", "bob"]),
+        ("externalId eq null", &["eve"]),
+        ("active pr and not (displayName pr)", &["bob", "eve"]),
+        ("userName sw \"a\" or userName sw \"e\"", &["Ada", "eve"]),
+        ("meta.lastModified lt \"2026-01-01T00:00:00Z\"", &[]),
+        ("meta.lastModified ge \"2026-01-01T00:00:00Z\"", &["Ada", "bob", "eve"]),
     ] {
         check(user_type, filter.to_owned(), expected).await;
     }
+    let bob_changed = bob.meta.last_modified;
+    let just_before = bob_changed - jiff::SignedDuration::from_nanos(1);
     for (filter, expected) in [
+        (format!("meta.lastModified eq \"{bob_changed}\""), &["bob"][..]),
+        (format!("meta.lastModified gt \"{bob_changed}\""), &["eve"]),
+        (format!("meta.lastModified ge \"{bob_changed}\""), &["bob", "eve"]),
+        (format!("meta.lastModified lt \"{bob_changed}\""), &["Ada"]),
+        (format!("meta.lastModified le \"{bob_changed}\""), &["Ada", "bob"]),
+        (format!("meta.lastModified eq \"{just_before}\""), &[]),
+        (format!("meta.lastModified gt \"{just_before}\""), &["bob", "eve"]),
+        (format!("meta.lastModified le \"{just_before}\""), &["Ada"]),
+        (format!("meta.lastModified gt \"{just_before}\" and userName sw \"b\""), &["bob"]),
         (format!("id eq \"{}\"", ada.id), &["Ada"][..]),
         (format!("id eq \"{}\" and active eq false", ada.id), &[]),
         (format!("id eq \"{}\" or id eq \"{}\"", bob.id, ada.id), &["Ada", "bob"]),

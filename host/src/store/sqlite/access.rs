@@ -1,7 +1,7 @@
 //! Asks the indexes: ids from an [`Access`], and how many there are.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use rusqlite::params_from_iter;
@@ -66,7 +66,9 @@ impl View<'_> {
                 let leaves = accesses.iter().map(|access| self.in_order(resource_type, access));
                 leaves.filter_map(Result::transpose).next().transpose()
             }
-            Access::Id(_) | Access::Prefix { .. } | Access::Union(_) => Ok(None),
+            Access::Id(_) | Access::Prefix { .. } | Access::Range { .. } | Access::Modified(..) | Access::Union(_) => {
+                Ok(None)
+            }
         }
     }
 
@@ -97,6 +99,20 @@ impl View<'_> {
                     successor(norm).map_or(Sql::Null, Sql::Text),
                 ],
             },
+            Access::Range { attribute, bounds: (from, to), unique } => {
+                let mut source = format!("{} WHERE tenant_id = ?1 AND rtype = ?2 AND attr = ?3", table(*unique));
+                let mut values = vec![tenant, rtype, Sql::Integer(self.names.number(attribute)?)];
+                let text = |norm: &String| Sql::Text(norm.clone());
+                bound("norm", [from.as_ref().map(text), to.as_ref().map(text)], &mut source, &mut values);
+                Leaf { id: "id", by_id: false, source, values }
+            }
+            Access::Modified(from, to) => {
+                let mut source = "resource WHERE tenant_id = ?1 AND rtype = ?2".to_owned();
+                let mut values = vec![tenant, rtype];
+                let bounds = [from.map(Sql::Integer), to.map(Sql::Integer)];
+                bound("modified_at", bounds, &mut source, &mut values);
+                Leaf { id: "id", by_id: false, source, values }
+            }
             Access::HasMember(Some(id)) => Leaf {
                 id: "group_id",
                 by_id: true,
@@ -114,6 +130,47 @@ impl View<'_> {
                 Leaf { id: "id", by_id: true, source: "resource WHERE 0".to_owned(), values: Vec::new() }
             }
         })
+    }
+
+    /// The ids of an access, whatever its order, sorted, each once, if they are within what may be read.
+    pub(super) fn all_ids(
+        &self,
+        resource_type: &Arc<ResourceType>,
+        access: &Access,
+        budget: &mut Budget,
+    ) -> Result<Vec<ResourceId>, QueryError> {
+        let mut ids = Vec::new();
+        self.collect_ids(resource_type, access, budget, &mut ids)?;
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(ids)
+    }
+
+    fn collect_ids(
+        &self,
+        resource_type: &Arc<ResourceType>,
+        access: &Access,
+        budget: &mut Budget,
+        ids: &mut Vec<ResourceId>,
+    ) -> Result<(), QueryError> {
+        match access {
+            Access::Union(accesses) => {
+                accesses.iter().try_for_each(|access| self.collect_ids(resource_type, access, budget, ids))
+            }
+            // Whether it is of this type is seen when it is read, and it must not be counted if it is not.
+            Access::Id(Some(id)) => {
+                budget.spend_candidates(1)?;
+                ids.extend(self.resource(resource_type, *id)?.map(|found| found.id));
+                Ok(())
+            }
+            leaf => {
+                let leaf = self.leaf(resource_type, leaf)?;
+                let found = self.ids_of(&leaf, Page { offset: 0, limit: budget.entries_max().saturating_add(1) })?;
+                budget.spend_entries(found.len())?;
+                ids.extend(found);
+                Ok(())
+            }
+        }
     }
 
     /// Ids of a leaf, in their order if the index has them so; sorting those of a prefix would mean to read all of them.
@@ -151,6 +208,16 @@ impl View<'_> {
         Ok(())
     }
 
+    /// The same leaf without what stands before an id. Only of those that are in the order of ids.
+    pub(super) fn leaf_after(&self, leaf: &Leaf, after: Option<ResourceId>) -> Leaf {
+        let Leaf { id, by_id, mut source, mut values } = leaf.clone();
+        if let Some(after) = after {
+            values.push(blob(after));
+            source.push_str(&format!(" AND {id} > {}", placeholder(values.len())));
+        }
+        Leaf { id, by_id, source, values }
+    }
+
     /// How many entries a leaf has.
     pub(super) fn size_of(&self, leaf: &Leaf, budget: &mut Budget) -> Result<u64, QueryError> {
         let Leaf { source, values, .. } = leaf;
@@ -165,11 +232,30 @@ impl View<'_> {
 }
 
 /// One index, asked in one way.
+#[derive(Clone)]
 pub(super) struct Leaf {
     id: &'static str,
     by_id: bool,
     source: String,
     values: Vec<Sql>,
+}
+
+/// Adds the bounds of a column to a statement.
+fn bound(column: &str, [from, to]: [Bound<Sql>; 2], source: &mut String, values: &mut Vec<Sql>) {
+    let from = match from {
+        Bound::Included(value) => Some((">=", value)),
+        Bound::Excluded(value) => Some((">", value)),
+        Bound::Unbounded => None,
+    };
+    let to = match to {
+        Bound::Included(value) => Some(("<=", value)),
+        Bound::Excluded(value) => Some(("<", value)),
+        Bound::Unbounded => None,
+    };
+    for (operator, value) in from.into_iter().chain(to) {
+        values.push(value);
+        source.push_str(&format!(" AND {column} {operator} {}", placeholder(values.len())));
+    }
 }
 
 fn blob(id: ResourceId) -> Sql {
@@ -216,6 +302,7 @@ mod tests {
             View { connection: &connection, tenant: crate::decision::TenantId(1), names: &names, schemas: &registry };
         let id = Some(ResourceId(uuid::Uuid::nil()));
         let (attribute, norm) = ("userName".to_owned(), "a".to_owned());
+        let range = |unique, from, to| Access::Range { attribute: "userName".to_owned(), bounds: (from, to), unique };
         for access in [
             Access::Value { attribute: attribute.clone(), norm: norm.clone(), unique: true },
             Access::Value { attribute: attribute.clone(), norm: norm.clone(), unique: false },
@@ -223,8 +310,14 @@ mod tests {
             Access::Prefix { attribute, norm, unique: false },
             Access::HasMember(id),
             Access::InGroup(id),
+            range(true, Bound::Excluded("a".to_owned()), Bound::Unbounded),
+            range(true, Bound::Unbounded, Bound::Included("a".to_owned())),
+            range(false, Bound::Included("a".to_owned()), Bound::Excluded("b".to_owned())),
+            Access::Modified(Bound::Excluded(7), Bound::Unbounded),
+            Access::Modified(Bound::Included(7), Bound::Included(9)),
         ] {
             let leaf = view.leaf(registry.resource_type("User").unwrap(), &access).unwrap();
+            let leaf = if leaf.by_id { view.leaf_after(&leaf, id) } else { leaf };
             let order = if leaf.by_id { " ORDER BY 1" } else { "" };
             let sql = format!("SELECT {} FROM {}{order} LIMIT 1", leaf.id, leaf.source);
             let plan = crate::store::sqlite::tests::explain(&connection, &sql);

@@ -22,7 +22,7 @@ use crate::store::{QueryError, StoreError};
 const MEMBERS_CHUNK: usize = 1_000;
 
 /// Where matches are looked for.
-enum Candidates {
+pub(super) enum Candidates {
     /// Among these.
     Ids(BTreeSet<ResourceId>),
     /// Along an index.
@@ -50,10 +50,16 @@ impl View<'_> {
                 let found = id.map(|id| self.resource(resource_type, id)).transpose()?.flatten();
                 Ok(Matches { total: found.is_some().into(), resources: slice(found, page) })
             }
-            Some(access) if plan.exact && !matches!(access, Access::Union(_)) => {
+            Some(access) if plan.exact && access.is_by_id() => {
                 let leaf = self.leaf(resource_type, &access)?;
                 let total = self.size_of(&leaf, budget)?;
                 let ids = self.ids_of(&leaf, page)?;
+                Ok(Matches { total, resources: self.load(resource_type, ids)? })
+            }
+            Some(access) if plan.exact => {
+                let ids = self.all_ids(resource_type, &access, budget)?;
+                let total = ids.len() as u64;
+                let ids = ids.into_iter().skip(page.offset).take(page.limit).collect();
                 Ok(Matches { total, resources: self.load(resource_type, ids)? })
             }
             access => {
@@ -85,7 +91,7 @@ impl View<'_> {
             return Ok(found);
         }
         match plan.access {
-            Some(access) if plan.exact && !matches!(access, Access::Union(_) | Access::Id(_)) => {
+            Some(access) if plan.exact && access.is_by_id() => {
                 let leaf = self.leaf(resource_type, &access)?;
                 let ids = self.ids_of(&leaf, Page { offset: 0, limit })?;
                 budget.spend_candidates(ids.len())?;
@@ -119,12 +125,16 @@ impl View<'_> {
         self.load(resource_type, ids)
     }
 
-    fn load(&self, resource_type: &Arc<ResourceType>, ids: Vec<ResourceId>) -> Result<Vec<Resource>, StoreError> {
+    pub(super) fn load(
+        &self,
+        resource_type: &Arc<ResourceType>,
+        ids: Vec<ResourceId>,
+    ) -> Result<Vec<Resource>, StoreError> {
         ids.into_iter().filter_map(|id| self.resource(resource_type, id).transpose()).collect()
     }
 
     /// Candidates of which each is going to be looked at: to find that they are too many costs little.
-    fn all_candidates(
+    pub(super) fn all_candidates(
         &self,
         resource_type: &Arc<ResourceType>,
         access: Option<&Access>,
@@ -158,7 +168,7 @@ impl View<'_> {
     }
 
     /// Calls `visit` with each match by id until it has enough.
-    fn each_match(
+    pub(super) fn each_match(
         &self,
         resource_type: &Arc<ResourceType>,
         filter: &Filter,
@@ -210,7 +220,7 @@ impl View<'_> {
     }
 
     /// The resource with its members or groups, for a filter that asks for them. Each one read is work that counts.
-    fn complete(&self, resource: &Resource, budget: &mut Budget) -> Result<Resource, QueryError> {
+    pub(super) fn complete(&self, resource: &Resource, budget: &mut Budget) -> Result<Resource, QueryError> {
         let mut complete = resource.clone();
         if let Some(attribute) = resource.resource_type.row_attribute() {
             let mut values = Vec::new();

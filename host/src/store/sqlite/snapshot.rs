@@ -8,13 +8,17 @@ use super::Shared;
 use super::budget::Budget;
 use super::look_up::LookUps;
 use super::pool::{Lease, Pool};
+use super::represent::Shower;
 use super::view::View;
 use crate::decision::{LookUp, TenantId};
 use crate::scim::filter::Filter;
 use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
 use crate::store::query::{Effort, Found};
-use crate::store::{Matches, Page, QueryError, Snapshot, StoreError, TenantModel};
+use crate::store::{
+    Choose, Matches, Page, QueryError, Reference, Represented, ShowError, Shown, Snapshot, StoreError, TenantModel,
+    Wanted,
+};
 
 /// A tenant's resources at the moment of the first question. The transaction begins in the same hop as that question,
 /// and the tenant's model is read along with it, so a snapshot costs no hop of its own.
@@ -44,6 +48,17 @@ impl SqliteSnapshot {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        self.ask_with(move |view, _| question(view)).await
+    }
+
+    async fn ask_with<T, E>(
+        &self,
+        question: impl FnOnce(View<'_>, &TenantModel) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         let (tenant, shared) = (self.tenant, Arc::clone(&self.shared));
         let (lease, model) = (Arc::clone(&self.lease), Arc::clone(&self.model));
         let question = move || {
@@ -56,7 +71,7 @@ impl SqliteSnapshot {
                     model.get_or_init(|| read)
                 }
             };
-            question(View { connection, tenant, names: &shared.names, schemas: &model.schemas })
+            question(View { connection, tenant, names: &shared.names, schemas: &model.schemas }, model)
         };
         self.pool.threads().blocking(question).await
     }
@@ -98,6 +113,24 @@ impl Snapshot for SqliteSnapshot {
     ) -> Result<Matches, QueryError> {
         let (resource_type, filter) = (Arc::clone(resource_type), filter.cloned());
         self.ask(move |view| view.find(&resource_type, filter.as_ref(), page, &mut Budget::once(Effort::QUERY))).await
+    }
+
+    async fn show(&self, choose: Choose) -> Result<Shown, ShowError> {
+        self.ask_with(move |view, model| Ok(view.show(choose(model)?)?)).await
+    }
+
+    async fn represent(&self, resource: Resource, wanted: Wanted) -> Result<Represented, StoreError> {
+        self.ask(move |view| Shower::new(view).represent(resource, wanted)).await
+    }
+
+    async fn member_references(
+        &self,
+        group: ResourceId,
+        after: Option<ResourceId>,
+        limit: usize,
+        displays: bool,
+    ) -> Result<Vec<Reference>, StoreError> {
+        self.ask(move |view| view.member_references(group, after, limit, displays)).await
     }
 
     async fn count(&self, resource_type: &Arc<ResourceType>, filter: Option<&Filter>) -> Result<u64, QueryError> {

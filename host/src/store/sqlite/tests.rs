@@ -51,6 +51,13 @@ conformance!(open;
     a_look_up_that_must_look_at_too_many_is_refused,
     a_constraint_is_refused_the_look_up_that_a_commit_could_not_check,
     the_look_ups_of_a_decision_share_what_they_may_cost,
+    a_user_is_in_the_groups_that_contain_its_groups_each_once,
+    members_are_shown_with_their_names_only_if_somebody_asks,
+    what_makes_no_sense_to_the_model_is_refused_in_its_own_words,
+    a_walk_by_place_meets_what_is_there_throughout_whatever_is_written_meanwhile,
+    a_page_in_an_order_continues_where_the_last_one_ended,
+    pages_go_through_one_type_after_the_other,
+    a_total_is_told_by_place_where_an_index_knows_it,
     a_refusal_is_recorded_in_full,
     the_log_is_searched_by_time_outcome_constraint_and_resource,
 );
@@ -207,6 +214,47 @@ async fn a_damaged_row_is_an_error_and_not_an_absent_one() {
     file(&directory).execute("UPDATE resource SET body = '{'", []).unwrap();
     let read = acme.snapshot().await.resource(&user_type(), ada.id).await;
     assert!(matches!(read, Err(StoreError::Damaged(_))), "{read:?}");
+}
+
+#[tokio::test]
+async fn a_walk_that_no_index_helps_goes_on_where_its_effort_ended() {
+    let (_directory, store) = open();
+    let acme = World::new(&store, "acme").await;
+    let last = acme.user("last").await;
+    // Before it, more than one query may look at.
+    let crowd = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) \
+                 INSERT INTO resource SELECT tenant_id, rtype, CAST(printf('%016d', i) AS BLOB), 1, 0, 0, \
+                 '{\"userName\":\"crowd\"}' FROM n, (SELECT tenant_id, rtype FROM resource)";
+    store
+        .inner
+        .writer
+        .write(|connection| {
+            connection.execute_batch("UPDATE resource SET id = CAST('zzzzzzzzzzzzzzzz' AS BLOB)")?;
+            Ok::<_, StoreError>(connection.execute_batch(crowd)?)
+        })
+        .await
+        .unwrap();
+    let filter = crate::scim::filter::Filter::parse("userName co \"last\"", &user_type()).unwrap();
+    let snapshot = acme.snapshot().await;
+    let by_offset = snapshot.find(&user_type(), Some(&filter), crate::store::Page { offset: 0, limit: 1 }).await;
+    assert!(matches!(by_offset, Err(crate::store::QueryError::TooMany { .. })), "{by_offset:?}");
+    let page = async |after| {
+        let one = crate::store::query::Among {
+            resource_type: user_type(),
+            filter: Some(filter.clone()),
+            sort: None,
+            wanted: crate::store::Wanted::default(),
+        };
+        let from = crate::store::query::From::After(after);
+        let query = crate::store::query::Query::Page { among: vec![one], from, limit: 5 };
+        snapshot.show(Box::new(move |_| Ok(query))).await.unwrap()
+    };
+    let first = page(None).await;
+    assert_eq!((first.resources.len(), first.total), (0, None));
+    let second = page(first.next).await;
+    assert_eq!(second.next, None);
+    let names: Vec<_> = second.resources.iter().map(|shown| &shown.resource.attributes["userName"]).collect();
+    assert_eq!(names, [&last.attributes["userName"]]);
 }
 
 /// Keeps the writer busy until the returned sender is dropped or used, so that what follows is one batch.

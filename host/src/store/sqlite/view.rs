@@ -19,7 +19,7 @@ use crate::store::{QueryError, StoreError};
 
 /// Groups that a search through nested groups visits at most. It goes upwards, from the member, and an account that is
 /// in more than 1,000 groups, counting those of its groups, would make each write wait for some 5 ms.
-const ANCESTORS_MAX: usize = 1_000;
+pub(super) const ANCESTORS_MAX: usize = 1_000;
 
 /// One tenant's rows, in a transaction.
 #[derive(Clone, Copy)]
@@ -152,22 +152,28 @@ impl View<'_> {
 
     /// What to show for each of these, as far as they exist.
     pub(super) fn displays(&self, ids: &[ResourceId]) -> Result<Vec<(ResourceId, String)>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT body FROM resource WHERE tenant_id = ?1 AND rtype = ?2 AND id = ?3")?;
         let mut displays = Vec::with_capacity(ids.len());
         for &id in ids {
             for resource_type in self.schemas.resource_types() {
-                let rtype = self.names.number(&resource_type.name)?;
-                let mut rows = statement.query(params![self.tenant.0, rtype, id.0.as_bytes()])?;
-                if let Some(row) = rows.next()? {
-                    let shown: Shown = parse(row, 0)?;
-                    displays.extend(shown.display_name.or(shown.user_name).map(|display| (id, display)));
+                if let Some(Display(display)) = self.display(resource_type, id)? {
+                    displays.extend(display.map(|display| (id, display)));
                     break;
                 }
             }
         }
         Ok(displays)
+    }
+
+    /// What to show for one of these; `None` if there is no such resource of the type.
+    pub(super) fn display(&self, resource_type: &ResourceType, id: ResourceId) -> Result<Option<Display>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT body FROM resource WHERE tenant_id = ?1 AND rtype = ?2 AND id = ?3")?;
+        let rtype = self.names.number(&resource_type.name)?;
+        let mut rows = statement.query(params![self.tenant.0, rtype, id.0.as_bytes()])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let shown: Shown = parse(row, 0)?;
+        Ok(Some(Display(shown.display_name.or(shown.user_name))))
     }
 
     /// Whether one is a member of the other, through nested groups if asked.
@@ -230,6 +236,9 @@ impl View<'_> {
         Ok(added > 0 || !entry.unique)
     }
 }
+
+/// What a resource is called, if it is called anything.
+pub(super) struct Display(pub(super) Option<String>);
 
 /// The part of a body that is shown for a member.
 #[derive(Deserialize)]
