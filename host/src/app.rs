@@ -13,6 +13,7 @@ use crate::constraints::{Registry, Sandbox, SandboxConfig};
 use crate::http::auth::Credentials;
 use crate::http::origin::Origins;
 use crate::pipeline::Pipeline;
+use crate::scim::cursor::Cursors;
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::{SqliteOptions, SqliteStore, Store, StoreError};
 
@@ -94,6 +95,7 @@ impl App {
             clock: clock.clone(),
             passwords: Default::default(),
             turnstile: Default::default(),
+            cursors: Cursors::new(&secrets.cursor_key, config.scim.cursor_seconds),
         };
         let app = Self {
             pipeline,

@@ -109,6 +109,9 @@ pub struct ScimConfig {
     pub page_size: usize,
     /// Resources on a page at the most; larger counts are lowered to it (RFC 7644 §3.4.2.4 allows fewer).
     pub page_size_max: usize,
+    /// For how long a cursor of a list is good, in seconds (RFC 9865 §4, `cursorTimeout`). An hour: time for a client that
+    /// writes each of a page's 1,000 resources somewhere else before it asks for the next.
+    pub cursor_seconds: u64,
     /// Bytes of a request body. 8 MiB holds a PUT of a group with 100,000 members: a member is an object with an id of
     /// 36 characters, about 53 bytes when sent compactly (5.3 MB), 80 with `$ref` left empty and spaces.
     pub body_bytes_max: usize,
@@ -116,7 +119,7 @@ pub struct ScimConfig {
 
 impl Default for ScimConfig {
     fn default() -> Self {
-        Self { page_size: 100, page_size_max: 1_000, body_bytes_max: 8 << 20 }
+        Self { page_size: 100, page_size_max: 1_000, cursor_seconds: 3_600, body_bytes_max: 8 << 20 }
     }
 }
 
@@ -228,6 +231,7 @@ impl Config {
         };
         positive("scim.page_size", self.scim.page_size)?;
         positive("scim.page_size_max", self.scim.page_size_max)?;
+        positive("scim.cursor_seconds", usize::try_from(self.scim.cursor_seconds).unwrap_or(usize::MAX))?;
         positive("scim.body_bytes_max", self.scim.body_bytes_max)?;
         positive("store.snapshots_max", self.store.snapshots_max)?;
         positive("store.batch_max", self.store.batch_max)?;

@@ -14,6 +14,7 @@ pub mod resources;
 pub mod me;
 pub mod query;
 pub mod discovery;
+pub mod stream;
 pub mod tenants;
 pub mod tokens;
 pub mod schemas;

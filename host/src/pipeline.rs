@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::constraints::{Registry, Sandbox};
 use crate::pipeline::passwords::Passwords;
 use crate::pipeline::turnstile::Turnstile;
+use crate::scim::cursor::Cursors;
 use crate::scim::error::ScimError;
 use crate::scim::reading::Reading;
 use crate::scim::schema::ResourceType;
@@ -36,6 +37,8 @@ pub struct Pipeline {
     pub passwords: Passwords,
     /// Where writers queue that got into each other's way.
     pub turnstile: Turnstile,
+    /// Makes the cursors of lists and reads them.
+    pub cursors: Cursors,
 }
 
 /// How what a tenant's clients send is read.

@@ -22,6 +22,7 @@ pub mod projection;
 pub mod reading;
 pub mod resource;
 pub mod schema;
+pub mod search;
 pub mod secret;
 pub mod sort;
 pub mod time;

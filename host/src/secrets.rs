@@ -55,6 +55,8 @@ pub struct Secrets {
     token_key: [u8; 32],
     /// Authenticates compiled components on disk.
     pub cache_key: [u8; 32],
+    /// Authenticates and covers the cursors of lists.
+    pub cursor_key: [u8; 32],
 }
 
 impl Secrets {
@@ -75,6 +77,7 @@ impl Secrets {
         Ok(Self {
             token_key: blake3::derive_key("scruple 2026-11 token hash", &key),
             cache_key: blake3::derive_key("scruple 2026-11 compiled component", &key),
+            cursor_key: blake3::derive_key("scruple 2026-11 list cursor", &key),
         })
     }
 

@@ -27,7 +27,7 @@ pub use model::{
     Activation, ActivationState, Broken, DecisionPage, DecisionQuery, Defined, NewDefinitions, NewToken, NewVersion,
     PluginVersion, StoredDecision, Tenant, TenantModel, Token, TokenHash, TokenOwner,
 };
-pub use query::{Found, Matches, Page};
+pub use query::{Choose, Found, Matches, Page, Reference, Represented, ShowError, Shown, Wanted};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use write_set::WriteSet;
 
@@ -243,6 +243,18 @@ pub trait Snapshot: Send + Sync {
         filter: Option<&Filter>,
         page: Page,
     ) -> Result<Matches, QueryError>;
+    /// Everything that an answer shows, in one question.
+    async fn show(&self, choose: Choose) -> Result<Shown, ShowError>;
+    /// A resource that is at hand, with what is kept or computed outside it.
+    async fn represent(&self, resource: Resource, wanted: Wanted) -> Result<Represented, StoreError>;
+    /// The members of a group as they are shown, by id, after one of them, at most `limit`.
+    async fn member_references(
+        &self,
+        group: ResourceId,
+        after: Option<ResourceId>,
+        limit: usize,
+        displays: bool,
+    ) -> Result<Vec<Reference>, StoreError>;
     /// How many match.
     async fn count(&self, resource_type: &Arc<ResourceType>, filter: Option<&Filter>) -> Result<u64, QueryError>;
     /// The members of a group, by id, after one of them, at most `limit`.

@@ -10,7 +10,7 @@ async fn the_provider_says_what_it_supports_and_no_more() {
     let config = acme.get("/ServiceProviderConfig").await.expect_status(200).body;
     assert_eq!(config["schemas"], json!(["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"]));
     for (feature, supported) in
-        [("patch", true), ("bulk", false), ("filter", true), ("changePassword", true), ("sort", false), ("etag", true)]
+        [("patch", true), ("bulk", false), ("filter", true), ("changePassword", true), ("sort", true), ("etag", true)]
     {
         assert_eq!(config[feature]["supported"], supported, "{feature}");
     }

@@ -26,7 +26,7 @@ fn sorted(ids: &[&String]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_group_shows_its_members_with_type_reference_and_name() {
+async fn a_group_shows_its_members_with_type_and_reference_and_with_their_names_if_asked() {
     let server = TestServer::start().await;
     let acme = server.tenant("acme").await;
     let ids = users(&acme, &["ada"]).await;
@@ -38,10 +38,15 @@ async fn a_group_shows_its_members_with_type_reference_and_name() {
     assert_eq!(
         found,
         [
-            json!({ "value": inner, "type": "Group", "display": "Inner", "$ref": format!("{base}/Groups/{inner}") }),
-            json!({ "value": ids[0], "type": "User", "display": "ada", "$ref": format!("{base}/Users/{}", ids[0]) }),
+            json!({ "value": inner, "type": "Group", "$ref": format!("{base}/Groups/{inner}") }),
+            json!({ "value": ids[0], "type": "User", "$ref": format!("{base}/Users/{}", ids[0]) }),
         ]
     );
+    let path = format!("/Groups/{}", created.id());
+    let asked = acme.query(&path, &[("attributes", "members.value,members.display")]).await.expect_status(200);
+    let mut named = asked.body["members"].as_array().unwrap().clone();
+    named.sort_by_key(|member| member["display"].as_str().unwrap().to_owned());
+    assert_eq!(named, [json!({ "value": inner, "display": "Inner" }), json!({ "value": ids[0], "display": "ada" })]);
     let without = acme.query(&format!("/Groups/{}", created.id()), &[("excludedAttributes", "members")]).await;
     assert_eq!(without.body.get("members"), None);
     assert_eq!(without.body["displayName"], "Outer");
@@ -191,4 +196,69 @@ async fn a_list_of_groups_shows_members_unless_they_are_excluded() {
     let named = acme.query("/Groups", &[("attributes", "displayName")]).await.expect_status(200).body;
     let keys: Vec<&String> = named["Resources"][0].as_object().unwrap().keys().collect();
     assert_eq!(keys, ["displayName", "id", "schemas"]);
+}
+
+#[tokio::test]
+async fn a_user_shows_the_groups_that_its_groups_are_in() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let ids = users(&acme, &["ada"]).await;
+    let team = acme.post("/Groups", group("Team", &[&ids[0]])).await.expect_status(201).id();
+    let company = acme.post("/Groups", group("Company", &[&team])).await.expect_status(201).id();
+    acme.patch(&format!("/Groups/{team}"), json!([patch_op("add", "members", json!([{ "value": company }]))]))
+        .await
+        .expect_status(200);
+    let base = format!("http://{}/scim/acme/v2", server.address);
+    let expected = json!([
+        { "value": team, "type": "direct", "display": "Team", "$ref": format!("{base}/Groups/{team}") },
+        { "value": company, "type": "indirect", "display": "Company", "$ref": format!("{base}/Groups/{company}") },
+    ]);
+    let read = acme.get(&format!("/Users/{}", ids[0])).await.expect_status(200);
+    assert_eq!(read.body["groups"], expected);
+    let listed = acme.get("/Users").await.expect_status(200);
+    assert_eq!(listed.body["Resources"][0]["groups"], expected);
+    // A filter asks for what the group itself states.
+    for (group, expected) in [(&team, 1), (&company, 0)] {
+        let found = acme.query("/Users", &[("filter", &format!("groups.value eq \"{group}\""))]).await;
+        assert_eq!(found.expect_status(200).body["totalResults"], expected);
+    }
+}
+
+/// More members than the first question brings.
+#[tokio::test]
+async fn a_group_of_many_is_sent_whole_and_in_order() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let mut creating = tokio::task::JoinSet::new();
+    for number in 0..1_003 {
+        let acme = acme.clone();
+        creating.spawn(async move { acme.post("/Users", user(&format!("u{number}"))).await.expect_status(201).id() });
+    }
+    let mut ids = creating.join_all().await;
+    ids.sort();
+    let created = acme
+        .post("/Groups", group("All", &ids.iter().map(String::as_str).collect::<Vec<_>>()))
+        .await
+        .expect_status(201);
+    assert_eq!(members(&created), ids);
+    let path = format!("/Groups/{}", created.id());
+
+    let read = acme.get(&path).await.expect_status(200);
+    assert_eq!(read.header("content-type"), Some("application/scim+json"));
+    assert_eq!(read.header("etag"), created.header("etag"));
+    assert_eq!((&read.body["displayName"], &read.body["id"]), (&json!("All"), &json!(created.id())));
+    let shown: Vec<&str> =
+        read.body["members"].as_array().unwrap().iter().map(|member| member["value"].as_str().unwrap()).collect();
+    assert_eq!(shown, ids);
+    assert_eq!(read.body["members"][1_002]["type"], "User");
+
+    let values = acme.query(&path, &[("attributes", "members.value")]).await.expect_status(200);
+    assert_eq!(values.body["members"][1_002], json!({ "value": ids[1_002] }));
+    assert_eq!(values.body.get("displayName"), None);
+    let types = acme.query(&path, &[("attributes", "members.type"), ("excludedAttributes", "")]).await;
+    assert_eq!(types.expect_status(200).body["members"][0], json!({ "type": "User" }));
+    let listed = acme.get("/Groups").await.expect_status(200);
+    assert_eq!(listed.body["Resources"][0]["members"], read.body["members"]);
+    let without = acme.query(&path, &[("excludedAttributes", "members")]).await.expect_status(200);
+    assert_eq!(without.body.get("members"), None);
 }

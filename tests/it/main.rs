@@ -22,6 +22,7 @@ mod origin;
 mod plugin_sizes;
 mod rfc7644;
 mod schemas;
+mod search;
 mod suites;
 mod tenancy;
 mod users;

@@ -13,7 +13,7 @@ use crate::http::error::{Failure, ScimFailure};
 use crate::http::extract::BaseUrl;
 use crate::http::respond;
 use crate::pipeline::write::Caller;
-use crate::scim::discovery::{self, Features};
+use crate::scim::discovery::{self, Features, Pagination, PaginationMethod};
 use crate::scim::error::ScimError;
 use crate::scim::list::{ListQuery, list_response};
 use crate::scim::schema::SchemaRegistry;
@@ -26,8 +26,8 @@ fn refuse_filter(uri: &Uri) -> Result<(), ScimFailure> {
 
 fn all(resources: Vec<Value>) -> Response {
     let total = u64::try_from(resources.len()).unwrap_or(u64::MAX);
-    let everything = ListQuery { start_index: 1, count: resources.len() };
-    respond::message(StatusCode::OK, list_response(total, everything, resources))
+    let everything = ListQuery::whole(resources.len());
+    respond::message(StatusCode::OK, list_response(Some(total), &everything, None, resources))
 }
 
 fn one(found: Option<Value>, what: &str) -> Result<Response, ScimFailure> {
@@ -45,10 +45,17 @@ pub async fn service_provider_config(
     let features = Features {
         bulk: None,
         max_results: app.scim.page_size_max,
-        sort: false,
+        sort: true,
         change_password: true,
         etag: true,
-        pagination: None,
+        pagination: Some(Pagination {
+            cursor: true,
+            index: true,
+            default_method: Some(PaginationMethod::Index),
+            default_page_size: Some(app.scim.page_size),
+            max_page_size: Some(app.scim.page_size_max),
+            cursor_timeout_s: Some(app.pipeline.cursors.valid_seconds()),
+        }),
     };
     Ok(respond::message(StatusCode::OK, discovery::service_provider_config(&base.0, &features)))
 }

@@ -1,4 +1,4 @@
-//! Lists (RFC 7644 §3.4.2) and the query parameters that shape every answer.
+//! Lists (RFC 7644 §3.4.2), searches (§3.4.3) and the query parameters that shape every answer.
 
 use std::sync::Arc;
 
@@ -10,13 +10,14 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::http::error::ScimFailure;
-use crate::http::extract::{BaseUrl, Endpoint};
+use crate::http::extract::{BaseUrl, Endpoint, ScimJson};
 use crate::http::respond;
 use crate::pipeline::read::ListRequest;
 use crate::pipeline::write::Caller;
 use crate::scim::error::ScimError;
-use crate::scim::list::{ListQuery, PageLimits, list_response};
+use crate::scim::list::{self, ListQuery, PageLimits, list_response};
 use crate::scim::projection::AttributeNames;
+use crate::scim::search::SearchRequest;
 
 /// `attributes` and `excludedAttributes` (RFC 7644 §3.9).
 #[derive(Debug, Default, Deserialize)]
@@ -41,20 +42,36 @@ impl FromRequestParts<Arc<App>> for ProjectionQuery {
     }
 }
 
-/// Parameters of a list.
+/// Parameters of a list, beside those of every answer.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ListParameters {
+struct ListParameters {
     filter: Option<String>,
+    sort_by: Option<String>,
+    sort_order: Option<String>,
     start_index: Option<String>,
     count: Option<String>,
+    cursor: Option<String>,
 }
 
-impl FromRequestParts<Arc<App>> for ListParameters {
+/// A query in a URL.
+pub struct UrlQuery(SearchRequest);
+
+impl FromRequestParts<Arc<App>> for UrlQuery {
     type Rejection = ScimFailure;
 
     async fn from_request_parts(parts: &mut Parts, _app: &Arc<App>) -> Result<Self, ScimFailure> {
-        parameters(parts)
+        let projection: ProjectionQuery = parameters(parts)?;
+        let list: ListParameters = parameters(parts)?;
+        Ok(Self(SearchRequest {
+            names: projection.names(),
+            filter: list.filter,
+            sort_by: list.sort_by,
+            sort_order: list.sort_order,
+            start_index: list.start_index.as_deref().map(list::start_index).transpose()?,
+            count: list.count.as_deref().map(list::count).transpose()?,
+            cursor: list.cursor,
+        }))
     }
 }
 
@@ -70,13 +87,54 @@ pub async fn list(
     caller: Caller,
     base: BaseUrl,
     Endpoint(endpoint): Endpoint,
-    parameters: ListParameters,
-    projection: ProjectionQuery,
+    UrlQuery(search): UrlQuery,
+) -> Result<Response, ScimFailure> {
+    answer(&app, &caller, &base, Some(endpoint), search).await
+}
+
+/// `GET /`: resources of every type (RFC 7644 §3.4.2.1).
+pub async fn list_all(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    base: BaseUrl,
+    UrlQuery(search): UrlQuery,
+) -> Result<Response, ScimFailure> {
+    answer(&app, &caller, &base, None, search).await
+}
+
+/// `POST /{endpoint}/.search` (RFC 7644 §3.4.3).
+pub async fn search(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    base: BaseUrl,
+    Endpoint(endpoint): Endpoint,
+    ScimJson(body): ScimJson,
+) -> Result<Response, ScimFailure> {
+    answer(&app, &caller, &base, Some(endpoint), SearchRequest::parse(&body)?).await
+}
+
+/// `POST /.search`: resources of every type.
+pub async fn search_all(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    base: BaseUrl,
+    ScimJson(body): ScimJson,
+) -> Result<Response, ScimFailure> {
+    answer(&app, &caller, &base, None, SearchRequest::parse(&body)?).await
+}
+
+async fn answer(
+    app: &App,
+    caller: &Caller,
+    base: &BaseUrl,
+    endpoint: Option<String>,
+    search: SearchRequest,
 ) -> Result<Response, ScimFailure> {
     let limits = PageLimits { count_default: app.scim.page_size, count_max: app.scim.page_size_max };
-    let page = ListQuery::parse(parameters.start_index.as_deref(), parameters.count.as_deref(), limits)?;
-    let request = ListRequest { filter: parameters.filter, page, names: projection.names() };
-    let listed = app.pipeline.list(caller.tenant, &endpoint, &request).await?;
-    let resources = listed.resources.iter().map(|found| respond::wire(found, &base)).collect();
-    Ok(respond::message(StatusCode::OK, list_response(listed.total, page, resources)))
+    let page = ListQuery::new(search.start_index, search.count, search.cursor.clone(), limits);
+    let request = ListRequest { endpoint, search, page };
+    let listed = app.pipeline.list(caller.tenant, &request).await?;
+    let resources = listed.resources.iter().map(|found| respond::wire(found, base)).collect();
+    let body = list_response(listed.total, &request.page, listed.next_cursor, resources);
+    Ok(respond::message(StatusCode::OK, body))
 }

@@ -41,10 +41,11 @@ pub async fn read(
     let found = app.pipeline.get(caller.tenant, &path.endpoint, path.id, &query.names()).await?;
     let known = entity_tags(&headers, header::IF_NONE_MATCH);
     // What is derived changes without the resource's version: with it in the answer, the tag does not tell.
-    if found.groups.is_none() && found.resource.meta.matches_etags(&known) {
+    let derives = found.groups.is_some() || found.members.as_ref().is_some_and(|members| members.displays);
+    if !derives && found.resource.meta.matches_etags(&known) {
         return Ok(respond::not_modified(&found.resource, &base));
     }
-    Ok(respond::resource(StatusCode::OK, &found, &base))
+    Ok(respond::large_resource(StatusCode::OK, found, &base))
 }
 
 /// `PUT /{endpoint}/{id}` (RFC 7644 §3.5.1).

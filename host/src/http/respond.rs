@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 use crate::decision::{ConstraintName, DecisionId, Reason};
 use crate::http::error::SCIM_JSON;
 use crate::http::extract::BaseUrl;
-use crate::pipeline::read::{Reference, Representation};
+use crate::http::stream;
+use crate::pipeline::read::Representation;
 use crate::scim::projection::project;
 use crate::scim::resource::Resource;
+use crate::store::Reference;
 
 /// The id of the decision that let a change through.
 const DECISION_ID: HeaderName = HeaderName::from_static("scruple-decision-id");
@@ -38,28 +40,40 @@ pub fn place(base: &BaseUrl, endpoint: &str, id: impl std::fmt::Display) -> Stri
 
 /// A resource as the client asked to see it.
 pub fn wire(representation: &Representation, base: &BaseUrl) -> Value {
-    let references = |references: &Option<Vec<Reference>>| {
-        references.as_ref().map(|list| list.iter().map(|reference| wire_reference(reference, base)).collect())
-    };
+    let references = |references: &[Reference]| references.iter().map(|one| wire_reference(one, base)).collect();
     project(
         &representation.resource,
         &representation.projection,
         &location(base, &representation.resource),
-        references(&representation.members),
-        references(&representation.groups),
+        representation.members.as_ref().map(|members| references(&members.first)),
+        representation.groups.as_deref().map(references),
     )
 }
 
-fn wire_reference(reference: &Reference, base: &BaseUrl) -> Value {
+/// A value of `members` or `groups`.
+pub fn wire_reference(reference: &Reference, base: &BaseUrl) -> Value {
     let mut value = json!({
         "value": reference.id.to_string(),
-        "$ref": format!("{}/{}s/{}", base.0, reference.resource_type, reference.id),
-        "type": reference.resource_type,
+        "$ref": format!("{}{}/{}", base.0, reference.resource_type.endpoint, reference.id),
+        "type": reference.kind(),
     });
     if let (Some(object), Some(display)) = (value.as_object_mut(), &reference.display) {
         object.insert("display".to_owned(), display.clone().into());
     }
     value
+}
+
+/// A resource that may have more members than should be held at once: they are then sent as they are read.
+pub fn large_resource(status: StatusCode, mut representation: Representation, base: &BaseUrl) -> Response {
+    let rest = representation.members.as_mut().and_then(|members| Some((members.rest.take()?, members)));
+    let Some((rest, members)) = rest else { return resource(status, &representation, base) };
+    let first = std::mem::take(&mut members.first);
+    let head = wire(&representation, base);
+    let body = stream::members(head, &representation, first, rest, base);
+    let mut response = (status, body).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, SCIM_JSON);
+    name(&mut response, &representation.resource, base);
+    response
 }
 
 /// A resource with its `ETag` and `Location` (RFC 7644 §3.3, §3.14).

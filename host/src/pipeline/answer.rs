@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use crate::change::{Action, MembersChange};
 use crate::decision::TenantId;
 use crate::pipeline::Pipeline;
-use crate::pipeline::read::Representation;
+use crate::pipeline::read::{Representation, represent_new};
 use crate::pipeline::write::{Change, WriteRequest};
 use crate::scim::error::ScimError;
 use crate::scim::profile::PatchAnswer;
 use crate::scim::projection::{AttributeNames, Projection};
 use crate::scim::resource::Resource;
-use crate::scim::schema::ResourceType;
+use crate::scim::schema::{ResourceType, SchemaRegistry};
 use crate::store::{StoreError, TenantModel};
 
 /// Members that are shown after a PATCH where a client is to see the whole resource. Reading a hundred is about as much
@@ -36,6 +37,7 @@ pub(super) struct Showing {
     /// For an answer that does without the values kept as rows.
     without_rows: Projection,
     answer: PatchAnswer,
+    schemas: Arc<SchemaRegistry>,
 }
 
 impl Showing {
@@ -52,7 +54,14 @@ impl Showing {
         // A client that names attributes gets them, whatever it costs.
         let is_brief = matches!(request.change, Change::Patch { .. }) && projection.is_default();
         let answer = if is_brief { model.profile.patch_answer(rows.is_some()) } else { PatchAnswer::Body };
-        Ok(Self { tenant, projection, without_rows, answer })
+        Ok(Self { tenant, projection, without_rows, answer, schemas: Arc::clone(&model.schemas) })
+    }
+
+    /// The answer to a create, of which all is known: the store need not be asked again.
+    pub(super) fn new_resource(&self, action: Action, resource: &Resource, members: &MembersChange) -> Option<Answer> {
+        let is_new = action == Action::Create;
+        let new = is_new.then(|| represent_new(resource.clone(), &members.added, &self.projection, &self.schemas));
+        new.flatten().map(|found| Answer::Whole(Box::new(found)))
     }
 }
 

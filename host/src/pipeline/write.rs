@@ -317,7 +317,10 @@ impl Pipeline {
     async fn written(&self, showing: &Showing, admitted: &AdmittedChange) -> Result<Written, WriteError> {
         let planned = admitted.planned();
         let answer = match planned.after.clone() {
-            Some(resource) => self.answer(showing, resource).await?,
+            Some(resource) => match showing.new_resource(planned.action, &resource, &planned.members) {
+                Some(answer) => answer,
+                None => self.answer(showing, resource).await?,
+            },
             None => Answer::Gone,
         };
         let warnings = admitted.warnings().map(|(name, reason)| (name.clone(), reason.clone())).collect();

@@ -1,7 +1,6 @@
-//! Pages of a list (RFC 7644 §3.4.2.4) and the message that carries one. Sorting is not supported, and `sortBy` is passed
-//! over: §3.4.2.3 has it optional, and `ServiceProviderConfig` says so.
+//! Pages of a list, by index (RFC 7644 §3.4.2.4) or by cursor (RFC 9865), and the message that carries one.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::scim::error::ScimError;
 use crate::scim::urn;
@@ -16,54 +15,79 @@ pub struct PageLimits {
 }
 
 /// Which page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListQuery {
-    /// Place of the first resource, from 1.
-    pub start_index: usize,
+    /// Where it begins.
+    pub start: Start,
     /// How many; 0 asks for the total alone.
     pub count: usize,
+}
+
+/// Where a page begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At the resource of this place, from 1.
+    Index(usize),
+    /// Where the cursor says; empty: at the first.
+    Cursor(String),
 }
 
 impl ListQuery {
     /// RFC 7644 §3.4.2.4: "A value less than 1 SHALL be interpreted as 1" (`startIndex`), "A negative value SHALL be
     /// interpreted as "0"" (`count`).
-    pub fn new(start_index: Option<i64>, count: Option<i64>, limits: PageLimits) -> Self {
+    ///
+    /// RFC 9865 §2.4 has a default for requests with neither parameter, and recommends `startIndex`. For those with both
+    /// it has no rule: a client that sends a cursor knows cursors.
+    pub fn new(start_index: Option<i64>, count: Option<i64>, cursor: Option<String>, limits: PageLimits) -> Self {
         let start_index = start_index.map_or(1, |index| usize::try_from(index).unwrap_or(0).max(1));
         let count = count.map_or(limits.count_default, |count| usize::try_from(count).unwrap_or(0));
         let count = count.min(limits.count_max);
-        Self { start_index, count }
+        Self { start: cursor.map_or(Start::Index(start_index), Start::Cursor), count }
     }
 
-    /// Reads the query parameters `startIndex` and `count`.
-    pub fn parse(start_index: Option<&str>, count: Option<&str>, limits: PageLimits) -> Result<Self, ScimError> {
-        Ok(Self::new(integer("startIndex", start_index)?, integer("count", count)?, limits))
-    }
-
-    /// How many resources stand before the page.
-    pub fn offset(&self) -> usize {
-        self.start_index.saturating_sub(1)
+    /// All of a list that is short.
+    pub fn whole(count: usize) -> Self {
+        Self { start: Start::Index(1), count }
     }
 }
 
-fn integer(name: &str, text: Option<&str>) -> Result<Option<i64>, ScimError> {
-    let refused = |text: &str| {
-        ScimError::invalid_value(format!(
-            "`{name}` must be an integer, not `{}`",
-            crate::scim::path::parse::excerpt(text)
-        ))
+/// Reads the query parameter `startIndex`.
+pub fn start_index(text: &str) -> Result<i64, ScimError> {
+    integer("startIndex", text, ScimError::invalid_value)
+}
+
+/// Reads the query parameter `count`. RFC 9865 §2.1 has a keyword for one that is none.
+pub fn count(text: &str) -> Result<i64, ScimError> {
+    integer("count", text, ScimError::invalid_count)
+}
+
+fn integer(name: &str, text: &str, error: impl FnOnce(String) -> ScimError) -> Result<i64, ScimError> {
+    let found = crate::scim::path::parse::excerpt(text);
+    text.trim().parse().map_err(|_| error(format!("`{name}` must be an integer, not `{found}`")))
+}
+
+/// The message of RFC 7644 §3.4.2 and RFC 9865 §2: "Service providers implementing cursor pagination that are unable to
+/// estimate totalResults MAY choose to omit the totalResults attribute."
+pub fn list_response(
+    total: Option<u64>,
+    query: &ListQuery,
+    next_cursor: Option<String>,
+    resources: Vec<Value>,
+) -> Value {
+    let start_index = match query.start {
+        Start::Index(index) => Some(index),
+        Start::Cursor(_) => None,
     };
-    text.map(|text| text.trim().parse().map_err(|_| refused(text))).transpose()
-}
-
-/// The message of RFC 7644 §3.4.2.
-pub fn list_response(total: u64, query: ListQuery, resources: Vec<Value>) -> Value {
-    json!({
-        "schemas": [urn::LIST_RESPONSE],
-        "totalResults": total,
-        "startIndex": query.start_index,
-        "itemsPerPage": resources.len(),
-        "Resources": resources,
-    })
+    let members = [
+        ("schemas", Some(json!([urn::LIST_RESPONSE]))),
+        ("totalResults", total.map(Value::from)),
+        ("startIndex", start_index.map(Value::from)),
+        ("itemsPerPage", Some(Value::from(resources.len()))),
+        ("nextCursor", next_cursor.map(Value::from)),
+        ("Resources", Some(Value::Array(resources))),
+    ];
+    let members = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Value::Object(members.collect::<Map<_, _>>())
 }
 
 #[cfg(test)]
@@ -74,29 +98,41 @@ mod tests {
 
     #[test]
     fn a_page_is_what_the_rfc_makes_of_the_numbers() {
-        let check = |start_index: Option<&str>, count: Option<&str>, expected: (usize, usize)| {
-            let query = ListQuery::parse(start_index, count, LIMITS).unwrap();
-            assert_eq!((query.start_index, query.count), expected, "{start_index:?} {count:?}");
+        let check = |start_index: Option<i64>, count: Option<i64>, expected: (usize, usize)| {
+            let query = ListQuery::new(start_index, count, None, LIMITS);
+            let expected = ListQuery { start: Start::Index(expected.0), count: expected.1 };
+            assert_eq!(query, expected, "{start_index:?} {count:?}");
         };
         check(None, None, (1, 100));
-        check(Some("1"), Some("100"), (1, 100));
-        check(Some("0"), Some("0"), (1, 0));
-        check(Some("-5"), Some("-1"), (1, 0));
-        check(Some("7"), Some("1000000"), (7, 1_000));
-        check(Some("9223372036854775807"), Some("1"), (9_223_372_036_854_775_807, 1));
+        check(Some(1), Some(100), (1, 100));
+        check(Some(0), Some(0), (1, 0));
+        check(Some(-5), Some(-1), (1, 0));
+        check(Some(7), Some(1_000_000), (7, 1_000));
+        check(Some(i64::MAX), Some(1), (9_223_372_036_854_775_807, 1));
     }
 
     #[test]
     fn what_is_no_integer_is_refused_by_name() {
-        let error = ListQuery::parse(Some("one"), None, LIMITS).unwrap_err();
+        let error = start_index("one").unwrap_err();
         assert_eq!(error.to_string(), "400 invalidValue: `startIndex` must be an integer, not `one`");
-        assert!(ListQuery::parse(None, Some(""), LIMITS).is_err());
+        assert_eq!(count("").unwrap_err().to_string(), "400 invalidCount: `count` must be an integer, not ``");
+        assert_eq!(count(" 7 "), Ok(7));
     }
 
     #[test]
     fn a_list_counts_what_it_carries() {
-        let response = list_response(12, ListQuery::new(Some(11), None, LIMITS), vec![json!(1), json!(2)]);
+        let by_index = ListQuery::new(Some(11), None, None, LIMITS);
+        let response = list_response(Some(12), &by_index, None, vec![json!(1), json!(2)]);
         assert_eq!(response["itemsPerPage"], 2);
         assert_eq!((response["totalResults"].as_u64(), response["startIndex"].as_u64()), (Some(12), Some(11)));
+    }
+
+    #[test]
+    fn a_page_by_cursor_has_no_index_and_tells_only_what_is_known() {
+        let by_cursor = ListQuery::new(Some(11), Some(5), Some(String::new()), LIMITS);
+        let response = list_response(None, &by_cursor, Some("next".to_owned()), Vec::new());
+        let expected =
+            json!({ "schemas": [urn::LIST_RESPONSE], "itemsPerPage": 0, "nextCursor": "next", "Resources": [] });
+        assert_eq!(response, expected);
     }
 }

@@ -21,6 +21,10 @@ fn expectation(method: &Method, path: &str) -> Option<(u16, Value)> {
         ("GET" | "POST" | "DELETE", "/scim/{tenant}/v2/Me") => (501, nothing),
         ("PUT", "/scim/{tenant}/v2/Me") => (501, user("ada")),
         ("PATCH", "/scim/{tenant}/v2/Me") => (501, patch()),
+        ("GET", "/scim/{tenant}/v2") => (200, nothing),
+        ("GET", "/scim/{tenant}/v2/") => (200, nothing),
+        ("POST", "/scim/{tenant}/v2/.search") => (200, search()),
+        ("POST", "/scim/{tenant}/v2/{endpoint}/.search") => (200, search()),
         ("POST", "/scim/{tenant}/v2/{endpoint}") => (201, user("ada")),
         ("GET", "/scim/{tenant}/v2/{endpoint}") => (200, nothing),
         ("GET", "/scim/{tenant}/v2/{endpoint}/{id}") => (404, nothing),
@@ -60,6 +64,10 @@ fn expectation(method: &Method, path: &str) -> Option<(u16, Value)> {
         ("GET", "/readyz") => (200, nothing),
         _ => return None,
     })
+}
+
+fn search() -> Value {
+    json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"] })
 }
 
 fn patch() -> Value {

@@ -224,6 +224,9 @@ pub(crate) async fn a_look_up_that_must_look_at_too_many_is_refused(store: &dyn 
         format!("groups.value eq \"{}\" and not (userName eq \"u7\")", all.id),
         format!("groups.value eq \"{}\" and active eq true", all.id),
         "userName co \"u\"".to_owned(),
+        "userName pr".to_owned(),
+        "userName pr and meta.lastModified gt \"2026-01-01T00:00:00Z\"".to_owned(),
+        "userName gt \"a\" or userName lt \"a\"".to_owned(),
     ] {
         let find = LookUp::Find { resource_type: "User".to_owned(), filter: filter.clone(), limit: 1 };
         let found = snapshot.look_up(&find).await;

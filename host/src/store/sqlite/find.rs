@@ -141,8 +141,12 @@ impl View<'_> {
         budget: &mut Budget,
     ) -> Result<Candidates, QueryError> {
         let Some(access) = access else { return Ok(Candidates::All) };
-        let ids = self.candidates(resource_type, access, budget.candidates_max(), budget)?;
-        ids.map(Candidates::Ids).ok_or_else(|| budget.too_many())
+        match self.candidates(resource_type, access, budget.candidates_max(), budget)? {
+            Some(ids) => Ok(Candidates::Ids(ids)),
+            // An index may have more entries than there are resources: some have several values.
+            None if self.size(resource_type)? <= budget.candidates_max() as u64 => Ok(Candidates::All),
+            None => Err(budget.too_many()),
+        }
     }
 
     /// Candidates of which the first few may do: there may be any number of them, if an index has them in order.
@@ -163,7 +167,8 @@ impl View<'_> {
         match (self.candidates(resource_type, access, budget.candidates_max(), budget)?, leaf) {
             (Some(ids), _) => Ok(Candidates::Ids(ids)),
             (None, Some(leaf)) => Ok(Candidates::Walk(leaf)),
-            (None, None) => Err(budget.too_many()),
+            // The first few may be among the first that there are.
+            (None, None) => Ok(Candidates::All),
         }
     }
 

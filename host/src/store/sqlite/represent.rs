@@ -49,13 +49,18 @@ impl<'a> Shower<'a> {
 
     /// RFC 7643 §4.1.2, `groups`: "A list of groups to which the user belongs, either through direct membership, through
     /// nested groups, or dynamically calculated." The direct ones first, each kind by id. A group is visited once, so that
-    /// groups that contain each other end the search, and past [`ANCESTORS_MAX`] no more are looked for.
+    /// groups that contain each other end the search, and no more than [`ANCESTORS_MAX`] are looked into or found.
     fn groups_of(&mut self, id: ResourceId) -> Result<Vec<Reference>, StoreError> {
         let direct = self.view.groups_of(id)?;
         let mut seen: HashSet<ResourceId> = direct.iter().copied().collect();
         let mut indirect = Vec::new();
         let mut next = direct.clone();
+        let mut looked_into = 0;
         'search: while let Some(group) = next.pop() {
+            looked_into += 1;
+            if looked_into > ANCESTORS_MAX {
+                break;
+            }
             for outer in self.within(group)? {
                 if indirect.len() == ANCESTORS_MAX {
                     break 'search;
