@@ -12,6 +12,7 @@ use crate::constraints::sandbox::SandboxError;
 use crate::constraints::{Registry, Sandbox, SandboxConfig};
 use crate::http::auth::Credentials;
 use crate::http::origin::Origins;
+use crate::http::rate::Rates;
 use crate::pipeline::Pipeline;
 use crate::scim::cursor::Cursors;
 use crate::secrets::{Secrets, SecretsError};
@@ -31,6 +32,8 @@ pub struct App {
     pub scim: ScimConfig,
     /// What `meta.location` begins with.
     pub origins: Origins,
+    /// How much each token has sent.
+    pub rates: Rates,
     /// Held as long as the server runs: two servers on one folder would each believe in their own caches.
     _lock: File,
 }
@@ -96,6 +99,7 @@ impl App {
             passwords: Default::default(),
             turnstile: Default::default(),
             cursors: Cursors::new(&secrets.cursor_key, config.scim.cursor_seconds),
+            limits: Arc::new(config.scim.limits.clone()),
         };
         let app = Self {
             pipeline,
@@ -104,6 +108,7 @@ impl App {
             clock,
             scim: config.scim.clone(),
             origins: config.server.origins(),
+            rates: Rates::per_second(config.scim.requests_per_second),
             _lock: lock,
         };
         Ok(Opened { app: Arc::new(app), operator_token })

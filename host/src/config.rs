@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::constraints::Limits;
 use crate::constraints::limits::{POOL_MEMORY_BYTES_MAX, POOL_TABLE_ELEMENTS_MAX};
+use crate::scim::limits::{OutOfRange, ScimLimits};
 
 /// The configuration cannot be used.
 #[derive(Debug, Error)]
@@ -36,7 +37,7 @@ pub enum ConfigError {
     #[error("`{key}` is {found}, but must be {expected}")]
     Range {
         /// Dotted.
-        key: &'static str,
+        key: String,
         /// What it is.
         found: String,
         /// What it may be.
@@ -115,11 +116,33 @@ pub struct ScimConfig {
     /// Bytes of a request body. 8 MiB holds a PUT of a group with 100,000 members: a member is an object with an id of
     /// 36 characters, about 53 bytes when sent compactly (5.3 MB), 80 with `$ref` left empty and spaces.
     pub body_bytes_max: usize,
+    /// Requests a second with one token; 0 sets no limit. A token that was idle may send a second's worth at once.
+    /// 10,000: Entra ID wants to send 25 a second for a tenant, somebody who imports a directory with 64 connections some
+    /// thousands, and about ten thousand reads is what two cores answer; so nobody who works notices, and a loop without a
+    /// pause leaves room for others. Where many tenants share a server, 1,000 is plenty.
+    pub requests_per_second: u32,
+    /// `[scim.limits]`: of one request.
+    pub limits: ScimLimits,
 }
 
 impl Default for ScimConfig {
     fn default() -> Self {
-        Self { page_size: 100, page_size_max: 1_000, cursor_seconds: 3_600, body_bytes_max: 8 << 20 }
+        Self {
+            page_size: 100,
+            page_size_max: 1_000,
+            cursor_seconds: 3_600,
+            body_bytes_max: 8 << 20,
+            requests_per_second: 10_000,
+            limits: ScimLimits::DEFAULT,
+        }
+    }
+}
+
+impl ScimConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        let Some(OutOfRange { name, found, least, most }) = self.limits.out_of_range() else { return Ok(()) };
+        let key = format!("scim.limits.{name}");
+        Err(ConfigError::Range { key, found: found.to_string(), expected: format!("from {least} to {most}") })
     }
 }
 
@@ -164,7 +187,7 @@ macro_rules! sandbox_config {
             /// What is set to nothing at all: no constraint could be evaluated.
             fn check_positive(&self) -> Result<(), ConfigError> {
                 $(if self.$field == Some(0) {
-                    let key = concat!("sandbox.", stringify!($field));
+                    let key = concat!("sandbox.", stringify!($field)).to_owned();
                     return Err(ConfigError::Range { key, found: "0".to_owned(), expected: "at least 1".to_owned() });
                 })+
                 Ok(())
@@ -202,6 +225,7 @@ impl SandboxConfig {
             ("sandbox.stack_bytes_max", limits.stack_bytes_max, Limits::default().stack_bytes_max),
         ] {
             if found > most {
+                let key = key.to_owned();
                 return Err(ConfigError::Range { key, found: found.to_string(), expected: format!("at most {most}") });
             }
         }
@@ -225,8 +249,12 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        let positive = |key, found: usize| match found {
-            0 => Err(ConfigError::Range { key, found: found.to_string(), expected: "at least 1".to_owned() }),
+        let positive = |key: &str, found: usize| match found {
+            0 => Err(ConfigError::Range {
+                key: key.to_owned(),
+                found: found.to_string(),
+                expected: "at least 1".to_owned(),
+            }),
             _ => Ok(()),
         };
         positive("scim.page_size", self.scim.page_size)?;
@@ -235,11 +263,12 @@ impl Config {
         positive("scim.body_bytes_max", self.scim.body_bytes_max)?;
         positive("store.snapshots_max", self.store.snapshots_max)?;
         positive("store.batch_max", self.store.batch_max)?;
+        self.scim.check()?;
         self.sandbox.check()?;
         match &self.server.public_url {
             Some(url) if !(url.starts_with("http://") || url.starts_with("https://")) || url.ends_with('/') => {
                 Err(ConfigError::Range {
-                    key: "server.public_url",
+                    key: "server.public_url".to_owned(),
                     found: format!("`{url}`"),
                     expected: "`http://…` or `https://…` without a slash at the end".to_owned(),
                 })
@@ -300,5 +329,15 @@ mod tests {
         assert_eq!(printed, ["127.0.0.1/32", "10.0.0.0/8", "::1/128"]);
         let error = parse("[server]\ntrusted_proxies = [\"10.0.0.0/33\"]\n").unwrap_err();
         assert!(error.contains("`10.0.0.0/33` is neither"), "{error}");
+    }
+
+    #[test]
+    fn a_limit_of_the_endpoint_is_set_by_its_name_and_within_its_range() {
+        let scim = parse("[scim.limits]\nvalues_max = 7\n").unwrap().scim;
+        assert_eq!(scim.limits, ScimLimits { values_max: 7, ..ScimLimits::DEFAULT });
+        let error = parse("[scim.limits]\nfilter_depth_max = 201\n").unwrap_err();
+        assert_eq!(error, "`scim.limits.filter_depth_max` is 201, but must be from 4 to 200");
+        let error = parse("[scim.limits]\nvalue_max = 7\n").unwrap_err();
+        assert!(error.contains("value_max"), "{error}");
     }
 }

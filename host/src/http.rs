@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod extract;
 pub mod origin;
+pub mod rate;
 pub mod middleware;
 pub mod error;
 pub mod problem;

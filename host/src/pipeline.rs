@@ -19,6 +19,7 @@ use crate::pipeline::passwords::Passwords;
 use crate::pipeline::turnstile::Turnstile;
 use crate::scim::cursor::Cursors;
 use crate::scim::error::ScimError;
+use crate::scim::limits::ScimLimits;
 use crate::scim::reading::Reading;
 use crate::scim::schema::ResourceType;
 use crate::store::{Store, TenantModel};
@@ -39,11 +40,13 @@ pub struct Pipeline {
     pub turnstile: Turnstile,
     /// Makes the cursors of lists and reads them.
     pub cursors: Cursors,
+    /// How large what clients send may be.
+    pub limits: Arc<ScimLimits>,
 }
 
 /// How what a tenant's clients send is read.
-fn reading<'r>(model: &TenantModel, resource_type: &'r Arc<ResourceType>) -> Reading<'r> {
-    Reading { leniency: model.profile.leniency(), ..Reading::strict(resource_type) }
+fn reading<'r>(model: &TenantModel, resource_type: &'r Arc<ResourceType>, limits: &'r ScimLimits) -> Reading<'r> {
+    Reading { resource_type, leniency: model.profile.leniency(), limits }
 }
 
 /// The resource type that a tenant serves under a path segment: `Users`.

@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("secrets", &["store"]),
     ("pipeline", &["causes", "clock", "constraints", "store", "decision", "change", "scim"]),
-    ("config", &["constraints", "store"]),
+    ("config", &["constraints", "store", "scim"]),
     ("http", &["app", "causes", "clock", "secrets", "pipeline", "constraints", "store", "decision", "change", "scim"]),
     ("app", &["clock", "config", "http", "pipeline", "constraints", "store", "scim", "secrets"]),
     ("router", &["app", "http"]),

@@ -17,6 +17,7 @@ mod discovery;
 mod groups;
 mod hostile_input;
 mod layering;
+mod limits;
 mod me;
 mod origin;
 mod plugin_sizes;

@@ -20,8 +20,14 @@ pub struct ServerProcess {
 impl ServerProcess {
     /// Starts the server program on a folder, on a free port of the loopback interface.
     pub fn start(program: &Path, data: &Path) -> anyhow::Result<Self> {
+        // One token stands for many clients here, and how fast they can go is what is measured.
+        std::fs::create_dir_all(data)?;
+        let config = data.join("scruple.toml");
+        std::fs::write(&config, "[scim]\nrequests_per_second = 0\n")?;
         let mut child = Command::new(program)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--config"])
+            .arg(config)
+            .arg("--data")
             .arg(data)
             .env("SCRUPLE_ADMIN_TOKEN", OPERATOR_TOKEN)
             .env("RUST_LOG", "warn")

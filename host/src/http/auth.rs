@@ -209,6 +209,9 @@ async fn admit(
                 let wanted: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
                 return Err(Failure::Forbidden(format!("the token lacks the scope `{}`", wanted.join("` or `"))));
             }
+            if surface == Surface::Scim {
+                app.rates.check(owner.token.id, app.clock.now()).map_err(Failure::TooMany)?;
+            }
             let actor = Actor {
                 subject: owner.token.id.to_string(),
                 label: owner.token.label.clone(),

@@ -68,6 +68,8 @@ pub enum Failure {
     MethodNotAllowed(String),
     /// 413: the limit.
     TooLarge(usize),
+    /// 429: after how many seconds there is room again.
+    TooMany(u32),
     /// 500: the cause, for the log alone.
     Internal(Arc<dyn Error + Send + Sync>),
 }
@@ -99,6 +101,8 @@ pub enum ScimFailure {
     Refused(Box<Refusal>),
     /// A change that the schema refuses, with the entry of the decision log.
     Invalid(ScimError, DecisionId),
+    /// 429: after how many seconds there is room again.
+    TooMany(u32),
     /// 503.
     Busy(String),
     /// 500.
@@ -119,6 +123,7 @@ impl From<Failure> for ScimFailure {
             Failure::NotFound(what) => ScimError::not_found(&what),
             Failure::MethodNotAllowed(method) => ScimError::method_not_allowed(&method),
             Failure::TooLarge(bytes_max) => ScimError::payload_too_large(bytes_max),
+            Failure::TooMany(seconds) => return Self::TooMany(seconds),
             Failure::Internal(cause) => return Self::Internal(cause),
         })
     }
@@ -148,14 +153,42 @@ impl From<ReadError> for ScimFailure {
 
 impl IntoResponse for ScimFailure {
     fn into_response(self) -> Response {
-        match self {
-            Self::Scim(error) => respond(&error, None, None),
-            Self::Busy(detail) => respond(&ScimError::unavailable(detail), None, Some(RETRY_AFTER_SECONDS)),
+        match self.told() {
+            Ok(told) => told.into_response(),
+            Err(cause) => internal(cause),
+        }
+    }
+}
+
+impl ScimFailure {
+    /// What the client is told of it. `Err`: why it is a 500, for the log alone.
+    pub fn told(self) -> Result<Told, Arc<dyn Error + Send + Sync>> {
+        Ok(match self {
+            Self::Scim(error) => error.into(),
+            Self::TooMany(seconds) => Told { retry_after: Some(seconds), ..ScimError::too_many_requests().into() },
+            Self::Busy(detail) => {
+                Told { retry_after: Some(RETRY_AFTER_SECONDS), ..ScimError::unavailable(detail).into() }
+            }
             Self::Refused(refusal) => refused(&refusal),
             // In a header alone: the body is the RFC's own, as of any other error in the request.
-            Self::Invalid(error, decision) => with_decision_id(respond(&error, None, None), decision),
-            Self::Internal(cause) => internal(cause),
-        }
+            Self::Invalid(error, decision) => Told { recorded: Some(decision), ..error.into() },
+            Self::Internal(cause) => return Err(cause),
+        })
+    }
+}
+
+/// What a client is told of a failure.
+pub struct Told {
+    /// The error.
+    pub error: ScimError,
+    decision: Option<Value>,
+    recorded: Option<DecisionId>,
+    retry_after: Option<u32>,
+}
+
+impl From<ScimError> for Told {
+    fn from(error: ScimError) -> Self {
+        Self { error, decision: None, recorded: None, retry_after: None }
     }
 }
 
@@ -163,7 +196,7 @@ impl IntoResponse for ScimFailure {
 /// reason's `scimType` (`uniqueness` → 409, any other → 400); without one it is 403. Never 409 for anything else:
 /// Entra ID answers a 409 on create by matching the user and patching it. A hold is 503 with `Retry-After`, so that a
 /// client repeats the request. A constraint that broke is 403, and what broke is not the client's to know.
-fn refused(refusal: &Refusal) -> Response {
+fn refused(refusal: &Refusal) -> Told {
     let (error, retry_after) = match refusal.kind {
         RefusalKind::Denied => {
             let scim_type = refusal.reasons.iter().find_map(|(_, reason)| reason.scim_type);
@@ -181,7 +214,7 @@ fn refused(refusal: &Refusal) -> Response {
             (ScimError::refused(403, None, detail), None)
         }
     };
-    respond(&error, Some(decision(refusal)), retry_after)
+    Told { decision: Some(decision(refusal)), retry_after, ..error.into() }
 }
 
 /// `write-once: externalId may not change (externalId); safe-values: …`
@@ -216,30 +249,42 @@ fn decision(refusal: &Refusal) -> Value {
     json!({ "decisionId": refusal.record.id.to_string(), "outcome": refusal.record.outcome.as_str(), "reasons": reasons })
 }
 
-fn respond(error: &ScimError, decision: Option<Value>, retry_after: Option<u32>) -> Response {
-    let mut schemas = vec![urn::ERROR];
-    let mut body = Map::new();
-    if let Some(decision) = decision {
-        schemas.push(urn::DECISION);
-        body.insert(urn::DECISION.to_owned(), decision);
+impl Told {
+    /// RFC 7644 §3.12's message.
+    pub fn body(self) -> Value {
+        let mut schemas = vec![urn::ERROR];
+        let mut body = Map::new();
+        if let Some(decision) = self.decision {
+            schemas.push(urn::DECISION);
+            body.insert(urn::DECISION.to_owned(), decision);
+        }
+        body.insert("schemas".to_owned(), json!(schemas));
+        // RFC 7644 §3.12: the status code "expressed as a JSON string".
+        body.insert("status".to_owned(), self.error.status.to_string().into());
+        if let Some(scim_type) = self.error.scim_type {
+            body.insert("scimType".to_owned(), scim_type.as_str().into());
+        }
+        body.insert("detail".to_owned(), self.error.detail.into());
+        Value::Object(body)
     }
-    body.insert("schemas".to_owned(), json!(schemas));
-    // RFC 7644 §3.12: the status code "expressed as a JSON string".
-    body.insert("status".to_owned(), error.status.to_string().into());
-    if let Some(scim_type) = error.scim_type {
-        body.insert("scimType".to_owned(), scim_type.as_str().into());
-    }
-    body.insert("detail".to_owned(), error.detail.clone().into());
+}
 
-    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, Json(Value::Object(body))).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, SCIM_JSON);
-    if status == StatusCode::UNAUTHORIZED {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+impl IntoResponse for Told {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let (recorded, retry_after) = (self.recorded, self.retry_after);
+        let mut response = (status, Json(self.body())).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, SCIM_JSON);
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        match recorded {
+            Some(decision) => with_decision_id(response, decision),
+            None => response,
+        }
     }
-    if let Some(seconds) = retry_after {
-        headers.insert(header::RETRY_AFTER, seconds.into());
-    }
-    response
 }

@@ -100,6 +100,11 @@ impl From<Failure> for Problem {
                 "too-large",
                 format!("the request body is larger than the limit of {bytes_max} bytes"),
             ),
+            Failure::TooMany(seconds) => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-requests",
+                format!("this token has sent more requests than its share; wait {seconds} seconds"),
+            ),
             Failure::Internal(cause) => Self::Internal(cause),
         }
     }

@@ -10,6 +10,7 @@ use crate::pipeline::{Pipeline, reading, served};
 use crate::scim::cursor::{Position, Purpose};
 use crate::scim::error::ScimError;
 use crate::scim::filter::Filter;
+use crate::scim::limits::ScimLimits;
 use crate::scim::list::{ListQuery, Start};
 use crate::scim::projection::{AttributeNames, Projection};
 use crate::scim::reading::Reading;
@@ -173,7 +174,8 @@ impl Pipeline {
         };
         let choose = {
             let (endpoint, search, limit) = (request.endpoint.clone(), search.clone(), request.page.count);
-            move |model: &TenantModel| page(model, endpoint.as_deref(), &search, from, limit)
+            let limits = Arc::clone(&self.limits);
+            move |model: &TenantModel| page(model, &limits, endpoint.as_deref(), &search, from, limit)
         };
         let snapshot = self.store.tenant(tenant).snapshot().await?;
         let shown = snapshot.show(Box::new(choose)).await?;
@@ -244,6 +246,7 @@ fn wanted(projection: &Projection, resource_type: &ResourceType) -> Wanted {
 /// What a list asks for, to a tenant's model.
 fn page(
     model: &TenantModel,
+    limits: &ScimLimits,
     endpoint: Option<&str>,
     search: &SearchRequest,
     from: Begin,
@@ -253,7 +256,7 @@ fn page(
         Some(endpoint) => std::slice::from_ref(served(model, endpoint)?),
         None => model.schemas.resource_types(),
     };
-    let readings: Vec<Reading<'_>> = types.iter().map(|resource_type| reading(model, resource_type)).collect();
+    let readings: Vec<Reading<'_>> = types.iter().map(|resource_type| reading(model, resource_type, limits)).collect();
     let filters = match (&search.filter, readings.as_slice()) {
         (None, readings) => vec![None; readings.len()],
         (Some(text), [reading]) => vec![Some(Filter::parse_with(text, *reading)?)],

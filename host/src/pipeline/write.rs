@@ -33,10 +33,11 @@ use crate::scim::error::ScimError;
 use crate::scim::patch;
 use crate::scim::path::AttributeRef;
 use crate::scim::projection::AttributeNames;
+use crate::scim::reading::Reading;
 use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
 use crate::scim::violation::Violation;
-use crate::store::{CommitError, Snapshot, StoreError, TenantModel};
+use crate::store::{CommitError, Snapshot, StoreError};
 
 /// How often a write is planned and judged before it gives up. A write loses a try only when another one of its tenant
 /// commits in between, and from its second try on it waits for its turn; ten losses in a row mean that something else
@@ -92,7 +93,7 @@ pub enum Change {
     },
 }
 
-/// What `If-Match` demands (RFC 7644 §3.14, RFC 9110 §13.1.1).
+/// What `If-Match` or `If-None-Match` demands (RFC 7644 §3.14, RFC 9110 §13.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Precondition {
     /// Nothing.
@@ -228,7 +229,7 @@ impl Pipeline {
 
         let resource_type = served(&model, &request.endpoint)?;
         let showing = Showing::of(caller.tenant, &model, resource_type, request)?;
-        let draft = draft(&*snapshot, &model, resource_type, &request.change, at, new_id).await?;
+        let draft = draft(&*snapshot, reading(&model, resource_type, &self.limits), &request.change, at, new_id).await?;
         let members = settle_members(&*snapshot, &draft).await?;
         let before = draft.before.clone();
         let Some(planned) = draft.settle(members) else {
@@ -344,14 +345,12 @@ fn taken(planned: &PlannedChange, attribute: &str) -> ScimError {
 /// Reads the state before and applies the request to it.
 async fn draft(
     snapshot: &dyn Snapshot,
-    model: &TenantModel,
-    resource_type: &Arc<ResourceType>,
+    reading: Reading<'_>,
     change: &Change,
     at: Timestamp,
     new_id: ResourceId,
 ) -> Result<Draft, WriteError> {
-    let reading = reading(model, resource_type);
-    let before = |id, precondition| before(snapshot, resource_type, id, precondition);
+    let before = |id, precondition| before(snapshot, reading.resource_type, id, precondition);
     Ok(match change {
         Change::Create { body } => plan::plan_create(reading, new_id, body, at)?,
         Change::Replace { id, body, precondition } => {

@@ -219,6 +219,11 @@ impl ScimError {
         Self::plain(415, format!("`{found}` is not supported; send `application/scim+json` or `application/json`"))
     }
 
+    /// 429: more requests than the client's share.
+    pub fn too_many_requests() -> Self {
+        Self::plain(429, "this token has sent more requests than its share; wait as `Retry-After` says")
+    }
+
     /// 501: RFC 7644 has it and we do not (yet).
     pub fn not_implemented(what: &str) -> Self {
         Self::plain(501, format!("{what} is not implemented"))
