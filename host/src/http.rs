@@ -13,6 +13,7 @@ pub mod problem;
 pub mod respond;
 pub mod resources;
 pub mod me;
+pub mod bulk;
 pub mod query;
 pub mod discovery;
 pub mod stream;

@@ -10,11 +10,13 @@ async fn the_provider_says_what_it_supports_and_no_more() {
     let config = acme.get("/ServiceProviderConfig").await.expect_status(200).body;
     assert_eq!(config["schemas"], json!(["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"]));
     for (feature, supported) in
-        [("patch", true), ("bulk", false), ("filter", true), ("changePassword", true), ("sort", true), ("etag", true)]
+        [("patch", true), ("bulk", true), ("filter", true), ("changePassword", true), ("sort", true), ("etag", true)]
     {
         assert_eq!(config[feature]["supported"], supported, "{feature}");
     }
     assert_eq!(config["filter"]["maxResults"], 1000);
+    assert_eq!(config["bulk"]["maxOperations"], 1000);
+    assert_eq!(config["bulk"]["maxPayloadSize"], 8_388_608);
     assert_eq!(config["authenticationSchemes"][0]["type"], "oauthbearertoken");
 }
 

@@ -39,6 +39,9 @@ async fn limits_of_a_request_are_those_that_are_set() {
     told(&acme.patch(&format!("/Users/{ada}"), Value::Array(operations)).await.expect_status(400), "the limit is 2");
     let filter = ["userName eq \"a\""; 5].join(" or ");
     told(&acme.query("/Users", &[("filter", &filter)]).await.expect_status(400), "4");
+
+    let config = acme.get("/ServiceProviderConfig").await.body;
+    assert_eq!(config["bulk"]["maxOperations"], 2);
 }
 
 #[tokio::test]

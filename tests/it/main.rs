@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod bulk;
 mod cli;
 mod client_cases;
 mod concurrency;

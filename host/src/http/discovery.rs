@@ -13,7 +13,7 @@ use crate::http::error::{Failure, ScimFailure};
 use crate::http::extract::BaseUrl;
 use crate::http::respond;
 use crate::pipeline::write::Caller;
-use crate::scim::discovery::{self, Features, Pagination, PaginationMethod};
+use crate::scim::discovery::{self, BulkLimits, Features, Pagination, PaginationMethod};
 use crate::scim::error::ScimError;
 use crate::scim::list::{ListQuery, list_response};
 use crate::scim::schema::SchemaRegistry;
@@ -43,7 +43,10 @@ pub async fn service_provider_config(
 ) -> Result<Response, ScimFailure> {
     refuse_filter(&uri)?;
     let features = Features {
-        bulk: None,
+        bulk: Some(BulkLimits {
+            max_operations: app.scim.limits.bulk_operations_max,
+            max_payload_size: app.scim.body_bytes_max,
+        }),
         max_results: app.scim.page_size_max,
         sort: true,
         change_password: true,

@@ -21,6 +21,7 @@ fn expectation(method: &Method, path: &str) -> Option<(u16, Value)> {
         ("GET" | "POST" | "DELETE", "/scim/{tenant}/v2/Me") => (501, nothing),
         ("PUT", "/scim/{tenant}/v2/Me") => (501, user("ada")),
         ("PATCH", "/scim/{tenant}/v2/Me") => (501, patch()),
+        ("POST", "/scim/{tenant}/v2/Bulk") => (400, json!({})),
         ("GET", "/scim/{tenant}/v2") => (200, nothing),
         ("GET", "/scim/{tenant}/v2/") => (200, nothing),
         ("POST", "/scim/{tenant}/v2/.search") => (200, search()),

@@ -1,0 +1,64 @@
+//! `POST /Bulk` (RFC 7644 §3.7).
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use tracing::error;
+
+use crate::app::App;
+use crate::causes::with_causes;
+use crate::http::error::{ScimFailure, Told};
+use crate::http::extract::{BaseUrl, ScimJson};
+use crate::http::respond;
+use crate::pipeline::bulk::{Done, Tried};
+use crate::pipeline::write::Caller;
+use crate::scim::bulk::{Method, Outcome, bulk_response};
+use crate::scim::error::ScimError;
+
+/// Carries out the operations, all of them also when the client goes away meanwhile: what comes after an operation may be
+/// what makes it whole.
+pub async fn run(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    base: BaseUrl,
+    ScimJson(body): ScimJson,
+) -> Result<Response, ScimFailure> {
+    let request_id = caller.request_id.clone();
+    let running = tokio::spawn(async move { app.pipeline.bulk(&caller, &body).await });
+    let done = running.await.map_err(|panicked| ScimFailure::Internal(Arc::new(panicked)))??;
+    let outcomes: Vec<Outcome> = done.into_iter().map(|done| outcome(done, &base, &request_id)).collect();
+    // "… the service provider MUST return … HTTP response code 200 (OK)" whatever came of the operations.
+    Ok(respond::message(StatusCode::OK, bulk_response(&outcomes)))
+}
+
+fn outcome(done: Done, base: &BaseUrl, request_id: &str) -> Outcome {
+    let Tried { operation, id, result } = match done {
+        Done::Misformed(misformed) => {
+            let message = Told::from(misformed.error.clone()).body();
+            return Outcome::misformed(&misformed, message);
+        }
+        Done::Tried(tried) => *tried,
+    };
+    let location = id.map(|id| respond::place(base, &operation.endpoint, id));
+    match result {
+        Ok(version) => {
+            // The statuses of the requests by themselves, of those with an answer.
+            let status = match operation.method {
+                Method::Post => StatusCode::CREATED,
+                Method::Put | Method::Patch => StatusCode::OK,
+                Method::Delete => StatusCode::NO_CONTENT,
+            };
+            Outcome { location, version, ..Outcome::of(&operation, status.as_u16()) }
+        }
+        Err(error) => {
+            let told = ScimFailure::from(error).told().unwrap_or_else(|cause| {
+                error!(request.id = request_id, error = with_causes(cause.as_ref()), "an operation of a bulk failed");
+                ScimError::internal(request_id).into()
+            });
+            let status = told.error.status;
+            Outcome { location, response: Some(told.body()), ..Outcome::of(&operation, status) }
+        }
+    }
+}
