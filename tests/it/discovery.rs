@@ -49,6 +49,8 @@ async fn discovery_is_neither_written_nor_filtered() {
     for path in ["/ServiceProviderConfig", "/ResourceTypes", "/Schemas"] {
         let refused = acme.post(path, json!({})).await.expect_status(405);
         assert_eq!(refused.body["schemas"], json!(["urn:ietf:params:scim:api:messages:2.0:Error"]), "{path}");
+        // RFC 9110 §15.5.6: "The origin server MUST generate an Allow header field in a 405 response".
+        assert_eq!(refused.header("allow"), Some("GET,HEAD"), "{path}");
     }
     acme.query("/Schemas", &[("filter", "id pr")]).await.expect_status(403);
     acme.query("/ResourceTypes", &[("filter", "id pr")]).await.expect_status(403);

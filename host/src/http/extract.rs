@@ -122,7 +122,7 @@ fn param<'a>(params: &'a Params, name: &str) -> &'a str {
     params.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
 }
 
-/// `If-Match`.
+/// The condition of a write: `If-Match`, else `If-None-Match` (RFC 9110 §13.2.2 has them in this order).
 pub struct IfMatch(pub Precondition);
 
 impl FromRequestParts<Arc<App>> for IfMatch {
@@ -130,9 +130,14 @@ impl FromRequestParts<Arc<App>> for IfMatch {
 
     async fn from_request_parts(parts: &mut Parts, _app: &Arc<App>) -> Result<Self, ScimFailure> {
         // A condition that cannot be read is one that does not hold: the client asked not to write blindly.
-        let given = parts.headers.contains_key(header::IF_MATCH);
-        let tags = entity_tags(&parts.headers, header::IF_MATCH);
-        Ok(Self(if given { Precondition::Match(tags) } else { Precondition::None }))
+        let headers = &parts.headers;
+        Ok(Self(if headers.contains_key(header::IF_MATCH) {
+            Precondition::Match(entity_tags(headers, header::IF_MATCH))
+        } else if headers.contains_key(header::IF_NONE_MATCH) {
+            Precondition::NoneMatch(entity_tags(headers, header::IF_NONE_MATCH))
+        } else {
+            Precondition::None
+        }))
     }
 }
 

@@ -101,6 +101,8 @@ pub enum Precondition {
     None,
     /// One of these entity tags, in a list as the header has it.
     Match(String),
+    /// None of these entity tags; `*` is any version, so nothing that exists is written.
+    NoneMatch(String),
 }
 
 impl Precondition {
@@ -109,6 +111,10 @@ impl Precondition {
             Self::None => Ok(()),
             Self::Match(tags) if resource.meta.matches_etags(tags) => Ok(()),
             Self::Match(_) => Err(ScimError::version_mismatch(&resource.meta.etag())),
+            Self::NoneMatch(tags) if resource.meta.matches_etags(tags) => {
+                Err(ScimError::version_unwanted(&resource.meta.etag()))
+            }
+            Self::NoneMatch(_) => Ok(()),
         }
     }
 }

@@ -209,6 +209,11 @@ impl ScimError {
         Self::plain(412, format!("the resource has changed since: its version is now {current}"))
     }
 
+    /// 412: the resource is in a version named by `If-None-Match`.
+    pub fn version_unwanted(current: &str) -> Self {
+        Self::plain(412, format!("the resource is there in version {current}, which `If-None-Match` excludes"))
+    }
+
     /// 413: the body is larger than the limit.
     pub fn payload_too_large(bytes_max: usize) -> Self {
         Self::plain(413, format!("the request body is larger than the limit of {bytes_max} bytes"))

@@ -52,3 +52,18 @@ async fn a_renamed_user_frees_the_old_name_and_takes_the_new() {
     let second = acme.post("/Users", user("ada")).await.expect_status(201).id();
     acme.put(&format!("/Users/{second}"), user("Countess")).await.expect_status(409);
 }
+
+#[tokio::test]
+async fn a_write_that_excludes_the_version_that_is_there_is_refused() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let id = acme.post("/Users", user("ada")).await.expect_status(201).id();
+    let put = async |tag: &str| {
+        let request = acme.scim.request(Method::PUT, &acme.scim_path(&format!("/Users/{id}")));
+        acme.scim.send(request.header("if-none-match", tag).json(&user("ada2"))).await
+    };
+    put("*").await.expect_status(412);
+    let refused = put("W/\"1\"").await.expect_status(412);
+    assert!(refused.detail().contains("If-None-Match"), "{}", refused.detail());
+    put("W/\"7\"").await.expect_status(200);
+}
