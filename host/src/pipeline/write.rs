@@ -235,7 +235,8 @@ impl Pipeline {
 
         let resource_type = served(&model, &request.endpoint)?;
         let showing = Showing::of(caller.tenant, &model, resource_type, request)?;
-        let draft = draft(&*snapshot, reading(&model, resource_type, &self.limits), &request.change, at, new_id).await?;
+        let draft =
+            draft(&*snapshot, reading(&model, resource_type, &self.limits), &request.change, at, new_id).await?;
         let members = settle_members(&*snapshot, &draft).await?;
         let before = draft.before.clone();
         let Some(planned) = draft.settle(members) else {
