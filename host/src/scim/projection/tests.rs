@@ -87,7 +87,8 @@ fn members_and_groups_are_wanted_only_where_they_are_shown() {
 #[test]
 fn members_are_shown_as_they_were_loaded() {
     let group = resource("Group", json!({ "displayName": "g" }));
-    let members = Some(vec![json!({ "value": "1", "type": "User", "display": "Ada" })]);
+    let values = vec![json!({ "value": "1", "type": "User", "display": "Ada" })];
+    let members = Some(values.clone());
     let projection =
         Projection::parse(&AttributeNames::of_parameters(Some("members.value"), None), &group.resource_type).unwrap();
     let shown = project(&group, &projection, LOCATION, members.clone(), None);
@@ -99,8 +100,8 @@ fn members_are_shown_as_they_were_loaded() {
     assert!(by_name.wants_sub("members", "display", &group.resource_type));
     assert!(!projection.wants_sub("members", "display", &group.resource_type));
     let all = json!([{ "value": "1", "type": "User", "display": "Ada" }]);
-    assert_eq!(project(&group, &by_name, LOCATION, members.clone(), None)["members"], all);
-    assert_eq!(Value::Array(by_name.values("members", &group.resource_type, members.unwrap())), all);
+    assert_eq!(project(&group, &by_name, LOCATION, members, None)["members"], all);
+    assert_eq!(Value::Array(by_name.values("members", &group.resource_type, values)), all);
     assert_eq!(project(&group, &Projection::default(), LOCATION, Some(Vec::new()), None).get("members"), None);
 }
 

@@ -137,7 +137,7 @@ fn a_key_is_the_same_after_it_has_travelled() {
     ] {
         for order in ["ascending", "descending"] {
             let sort = SortBy::parse(Some(by), Some(order), Reading::strict(&user_type)).unwrap().unwrap();
-            let key = sort.key(&users(&[attributes.clone()])[0]);
+            let key = sort.key(&users(std::slice::from_ref(&attributes))[0]);
             let text = serde_json::to_string(&key).unwrap();
             assert_eq!(serde_json::from_str::<SortKey>(&text).unwrap(), key, "{text}");
         }
