@@ -273,7 +273,7 @@ async fn what_was_begun_is_finished_also_when_the_client_goes_away() {
     let mut before = total().await;
     // Each look takes longer than a write, so as long as somebody writes there is more to be seen now and then.
     let mut looks_without_news = 0;
-    while before < USERS as u64 && looks_without_news < 1_000 {
+    while before < USERS as u64 && looks_without_news < 20_000 {
         let now = total().await;
         looks_without_news = if now > before { 0 } else { looks_without_news + 1 };
         before = now;
