@@ -103,7 +103,7 @@ async fn section_3_7_2_a_reference_is_the_id_of_what_was_created_in_any_order() 
     .await;
     assert_eq!(statuses(&done), ["201", "201", "201", "200"]);
     let alice = id(&done[2]);
-    assert_eq!(members(&acme, &done[0]).await, [alice.clone()]);
+    assert_eq!(members(&acme, &done[0]).await, std::slice::from_ref(&alice));
     let bob = acme.get(&place(&done[1])).await;
     assert_eq!(bob.body[enterprise]["manager"]["value"], alice);
     assert_eq!(acme.get(&place(&done[2])).await.body["title"], "Guide");
@@ -245,7 +245,7 @@ async fn a_message_that_is_none_is_refused_as_a_whole() {
         let refused = acme.post("/Bulk", body).await.expect_status(400);
         assert_eq!(refused.body["scimType"], "invalidSyntax");
     }
-    assert_eq!(bulk(&acme, json!([])).await, [json!({}); 0]);
+    assert!(bulk(&acme, json!([])).await.is_empty());
     acme.get("/Bulk").await.expect_status(405);
 }
 

@@ -55,6 +55,10 @@ impl Client {
         self.send(self.request(Method::PUT, segments)?.json(body)).await
     }
 
+    pub(super) async fn patch(&self, segments: &[&str], body: &Value) -> Result<Value, Failure> {
+        self.send(self.request(Method::PATCH, segments)?.json(body)).await
+    }
+
     pub(super) async fn send(&self, request: RequestBuilder) -> Result<Value, Failure> {
         let response = request
             .send()

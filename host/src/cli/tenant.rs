@@ -16,6 +16,13 @@ pub(super) enum Tenant {
     },
     /// List the tenants.
     List,
+    /// Set for which provisioning clients a tenant is set up, where they want different things of a server.
+    Profile {
+        /// Its name.
+        name: String,
+        /// `rfc` (by the letter), `entra` or `okta`.
+        profile: String,
+    },
     /// Delete a tenant with everything it has.
     Delete {
         /// Its name.
@@ -42,6 +49,10 @@ impl Tenant {
                     })
                     .collect();
                 output.table(&found, &["tenant", "generation", "made", "SCIM endpoint"], rows)
+            }
+            Self::Profile { name, profile } => {
+                let changed = client.patch(&["tenants", name], &json!({ "profile": profile })).await?;
+                output.line(&changed, format!("tenant {name} is set up for {profile}"))
             }
             Self::Delete { name, yes: _ } => {
                 client.delete(&["tenants", name]).await?;

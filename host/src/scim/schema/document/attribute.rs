@@ -1,5 +1,5 @@
 //! One attribute of a tenant's schema, from JSON. What it may say is checked in
-//! [`characteristics`](super::characteristics).
+//! `characteristics` beside it.
 
 use std::sync::Arc;
 
