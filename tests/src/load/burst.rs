@@ -19,9 +19,10 @@ impl Spent {
         self.answers.iter().map(|(_, answer)| answer.took.as_secs_f64() * 1e3).collect()
     }
 
-    /// The first answer that is no success.
+    /// Of the answers that are no success the one with the highest status: a failure (5xx) before what is the client's.
     pub(super) fn refusal(&self) -> Option<&Answer> {
-        self.answers.iter().map(|(_, answer)| answer).find(|answer| !answer.is_success())
+        let refusals = self.answers.iter().map(|(_, answer)| answer).filter(|answer| !answer.is_success());
+        refusals.max_by_key(|answer| answer.status)
     }
 }
 

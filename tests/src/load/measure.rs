@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use anyhow::ensure;
+
 use crate::load::burst::{Spent, burst};
 use crate::load::scenario::{self, NotSupported, Scenario, Step};
 use crate::load::statistics::{maximum, median, percentile};
@@ -128,7 +130,11 @@ async fn once(
         keep_spares(target, &spent)?;
     }
     if let Some(refused) = spent.refusal() {
-        return Ok(Err(NotSupported::by_status(refused.status)));
+        let lacks = NotSupported::by(refused)?;
+        // A server either has something or has it not; what it does now and then refuse is broken.
+        let refusals = spent.answers.iter().filter(|(_, answer)| !answer.is_success()).count();
+        ensure!(refusals == spent.answers.len(), "{}: {refusals} requests were refused: {}", scenario.name, lacks.0);
+        return Ok(Err(lacks));
     }
     let milliseconds = spent.milliseconds();
     let of = |percent| percentile(&milliseconds, percent).unwrap_or(f64::NAN);
@@ -153,8 +159,12 @@ fn keep_spares(target: &Target, spent: &Spent) -> anyhow::Result<()> {
 async fn clean(target: &Target) -> anyhow::Result<()> {
     let left = target.take_spares(usize::MAX);
     let requests = left.iter().map(|id| (target.next(), scenario::delete(id))).collect();
-    burst(&target.endpoint, requests, CLEANERS, None).await?;
-    Ok(())
+    let spent = burst(&target.endpoint, requests, CLEANERS, None).await?;
+    match spent.refusal() {
+        // A server without DELETE keeps them.
+        Some(refused) => NotSupported::by(refused).map(drop),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

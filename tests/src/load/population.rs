@@ -10,6 +10,7 @@ use crate::builders::{group, patch_op};
 use crate::load::args::Filling;
 use crate::load::burst::{Spent, burst};
 use crate::load::generate::{self, user_name, user_of};
+use crate::load::scenario::NotSupported;
 use crate::load::target::{Endpoint, Request};
 
 /// Users beside the population proper, whom the scenarios add to the groups and remove again.
@@ -123,6 +124,7 @@ impl Population {
 async fn filled(endpoint: &Endpoint, name: &str, ids: &[String]) -> anyhow::Result<Option<String>> {
     let made = endpoint.ask(Request::send(Method::POST, "/Groups".to_owned(), &group(name, &[])).kept()).await?;
     if !made.is_success() {
+        NotSupported::by(&made)?;
         return Ok(None);
     }
     let id = made.id()?;

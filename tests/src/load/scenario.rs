@@ -1,5 +1,6 @@
 //! What is measured: a name, one step, and how many clients take it how often.
 
+use anyhow::ensure;
 use reqwest::Method;
 use serde_json::json;
 
@@ -7,7 +8,7 @@ use crate::builders::patch_op;
 use crate::load::args::Args;
 use crate::load::burst::burst;
 use crate::load::generate::{self, user_name, user_of};
-use crate::load::target::{Request, Target};
+use crate::load::target::{Answer, Request, Target};
 
 /// Resources on a page.
 const PAGE: usize = 100;
@@ -64,8 +65,14 @@ pub(super) struct Scenario {
 pub(super) struct NotSupported(pub(super) String);
 
 impl NotSupported {
-    pub(super) fn by_status(status: u16) -> Self {
-        Self(format!("not supported (status {status})"))
+    /// What a refusal means. These statuses say that a server does not have what is asked for (RFC 7644 §3.12: "Service
+    /// provider does not support the request operation, e.g., PATCH" of 501, and what servers answer that do not know
+    /// the parameter or the path). Any other one is a server that fails, and ends the run.
+    pub(super) fn by(refusal: &Answer) -> anyhow::Result<Self> {
+        let status = refusal.status;
+        let said = || String::from_utf8_lossy(&refusal.body).into_owned();
+        ensure!(matches!(status, 400 | 403 | 404 | 405 | 501), "the server failed: status {status}, {}", said());
+        Ok(Self(format!("not supported (status {status})")))
     }
 }
 
@@ -250,7 +257,7 @@ async fn cursor(target: &Target, offset: usize) -> anyhow::Result<Result<String,
         }
         let answer = target.endpoint.ask(page(&at).kept()).await?;
         if !answer.is_success() {
-            return Ok(Err(NotSupported::by_status(answer.status)));
+            return Ok(Err(NotSupported::by(&answer)?));
         }
         let body = answer.json();
         let Some(next) = body["nextCursor"].as_str() else {
@@ -329,6 +336,21 @@ mod tests {
         assert_eq!(offset(&target(50), Place::Deep), 0);
         let request = request(Step::PageByIndex(Place::Deep), &target(12_345), "r", "", 0, 0);
         assert_eq!(request.path, "/Users?startIndex=11101&count=100&attributes=userName");
+    }
+
+    #[test]
+    fn a_server_that_fails_is_not_taken_for_one_that_lacks_something() {
+        let by = |status| {
+            NotSupported::by(&Answer { status, took: std::time::Duration::ZERO, bytes: 4, body: b"oops".to_vec() })
+        };
+        assert_eq!(by(501).unwrap().0, "not supported (status 501)");
+        assert!(by(404).is_ok());
+        for status in [401, 409, 429, 500, 503] {
+            assert_eq!(
+                by(status).map(|lacks| lacks.0).unwrap_err().to_string(),
+                format!("the server failed: status {status}, oops")
+            );
+        }
     }
 
     #[test]
