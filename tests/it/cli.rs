@@ -53,6 +53,8 @@ fn a_tenant_is_set_up_used_and_read_with_the_command_line_alone() {
     assert!(cli.said(&["tenant", "create", "acme"]).contains("/scim/acme/v2"));
     let listed: Value = serde_json::from_str(&cli.said(&["tenant", "list", "--json"])).unwrap();
     assert_eq!(listed["tenants"][0]["name"], "acme");
+    assert!(cli.said(&["tenant", "profile", "acme", "okta"]).contains("okta"));
+    cli.fails(&["tenant", "profile", "acme", "onelogin"], 4, "`rfc`, `entra`, `okta`");
 
     let token = cli.said(&["token", "create", "--label", "me", "--scope", "admin"]);
     cli.token = token.trim().to_owned();

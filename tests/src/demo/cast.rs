@@ -65,9 +65,9 @@ impl Cast {
     pub(super) fn assemble(program: &Path, server: &ServerProcess, player: &Player) -> anyhow::Result<Self> {
         let cli = Cli { program, address: server.address };
         player.chapter("acme provisions from Entra ID, globex from Okta: two tenants, different constraints");
-        let acme = cli.tenant(player, "acme", "Entra ID")?;
+        let acme = cli.tenant(player, "acme", "Entra ID", "entra")?;
         cli.constraints(&acme, acme_constraints())?;
-        let globex = cli.tenant(player, "globex", "Okta")?;
+        let globex = cli.tenant(player, "globex", "Okta", "okta")?;
         cli.constraints(&globex, globex_constraints())?;
         Ok(Self { acme, globex, program: program.to_owned(), address: server.address })
     }
@@ -108,9 +108,10 @@ struct Cli<'a> {
 }
 
 impl Cli<'_> {
-    fn tenant(&self, player: &Player, name: &'static str, provider: &str) -> anyhow::Result<Role> {
+    fn tenant(&self, player: &Player, name: &'static str, provider: &str, profile: &str) -> anyhow::Result<Role> {
         println!();
         self.say(OPERATOR_TOKEN, &["tenant", "create", name])?;
+        self.say(OPERATOR_TOKEN, &["tenant", "profile", name, profile])?;
         let admin_label = format!("{name}'s administrator");
         let token = |label: &str, scope: &str| {
             let made =

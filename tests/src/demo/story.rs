@@ -177,7 +177,7 @@ pub(super) async fn globex(player: &mut Player, cast: &Cast) -> anyhow::Result<(
     let push = |id: &str, display: &str| json!([{ "op": "add", "path": "members", "value": [{ "value": id, "display": display }] }]);
     let gate = Refused(400, "group-gate", "member-not-eligible");
     globex.patch("The contractor is to be a member", &path, push(&contractor, "lee@globex.example"), gate).await?;
-    globex.patch("The employee is to be a member", &path, push(&employee, "kim@globex.example"), Status(204)).await?;
+    globex.patch("The employee is to be a member", &path, push(&employee, "kim@globex.example"), Status(200)).await?;
     let off = json!([{ "op": "replace", "value": { "active": false } }]);
     globex
         .patch(
