@@ -45,6 +45,8 @@ impl Cli {
     }
 }
 
+const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+
 #[test]
 fn a_tenant_is_set_up_used_and_read_with_the_command_line_alone() {
     let data = tempfile::tempdir().unwrap();
@@ -94,9 +96,12 @@ fn a_decision_is_explained_with_its_reads() {
         operator.post("/api/v1/tenants", serde_json::json!({ "name": "acme" })).await.expect_status(201);
         let acme = scruple_tests::TenantClient::new(server.address, "acme", &operator).await;
         acme.enforce(SAFE_VALUES, mail_at("elsewhere.org")).await;
+        acme.post("/Users", serde_json::json!({ "schemas": [USER], "userName": 7 })).await.expect_status(400);
         acme.post("/Users", scruple_tests::user("ada")).await.expect_status(400).decision_id().unwrap()
     });
     let cli = Cli { server: Some(server), token: OPERATOR_TOKEN.to_owned() };
+    let attempt = cli.said(&["decisions", "tail", "--verdict", "invalid"]);
+    assert!(attempt.contains("userName (type): from nothing to 7"), "{attempt}");
     let explained = cli.said(&["decisions", "show", &decision]);
     for line in [
         "outcome    denied",

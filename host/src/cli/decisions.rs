@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::Value;
@@ -9,6 +10,7 @@ use serde_json::Value;
 use crate::cli::client::Client;
 use crate::cli::output::{Output, items, text};
 use crate::cli::{Failure, TenantArg};
+use crate::decision::Outcome;
 
 /// How often `tail --follow` asks. A second is what a person watching does not notice.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
@@ -30,8 +32,8 @@ pub(super) enum Decisions {
 pub(super) struct Tail {
     #[command(flatten)]
     tenant: TenantArg,
-    /// Only `allowed`, `denied`, `held` or `faulted`.
-    #[arg(long, value_parser = ["allowed", "denied", "held", "faulted"])]
+    /// Only those with this outcome; `invalid` is what the schema refuses.
+    #[arg(long, value_parser = PossibleValuesParser::new(Outcome::ALL.map(Outcome::as_str)))]
     verdict: Option<String>,
     /// Only where this constraint was asked.
     #[arg(long)]
