@@ -13,13 +13,11 @@ use crate::scim::reading::Reading;
 use crate::scim::resource::ResourceId;
 use crate::scim::schema::violations::violations;
 use crate::scim::schema::{Definitions, ResourceTypeDocument, SchemaDocument, SchemaError, SchemaRegistry, Tightening};
+use crate::store::model::BROKEN_MAX;
 use crate::store::{Broken, DefineError, Defined, NewDefinitions, StoreError, TenantModel};
 
 /// How often definitions are made anew because others of the tenant changed meanwhile. Administrators are few.
 const TRIES_MAX: u32 = 5;
-
-/// Resources that are told of; the others are counted.
-const BROKEN_MAX: usize = 100;
 
 /// Resources read from the store at once.
 const BATCH: usize = 1_000;

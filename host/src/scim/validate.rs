@@ -305,12 +305,7 @@ fn check_value(attribute: &Attribute, value: &Value, path: &dyn Fn() -> String) 
     if attribute.required && text.is_empty() {
         return Err(missing(&path()));
     }
-    let is_canonical = |text: &str| {
-        attribute.canonical_values.iter().any(|canonical| {
-            if attribute.folds_case() { canonical.eq_ignore_ascii_case(text) } else { canonical == text }
-        })
-    };
-    if attribute.canonical_only && !is_canonical(text) {
+    if attribute.canonical_only && !attribute.is_canonical(text) {
         let expected = attribute.canonical_values.join("`, `");
         let detail = format!("`{}` must be one of `{expected}`, and `{}` is not", path(), excerpt(text));
         let violation = Violation::new(path(), Characteristic::CanonicalValues).after(attribute, Some(value));

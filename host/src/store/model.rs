@@ -64,6 +64,10 @@ pub struct Defined {
     pub broken: Vec<Broken>,
 }
 
+/// Resources that are told of where new definitions are broken; the others are counted. A list that nobody reads to its
+/// end need not be longer.
+pub const BROKEN_MAX: usize = 100;
+
 /// A resource that is not as new definitions say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {

@@ -21,10 +21,8 @@ use crate::scim::schema::violations::violations;
 use crate::scim::schema::{
     Definitions, ResourceType, ResourceTypeDocument, SchemaDocument, SchemaError, SchemaRegistry, Tightening,
 };
+use crate::store::model::BROKEN_MAX;
 use crate::store::{Broken, DefineError, Defined, NewDefinitions, StoreError};
-
-/// Resources that are told of; the others are counted. A list that nobody reads to its end need not be longer.
-const BROKEN_MAX: usize = 100;
 
 /// Resources read between two looks at the list.
 const BATCH: usize = 500;
