@@ -154,6 +154,14 @@ impl Access {
     }
 }
 
+impl Among {
+    /// Whether an index tells that it is one resource at most, and which.
+    pub fn is_single(&self) -> bool {
+        let plan = self.filter.as_ref().filter(|_| self.sort.is_none()).map(plan);
+        plan.is_some_and(|plan| plan.exact && plan.access.is_some_and(|access| access.is_single()))
+    }
+}
+
 /// Plans a filter.
 pub fn plan(filter: &Filter) -> Plan {
     match access(filter, None) {

@@ -60,6 +60,39 @@ pub(crate) async fn a_user_is_in_the_groups_that_contain_its_groups_each_once(st
     assert_eq!(one(&snapshot, &bob, Wanted::default()).await.groups, None);
 }
 
+/// What one look does not come to is shown as whole as the rest: more groups, nested groups and members than it reads.
+pub(crate) async fn whoever_is_in_many_groups_is_shown_in_all_of_them(store: &dyn Store) {
+    let acme = World::new(store, "acme").await;
+    let (ada, bob) = (acme.user("ada").await, acme.user("bob").await);
+    let mut expected = Vec::new();
+    let mut outer = Vec::new();
+    for number in 0..50 {
+        let team = acme.group(&format!("Team {number}"), &[&ada]).await;
+        outer.push(acme.group(&format!("Division {number}"), &[&team]).await.id);
+        expected.push((team.id, Relation::Direct));
+    }
+    expected.extend(outer.into_iter().map(|id| (id, Relation::Indirect)));
+    let mut users = Vec::new();
+    for number in 0..100 {
+        users.push(acme.user(&format!("user{number}")).await);
+    }
+    let all = acme.group("All", &users.iter().collect::<Vec<_>>()).await;
+
+    let snapshot = acme.snapshot().await;
+    let shown = one(&snapshot, &ada, EVERYTHING).await;
+    let seen: Vec<_> = relations(&shown).into_iter().map(|(id, relation, _)| (id, relation)).collect();
+    assert_eq!(seen, expected);
+    assert_eq!(snapshot.represent(ada.clone(), EVERYTHING).await.unwrap(), shown);
+    assert_eq!(relations(&one(&snapshot, &bob, EVERYTHING).await), []);
+    assert_eq!(one(&snapshot, &all, EVERYTHING).await.members.unwrap().first.len(), 100);
+    let by_name = among(user_type(), Some("userName eq \"ada\""), None);
+    let found = show(
+        &snapshot,
+        Query::Page { among: vec![Among { wanted: EVERYTHING, ..by_name }], from: From::Offset(0), limit: 5 },
+    );
+    assert_eq!(found.await, Shown { total: Some(1), resources: vec![shown], next: None });
+}
+
 pub(crate) async fn members_are_shown_with_their_names_only_if_somebody_asks(store: &dyn Store) {
     let acme = World::new(store, "acme").await;
     let (ada, bob) = (acme.user("ada").await, acme.user("bob").await);

@@ -17,6 +17,8 @@ pub(super) const MEMBERS_AT_ONCE: usize = 1_000;
 pub(super) struct Shower<'a> {
     view: View<'a>,
     groups: HashMap<ResourceId, Option<Group>>,
+    rows_left: usize,
+    exceeded: bool,
 }
 
 /// A group, as one that has members sees it.
@@ -30,14 +32,37 @@ struct Group {
 
 impl<'a> Shower<'a> {
     pub(super) fn new(view: View<'a>) -> Self {
-        Self { view, groups: HashMap::new() }
+        Self::within_rows(view, usize::MAX)
+    }
+
+    /// Reads no more than so many members, groups and names. If that was not enough, what it shows is not whole, and
+    /// [`exceeded`](Self::exceeded) says so.
+    pub(super) fn within_rows(view: View<'a>, rows_max: usize) -> Self {
+        Self { view, groups: HashMap::new(), rows_left: rows_max, exceeded: false }
+    }
+
+    /// Whether there was more to read than it might.
+    pub(super) fn exceeded(&self) -> bool {
+        self.exceeded
+    }
+
+    fn spend(&mut self, rows: usize) {
+        self.exceeded |= rows > self.rows_left;
+        self.rows_left = self.rows_left.saturating_sub(rows);
+    }
+
+    /// Rows to ask for: one more than may be read tells that there are too many.
+    fn at_most(&self, wanted: usize) -> usize {
+        self.rows_left.saturating_add(1).min(wanted)
     }
 
     /// The resource with what is wanted of it.
     pub(super) fn represent(&mut self, resource: Resource, wanted: Wanted) -> Result<Represented, StoreError> {
         let members = match wanted.members {
             true => {
-                let first = self.view.member_references(resource.id, None, MEMBERS_AT_ONCE, wanted.member_displays)?;
+                let limit = self.at_most(MEMBERS_AT_ONCE);
+                let first = self.view.member_references(resource.id, None, limit, wanted.member_displays)?;
+                self.spend(first.len());
                 let more_after = if first.len() < MEMBERS_AT_ONCE { None } else { first.last().map(|last| last.id) };
                 Some(MembersShown { first, more_after })
             }
@@ -51,14 +76,15 @@ impl<'a> Shower<'a> {
     /// nested groups, or dynamically calculated." The direct ones first, each kind by id. A group is visited once, so that
     /// groups that contain each other end the search, and no more than [`ANCESTORS_MAX`] are looked into or found.
     fn groups_of(&mut self, id: ResourceId) -> Result<Vec<Reference>, StoreError> {
-        let direct = self.view.groups_of(id)?;
+        let direct = self.view.first_groups_of(id, self.at_most(usize::MAX))?;
+        self.spend(direct.len());
         let mut seen: HashSet<ResourceId> = direct.iter().copied().collect();
         let mut indirect = Vec::new();
         let mut next = direct.clone();
         let mut looked_into = 0;
         'search: while let Some(group) = next.pop() {
             looked_into += 1;
-            if looked_into > ANCESTORS_MAX {
+            if looked_into > ANCESTORS_MAX || self.exceeded {
                 break;
             }
             for outer in self.within(group)? {
@@ -88,21 +114,24 @@ impl<'a> Shower<'a> {
     }
 
     fn within(&mut self, id: ResourceId) -> Result<Vec<ResourceId>, StoreError> {
-        let view = self.view;
-        match self.group(id)? {
+        let (view, limit) = (self.view, self.at_most(ANCESTORS_MAX));
+        let (within, read) = match self.group(id)? {
             Some(group) => match &group.within {
-                Some(within) => Ok(within.clone()),
+                Some(within) => (within.clone(), 0),
                 None => {
-                    let within = view.first_groups_of(id, ANCESTORS_MAX)?;
-                    Ok(group.within.insert(within).clone())
+                    let within = group.within.insert(view.first_groups_of(id, limit)?);
+                    (within.clone(), within.len())
                 }
             },
-            None => Ok(Vec::new()),
-        }
+            None => (Vec::new(), 0),
+        };
+        self.spend(read);
+        Ok(within)
     }
 
     fn group(&mut self, id: ResourceId) -> Result<Option<&mut Group>, StoreError> {
         if !self.groups.contains_key(&id) {
+            self.spend(1);
             let types = self.view.schemas.resource_types().iter().filter(|kind| kind.row_attribute().is_some());
             let mut found = None;
             for resource_type in types {

@@ -1,12 +1,13 @@
 //! [`SqliteSnapshot`]: a read transaction, lent for as long as somebody holds the snapshot.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, TryLockError};
 
 use async_trait::async_trait;
 
 use super::Shared;
 use super::budget::Budget;
 use super::look_up::LookUps;
+use super::page::GLANCE_ROWS;
 use super::pool::{Lease, Pool};
 use super::represent::Shower;
 use super::view::View;
@@ -23,24 +24,23 @@ use crate::store::{
 /// A tenant's resources at the moment of the first question. The transaction begins in the same hop as that question,
 /// and the tenant's model is read along with it, so a snapshot costs no hop of its own.
 pub(super) struct SqliteSnapshot {
+    pool: Arc<Pool>,
+    moment: Arc<Moment>,
+    look_ups: Arc<Mutex<LookUps>>,
+}
+
+/// What answers are taken from.
+struct Moment {
     tenant: TenantId,
     shared: Arc<Shared>,
-    pool: Arc<Pool>,
-    lease: Arc<Mutex<Lease>>,
-    model: Arc<OnceLock<Arc<TenantModel>>>,
-    look_ups: Arc<Mutex<LookUps>>,
+    lease: Mutex<Lease>,
+    model: OnceLock<Arc<TenantModel>>,
 }
 
 impl SqliteSnapshot {
     pub(super) fn new(tenant: TenantId, shared: Arc<Shared>, pool: Arc<Pool>, lease: Lease) -> Self {
-        Self {
-            tenant,
-            shared,
-            pool,
-            lease: Arc::new(Mutex::new(lease)),
-            model: Arc::new(OnceLock::new()),
-            look_ups: Arc::new(Mutex::new(LookUps::asked())),
-        }
+        let moment = Moment { tenant, shared, lease: Mutex::new(lease), model: OnceLock::new() };
+        Self { pool, moment: Arc::new(moment), look_ups: Arc::new(Mutex::new(LookUps::asked())) }
     }
 
     async fn ask<T, E>(&self, question: impl FnOnce(View<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
@@ -59,31 +59,82 @@ impl SqliteSnapshot {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let (tenant, shared) = (self.tenant, Arc::clone(&self.shared));
-        let (lease, model) = (Arc::clone(&self.lease), Arc::clone(&self.model));
-        let question = move || {
-            let mut lease = lease.lock().unwrap_or_else(PoisonError::into_inner);
-            let connection = lease.connection()?;
-            let model = match model.get() {
-                Some(model) => model,
-                None => {
-                    let read = shared.models.get_committed(connection, tenant)?;
-                    model.get_or_init(|| read)
-                }
-            };
-            question(View { connection, tenant, names: &shared.names, schemas: &model.schemas }, model)
-        };
+        let moment = self.moment.clone();
+        let question =
+            move || moment.answer(&mut moment.lease.lock().unwrap_or_else(PoisonError::into_inner), question);
         self.pool.threads().blocking(question).await
+    }
+
+    /// A question about so many rows.
+    async fn look_at<T, E>(
+        &self,
+        rows: usize,
+        question: impl FnOnce(View<'_>, &TenantModel) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        if rows <= GLANCE_ROWS { self.glance(question).await } else { self.ask_with(question).await }
+    }
+
+    /// Answers where it is asked, on the worker that serves the request: for questions that look at a few rows by their
+    /// keys. Such a look takes some 5 µs (that of a page which is not in memory as long as the disk takes, some 100 µs);
+    /// to have another thread take it, and to be woken by that, costs five times as much processor.
+    async fn glance<T, E>(
+        &self,
+        question: impl FnOnce(View<'_>, &TenantModel) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        match self.moment.answer_at_once(question) {
+            Ok(answer) => answer,
+            Err(question) => self.ask_with(question).await,
+        }
+    }
+}
+
+impl Moment {
+    /// Gives the question back while another one is being answered: no worker waits for that.
+    fn answer_at_once<T, E, Q>(&self, question: Q) -> Result<Result<T, E>, Q>
+    where
+        E: From<StoreError>,
+        Q: FnOnce(View<'_>, &TenantModel) -> Result<T, E>,
+    {
+        match self.lease.try_lock() {
+            Ok(mut lease) => Ok(self.answer(&mut lease, question)),
+            Err(TryLockError::Poisoned(poisoned)) => Ok(self.answer(&mut poisoned.into_inner(), question)),
+            Err(TryLockError::WouldBlock) => Err(question),
+        }
+    }
+
+    fn answer<T, E: From<StoreError>>(
+        &self,
+        lease: &mut Lease,
+        question: impl FnOnce(View<'_>, &TenantModel) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let connection = lease.connection()?;
+        let model = match self.model.get() {
+            Some(model) => model,
+            None => {
+                let read = self.shared.models.get_committed(connection, self.tenant)?;
+                self.model.get_or_init(|| read)
+            }
+        };
+        let view = View { connection, tenant: self.tenant, names: &self.shared.names, schemas: &model.schemas };
+        question(view, model)
     }
 }
 
 #[async_trait]
 impl Snapshot for SqliteSnapshot {
     async fn model(&self) -> Result<Arc<TenantModel>, StoreError> {
-        if self.model.get().is_none() {
-            self.ask(|_| Ok::<(), StoreError>(())).await?;
+        if self.moment.model.get().is_none() {
+            self.glance(|_, _| Ok::<(), StoreError>(())).await?;
         }
-        self.model.get().cloned().ok_or(StoreError::NoTenant)
+        self.moment.model.get().cloned().ok_or(StoreError::NoTenant)
     }
 
     async fn resource(
@@ -92,7 +143,7 @@ impl Snapshot for SqliteSnapshot {
         id: ResourceId,
     ) -> Result<Option<Resource>, StoreError> {
         let resource_type = Arc::clone(resource_type);
-        self.ask(move |view| view.resource(&resource_type, id)).await
+        self.glance(move |view, _| view.resource(&resource_type, id)).await
     }
 
     async fn resources_after(
@@ -116,11 +167,26 @@ impl Snapshot for SqliteSnapshot {
     }
 
     async fn show(&self, choose: Choose) -> Result<Shown, ShowError> {
-        self.ask_with(move |view, model| Ok(view.show(choose(model)?)?)).await
+        let glance = move |view: View<'_>, model: &TenantModel| {
+            let query = choose(model)?;
+            Ok::<_, ShowError>(view.glance(&query)?.ok_or(query))
+        };
+        match self.glance(glance).await? {
+            Ok(shown) => Ok(shown),
+            Err(query) => self.ask(move |view| Ok(view.show(query)?)).await,
+        }
     }
 
     async fn represent(&self, resource: Resource, wanted: Wanted) -> Result<Represented, StoreError> {
-        self.ask(move |view| Shower::new(view).represent(resource, wanted)).await
+        let glance = move |view: View<'_>, _: &TenantModel| {
+            let mut shower = Shower::within_rows(view, GLANCE_ROWS);
+            let shown = shower.represent(resource, wanted)?;
+            Ok::<_, StoreError>(if shower.exceeded() { Err(shown.resource) } else { Ok(shown) })
+        };
+        match self.glance(glance).await? {
+            Ok(shown) => Ok(shown),
+            Err(resource) => self.ask(move |view| Shower::new(view).represent(resource, wanted)).await,
+        }
     }
 
     async fn member_references(
@@ -148,12 +214,12 @@ impl Snapshot for SqliteSnapshot {
 
     async fn members_among(&self, group: ResourceId, ids: &[ResourceId]) -> Result<Vec<Member>, StoreError> {
         let ids = ids.to_vec();
-        self.ask(move |view| view.members_among(group, &ids)).await
+        self.look_at(ids.len(), move |view, _| view.members_among(group, &ids)).await
     }
 
     async fn identify(&self, ids: &[ResourceId]) -> Result<Vec<Member>, StoreError> {
         let ids = ids.to_vec();
-        self.ask(move |view| view.identify(&ids)).await
+        self.look_at(ids.len(), move |view, _| view.identify(&ids)).await
     }
 
     async fn groups_of(&self, id: ResourceId) -> Result<Vec<ResourceId>, StoreError> {

@@ -52,6 +52,7 @@ conformance!(open;
     a_constraint_is_refused_the_look_up_that_a_commit_could_not_check,
     the_look_ups_of_a_decision_share_what_they_may_cost,
     a_user_is_in_the_groups_that_contain_its_groups_each_once,
+    whoever_is_in_many_groups_is_shown_in_all_of_them,
     members_are_shown_with_their_names_only_if_somebody_asks,
     what_makes_no_sense_to_the_model_is_refused_in_its_own_words,
     a_walk_by_place_meets_what_is_there_throughout_whatever_is_written_meanwhile,
