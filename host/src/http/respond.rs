@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::decision::{ConstraintName, DecisionId, Reason};
@@ -10,7 +11,7 @@ use crate::http::error::SCIM_JSON;
 use crate::http::extract::BaseUrl;
 use crate::http::stream;
 use crate::pipeline::read::Representation;
-use crate::scim::projection::project;
+use crate::scim::projection::{Shown, project};
 use crate::scim::resource::Resource;
 use crate::store::Reference;
 
@@ -22,7 +23,7 @@ const DECISION_ID: HeaderName = HeaderName::from_static("scruple-decision-id");
 const WARNINGS_MAX: usize = 10;
 
 /// A SCIM message.
-pub fn message(status: StatusCode, body: Value) -> Response {
+pub fn message(status: StatusCode, body: impl Serialize) -> Response {
     let mut response = (status, Json(body)).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, SCIM_JSON);
     response
@@ -39,7 +40,7 @@ pub fn place(base: &BaseUrl, endpoint: &str, id: impl std::fmt::Display) -> Stri
 }
 
 /// A resource as the client asked to see it.
-pub fn wire(representation: &Representation, base: &BaseUrl) -> Value {
+pub fn wire<'a>(representation: &'a Representation, base: &'a BaseUrl) -> Shown<'a> {
     let references = |references: &[Reference]| references.iter().map(|one| wire_reference(one, base)).collect();
     project(
         &representation.resource,
@@ -68,8 +69,7 @@ pub fn large_resource(status: StatusCode, mut representation: Representation, ba
     let rest = representation.members.as_mut().and_then(|members| Some((members.rest.take()?, members)));
     let Some((rest, members)) = rest else { return resource(status, &representation, base) };
     let first = std::mem::take(&mut members.first);
-    let head = wire(&representation, base);
-    let body = stream::members(head, &representation, first, rest, base);
+    let body = stream::members(&wire(&representation, base), &representation, first, rest, base);
     let mut response = (status, body).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, SCIM_JSON);
     name(&mut response, &representation.resource, base);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use futures_core::Stream;
+use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tracing::warn;
@@ -74,21 +75,32 @@ struct Shape {
 impl Shape {
     /// Members as they stand in the list, with commas between them.
     fn write(&self, members: &[Reference]) -> String {
-        let values = members.iter().map(|member| wire_reference(member, &self.base)).collect();
-        let shown = self.projection.values(&self.attribute, &self.resource_type, values);
-        shown.iter().map(Value::to_string).collect::<Vec<_>>().join(",")
+        let values: Vec<Value> = members.iter().map(|member| wire_reference(member, &self.base)).collect();
+        let shown = self.projection.values(&self.attribute, &self.resource_type, &values);
+        shown.map(|value| json(&value)).collect::<Vec<_>>().join(",")
     }
 }
 
+/// What has texts for keys always comes out.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
 /// The body: the resource without its members, then the first of them, then the rest.
-pub fn members(head: Value, group: &Representation, first: Vec<Reference>, mut rest: Rest, base: &BaseUrl) -> Body {
+pub fn members(
+    head: &impl Serialize,
+    group: &Representation,
+    first: Vec<Reference>,
+    mut rest: Rest,
+    base: &BaseUrl,
+) -> Body {
     let resource_type = Arc::clone(&group.resource.resource_type);
     let attribute = resource_type.row_attribute().map_or_else(String::new, |rows| rows.name.clone());
     let shape = Shape { base: BaseUrl(base.0.clone()), projection: group.projection.clone(), resource_type, attribute };
+    let head = json(head);
     let (send, pieces) = mpsc::channel(READY_MAX);
     tokio::spawn(async move {
         let reading = async {
-            let head = head.to_string();
             let open = head.strip_suffix('}').unwrap_or(&head);
             let list = shape.write(&first);
             let mut text = format!("{open},{}:[{list}", Value::from(shape.attribute.as_str()));

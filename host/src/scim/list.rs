@@ -1,6 +1,6 @@
 //! Pages of a list, by index (RFC 7644 §3.4.2.4) or by cursor (RFC 9865), and the message that carries one.
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use crate::scim::error::ScimError;
 use crate::scim::urn;
@@ -68,30 +68,38 @@ fn integer(name: &str, text: &str, error: impl FnOnce(String) -> ScimError) -> R
 
 /// The message of RFC 7644 §3.4.2 and RFC 9865 §2: "Service providers implementing cursor pagination that are unable to
 /// estimate totalResults MAY choose to omit the totalResults attribute."
-pub fn list_response(
-    total: Option<u64>,
-    query: &ListQuery,
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListResponse<T> {
+    schemas: [&'static str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_results: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_index: Option<usize>,
+    items_per_page: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
-    resources: Vec<Value>,
-) -> Value {
-    let start_index = match query.start {
-        Start::Index(index) => Some(index),
-        Start::Cursor(_) => None,
-    };
-    let members = [
-        ("schemas", Some(json!([urn::LIST_RESPONSE]))),
-        ("totalResults", total.map(Value::from)),
-        ("startIndex", start_index.map(Value::from)),
-        ("itemsPerPage", Some(Value::from(resources.len()))),
-        ("nextCursor", next_cursor.map(Value::from)),
-        ("Resources", Some(Value::Array(resources))),
-    ];
-    let members = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    Value::Object(members.collect::<Map<_, _>>())
+    #[serde(rename = "Resources")]
+    resources: Vec<T>,
+}
+
+impl<T> ListResponse<T> {
+    /// A page of those that `query` asks for.
+    pub fn new(total: Option<u64>, query: &ListQuery, next_cursor: Option<String>, resources: Vec<T>) -> Self {
+        let start_index = match query.start {
+            Start::Index(index) => Some(index),
+            Start::Cursor(_) => None,
+        };
+        let items_per_page = resources.len();
+        let schemas = [urn::LIST_RESPONSE];
+        Self { schemas, total_results: total, start_index, items_per_page, next_cursor, resources }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     const LIMITS: PageLimits = PageLimits { count_default: 100, count_max: 1_000 };
@@ -122,7 +130,7 @@ mod tests {
     #[test]
     fn a_list_counts_what_it_carries() {
         let by_index = ListQuery::new(Some(11), None, None, LIMITS);
-        let response = list_response(Some(12), &by_index, None, vec![json!(1), json!(2)]);
+        let response = json!(ListResponse::new(Some(12), &by_index, None, vec![1, 2]));
         assert_eq!(response["itemsPerPage"], 2);
         assert_eq!((response["totalResults"].as_u64(), response["startIndex"].as_u64()), (Some(12), Some(11)));
     }
@@ -130,7 +138,7 @@ mod tests {
     #[test]
     fn a_page_by_cursor_has_no_index_and_tells_only_what_is_known() {
         let by_cursor = ListQuery::new(Some(11), Some(5), Some(String::new()), LIMITS);
-        let response = list_response(None, &by_cursor, Some("next".to_owned()), Vec::new());
+        let response = json!(ListResponse::<Value>::new(None, &by_cursor, Some("next".to_owned()), Vec::new()));
         let expected =
             json!({ "schemas": [urn::LIST_RESPONSE], "itemsPerPage": 0, "nextCursor": "next", "Resources": [] });
         assert_eq!(response, expected);

@@ -1,13 +1,15 @@
 //! What of a resource a response shows (RFC 7644 §3.9 and `returned` of RFC 7643 §7), as it goes over the wire.
 //!
 //! Start at [`Projection::parse`], then ask [`Projection::wants`] before loading members or groups, then
-//! [`project`].
+//! [`project`]. What is shown is written from where it stands: an answer has some hundred values, and a copy of each costs
+//! as much as to write it.
 
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::scim::error::ScimError;
 use crate::scim::path::Path;
-use crate::scim::resource::Resource;
+use crate::scim::resource::{Attributes, Resource};
 use crate::scim::schema::{Attribute, ResourceType, Returned, Schema, Storage};
 
 /// Which attributes a client asked for.
@@ -78,13 +80,18 @@ impl Projection {
         })
     }
 
-    /// Values of such an attribute as the client asked to see them.
-    pub fn values(&self, name: &str, resource_type: &ResourceType, values: Vec<Value>) -> Vec<Value> {
-        let attribute = resource_type.attribute(name);
-        match attribute.and_then(|attribute| self.view(None, attribute, &Value::Array(values))) {
-            Some(Value::Array(shown)) => shown,
-            _ => Vec::new(),
-        }
+    /// Those values of such an attribute that have something to show, as the client asked to see them.
+    pub fn values<'a>(
+        &'a self,
+        name: &str,
+        resource_type: &'a ResourceType,
+        values: &'a [Value],
+    ) -> impl Iterator<Item = impl Serialize + 'a> {
+        let attribute = resource_type.attribute(name).filter(|attribute| self.shows(None, attribute));
+        let views = attribute.into_iter().flat_map(move |attribute| {
+            values.iter().map(move |value| View { projection: self, extension: None, attribute, value })
+        });
+        views.filter(View::is_shown)
     }
 
     /// Whether the client named any attribute: then it wants a body even where 204 would do.
@@ -129,26 +136,59 @@ impl Projection {
         attribute.returned == Returned::Always && returned == Returned::Default
     }
 
-    fn view(&self, extension: Option<&Schema>, attribute: &Attribute, value: &Value) -> Option<Value> {
-        if !self.shows(extension, attribute) {
-            return None;
+    /// What is shown of an attribute's value; `None` if nothing is.
+    fn view<'a>(
+        &'a self,
+        extension: Option<&'a Schema>,
+        attribute: &'a Attribute,
+        value: &'a Value,
+    ) -> Option<View<'a>> {
+        let view = View { projection: self, extension, attribute, value };
+        (self.shows(extension, attribute) && view.is_shown()).then_some(view)
+    }
+}
+
+/// A value of an attribute that is shown, without the sub-attributes that are not.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    projection: &'a Projection,
+    extension: Option<&'a Schema>,
+    attribute: &'a Attribute,
+    value: &'a Value,
+}
+
+impl<'a> View<'a> {
+    fn with(self, value: &'a Value) -> Self {
+        Self { value, ..self }
+    }
+
+    fn shows_sub(&self, name: &str) -> bool {
+        let Self { projection, extension, attribute, .. } = *self;
+        attribute.sub_attribute(name).is_some_and(|sub| projection.shows_sub(extension, attribute, sub))
+    }
+
+    /// Whether anything is left of it.
+    fn is_shown(&self) -> bool {
+        match self.value {
+            Value::Array(values) => values.iter().any(|value| self.with(value).is_shown()),
+            Value::Object(object) => object.keys().any(|name| self.shows_sub(name)),
+            _ => true,
         }
-        let is_shown =
-            |name: &str| attribute.sub_attribute(name).is_some_and(|sub| self.shows_sub(extension, attribute, sub));
-        let view = |value: &Value| match value {
-            Value::Object(object) => {
-                let shown = object.iter().filter(|(name, _)| is_shown(name));
-                let shown: Map<String, Value> = shown.map(|(name, value)| (name.clone(), value.clone())).collect();
-                (!shown.is_empty()).then_some(Value::Object(shown))
-            }
-            simple => Some(simple.clone()),
-        };
-        match value {
+    }
+}
+
+impl Serialize for View<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.value {
             Value::Array(values) => {
-                let shown: Vec<Value> = values.iter().filter_map(view).collect();
-                (!shown.is_empty()).then_some(Value::Array(shown))
+                let mut list = serializer.serialize_seq(None)?;
+                for view in values.iter().map(|value| self.with(value)).filter(View::is_shown) {
+                    list.serialize_element(&view)?;
+                }
+                list.end()
             }
-            single => view(single),
+            Value::Object(object) => serializer.collect_map(object.iter().filter(|(name, _)| self.shows_sub(name))),
+            simple => simple.serialize(serializer),
         }
     }
 }
@@ -170,15 +210,23 @@ fn is_whole(path: &Path, extension: Option<&Schema>, attribute: &Attribute) -> b
     }
 }
 
+/// A resource as a response shows it.
+pub struct Shown<'a> {
+    resource: &'a Resource,
+    projection: &'a Projection,
+    /// What no attribute of the resource holds.
+    built: Map<String, Value>,
+}
+
 /// The resource as a response shows it. `members` and `groups` are the values of the attributes that are kept elsewhere,
 /// for those who have loaded them.
-pub fn project(
-    resource: &Resource,
-    projection: &Projection,
+pub fn project<'a>(
+    resource: &'a Resource,
+    projection: &'a Projection,
     location: &str,
     members: Option<Vec<Value>>,
     groups: Option<Vec<Value>>,
-) -> Value {
+) -> Shown<'a> {
     let resource_type = &resource.resource_type;
     let mut built = Map::new();
     built.insert("schemas".to_owned(), json!(resource.schemas()));
@@ -191,27 +239,51 @@ pub fn project(
             built.insert(attribute.name.clone(), Value::Array(values));
         }
     }
+    Shown { resource, projection, built }
+}
 
-    let mut shown = Map::new();
-    for attribute in resource_type.base_attributes() {
-        let stored = resource.attributes.get(&attribute.name).filter(|_| attribute.storage == Storage::Inline);
-        let value = built.get(&attribute.name).or(stored);
-        if let Some(value) = value.and_then(|value| projection.view(None, attribute, value)) {
-            shown.insert(attribute.name.clone(), value);
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { resource, projection, built } = self;
+        let mut shown = serializer.serialize_map(None)?;
+        for attribute in resource.resource_type.base_attributes() {
+            let stored = resource.attributes.get(&attribute.name).filter(|_| attribute.storage == Storage::Inline);
+            let value = built.get(&attribute.name).or(stored);
+            if let Some(view) = value.and_then(|value| projection.view(None, attribute, value)) {
+                shown.serialize_entry(&attribute.name, &view)?;
+            }
         }
-    }
-    for extension in &resource_type.extensions {
-        let schema = &extension.schema;
-        let values = schema.attributes.iter().filter_map(|attribute| {
-            let value = resource.attributes.get(&schema.id)?.get(&attribute.name)?;
-            Some((attribute.name.clone(), projection.view(Some(schema), attribute, value)?))
-        });
-        let values: Map<String, Value> = values.collect();
-        if !values.is_empty() {
-            shown.insert(schema.id.clone(), Value::Object(values));
+        for extension in &resource.resource_type.extensions {
+            let view = Extension { projection, schema: &extension.schema, attributes: &resource.attributes };
+            if view.values().next().is_some() {
+                shown.serialize_entry(&extension.schema.id, &view)?;
+            }
         }
+        shown.end()
     }
-    Value::Object(shown)
+}
+
+/// What is shown of the attributes of an extension.
+struct Extension<'a> {
+    projection: &'a Projection,
+    schema: &'a Schema,
+    attributes: &'a Attributes,
+}
+
+impl Extension<'_> {
+    fn values(&self) -> impl Iterator<Item = (&str, View<'_>)> {
+        let stored = self.attributes.get(&self.schema.id);
+        self.schema.attributes.iter().filter_map(move |attribute| {
+            let value = stored?.get(&attribute.name)?;
+            Some((attribute.name.as_str(), self.projection.view(Some(self.schema), attribute, value)?))
+        })
+    }
+}
+
+impl Serialize for Extension<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.values())
+    }
 }
 
 #[cfg(test)]
