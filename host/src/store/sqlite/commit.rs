@@ -9,7 +9,7 @@ use super::view::View;
 use super::{Shared, decisions};
 use crate::decision::TenantId;
 use crate::scim::index::IndexEntry;
-use crate::scim::resource::Member;
+use crate::scim::resource::{Member, ResourceId};
 use crate::store::write_set::{ResourceRow, ResourceWrite, WriteSet};
 use crate::store::{CommitError, QueryError};
 
@@ -123,8 +123,7 @@ impl View<'_> {
 
     /// A group that loses a member has changed, whoever caused it: its version says so.
     fn leave_groups(&self, write: &WriteSet) -> Result<(), CommitError> {
-        let groups = self.groups_of(write.id)?;
-        for group in &groups {
+        for group in self.groups_of(write.id)? {
             for resource_type in self.schemas.resource_types().iter().filter(|kind| kind.row_attribute().is_some()) {
                 self.connection
                     .prepare_cached(
@@ -138,10 +137,16 @@ impl View<'_> {
                         Timestamp::as_microsecond(write.decision.at),
                     ])?;
             }
+            // By the whole key: to delete by the member alone, SQLite goes through every membership of the tenant.
+            self.remove_member(group, write.id)?;
         }
+        Ok(())
+    }
+
+    fn remove_member(&self, group: ResourceId, member: ResourceId) -> Result<(), CommitError> {
         self.connection
-            .prepare_cached("DELETE FROM group_member WHERE tenant_id = ?1 AND member_id = ?2")?
-            .execute(params![self.tenant.0, write.id.0.as_bytes()])?;
+            .prepare_cached("DELETE FROM group_member WHERE tenant_id = ?1 AND group_id = ?2 AND member_id = ?3")?
+            .execute(params![self.tenant.0, group.0.as_bytes(), member.0.as_bytes()])?;
         Ok(())
     }
 
@@ -175,9 +180,7 @@ impl View<'_> {
 
     fn change_members(&self, write: &WriteSet) -> Result<(), CommitError> {
         for member in &write.members.removed {
-            self.connection
-                .prepare_cached("DELETE FROM group_member WHERE tenant_id = ?1 AND group_id = ?2 AND member_id = ?3")?
-                .execute(params![self.tenant.0, write.id.0.as_bytes(), member.id.0.as_bytes()])?;
+            self.remove_member(write.id, member.id)?;
         }
         for member in &write.members.added {
             self.add_member(write, member)?;
