@@ -3,6 +3,7 @@
 //! A handler reads the request, calls the pipeline once, and puts the outcome into words. Start at
 //! [`resources`], then [`error`] (the only place where an error becomes a response).
 
+pub mod apart;
 pub mod auth;
 pub mod extract;
 pub mod origin;

@@ -9,6 +9,7 @@ use tracing::error;
 
 use crate::app::App;
 use crate::causes::with_causes;
+use crate::http::apart::apart;
 use crate::http::error::{ScimFailure, Told};
 use crate::http::extract::{BaseUrl, ScimJson};
 use crate::http::respond;
@@ -25,12 +26,14 @@ pub async fn run(
     base: BaseUrl,
     ScimJson(body): ScimJson,
 ) -> Result<Response, ScimFailure> {
-    let request_id = caller.request_id.clone();
-    let running = tokio::spawn(async move { app.pipeline.bulk(&caller, &body).await });
-    let done = running.await.map_err(|panicked| ScimFailure::Internal(Arc::new(panicked)))??;
-    let outcomes: Vec<Outcome> = done.into_iter().map(|done| outcome(done, &base, &request_id)).collect();
-    // "… the service provider MUST return … HTTP response code 200 (OK)" whatever came of the operations.
-    Ok(respond::message(StatusCode::OK, bulk_response(&outcomes)))
+    let work = async move {
+        let done = app.pipeline.bulk(&caller, &body).await?;
+        let outcomes: Vec<Outcome> = done.into_iter().map(|done| outcome(done, &base, &caller.request_id)).collect();
+        // "… the service provider MUST return … HTTP response code 200 (OK)" whatever came of the operations.
+        Ok(respond::message(StatusCode::OK, bulk_response(&outcomes)))
+    };
+    // Always apart: the messages are many in one, and few.
+    apart(true, work).await.unwrap_or_else(|panicked| Err(ScimFailure::Internal(Arc::new(panicked))))
 }
 
 fn outcome(done: Done, base: &BaseUrl, request_id: &str) -> Outcome {

@@ -8,6 +8,7 @@ use axum::response::Response;
 
 use crate::app::App;
 use crate::change::Action;
+use crate::http::apart::{apart, is_large};
 use crate::http::error::ScimFailure;
 use crate::http::extract::{BaseUrl, Endpoint, IfMatch, ResourcePath, ScimJson, entity_tags};
 use crate::http::query::ProjectionQuery;
@@ -100,8 +101,8 @@ async fn write(
     request: WriteRequest,
 ) -> Result<Response, ScimFailure> {
     let (app, caller) = (Arc::clone(app), caller.clone());
-    let writing = tokio::spawn(async move { app.pipeline.write(&caller, &request).await });
-    match writing.await {
+    let large = request.change.body().is_some_and(is_large);
+    match apart(large, async move { app.pipeline.write(&caller, &request).await }).await {
         Ok(written) => Ok(answer(base, &written?)),
         Err(panicked) => Err(ScimFailure::Internal(Arc::new(panicked))),
     }

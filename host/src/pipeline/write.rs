@@ -93,6 +93,16 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// What the client sent, if there was anything to send.
+    pub fn body(&self) -> Option<&Map<String, Value>> {
+        match self {
+            Self::Create { body } | Self::Replace { body, .. } | Self::Patch { body, .. } => Some(body),
+            Self::Delete { .. } => None,
+        }
+    }
+}
+
 /// What `If-Match` or `If-None-Match` demands (RFC 7644 §3.14, RFC 9110 §13.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Precondition {
