@@ -9,7 +9,7 @@ pub mod reads;
 pub mod record;
 pub mod verdict;
 
-pub use actor::{Actor, TenantId};
+pub use actor::{Actor, TenantId, Txn};
 pub use decide::{AdmittedChange, KeptSecret, Refusal, RefusalKind, decide};
 pub use reads::{LookUp, LookUpAnswer, Read, ReadSet};
 pub use record::{ConstraintName, DecisionId, DecisionRecord, Evaluation, Outcome};

@@ -4,6 +4,7 @@
 //! [`TenantStore::commit`] takes an [`AdmittedChange`] and nothing else. What it writes is described by one
 //! [`WriteSet`], so that atomicity is decided in one place, for every engine.
 
+pub mod asynchronous;
 pub mod model;
 pub mod query;
 pub mod schema;
@@ -17,15 +18,15 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::change::Action;
-use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, LookUp, TenantId};
+use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, LookUp, TenantId, Txn};
 use crate::scim::filter::Filter;
-use crate::scim::profile::Profile;
 use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
 
+pub use asynchronous::{AsyncRequest, Finish, NewAsyncRequest, Progress};
 pub use model::{
     Activation, ActivationState, Broken, DecisionPage, DecisionQuery, Defined, NewDefinitions, NewToken, NewVersion,
-    PluginVersion, StoredDecision, Tenant, TenantModel, Token, TokenHash, TokenOwner,
+    PluginVersion, StoredDecision, Tenant, TenantChange, TenantModel, Token, TokenHash, TokenOwner,
 };
 pub use query::{Choose, Found, Matches, Page, Reference, Represented, ShowError, Shown, Wanted};
 pub use sqlite::{SqliteOptions, SqliteStore};
@@ -165,6 +166,8 @@ pub trait Store: Send + Sync + 'static {
     async fn token_owner(&self, hash: &TokenHash) -> Result<Option<TokenOwner>, StoreError>;
     /// The component with that SHA-256 digest, of whichever tenant: contents alone decide what it is.
     async fn component(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Every request that was accepted and is not finished, in the order of their acceptance; for the start of a server.
+    async fn unfinished(&self) -> Result<Vec<(TenantId, Txn)>, StoreError>;
     /// Whether the store can be reached; for readiness.
     async fn ping(&self) -> Result<(), StoreError>;
     /// What one tenant has.
@@ -196,8 +199,8 @@ pub trait TenantStore: Send + Sync {
     /// Every version of every plugin, or of one, by plugin and number.
     async fn versions(&self, plugin: Option<&str>) -> Result<Vec<PluginVersion>, StoreError>;
 
-    /// Sets for which provisioning clients the tenant is set up. Raises the generation and returns the new one.
-    async fn set_profile(&self, profile: Profile) -> Result<i64, StoreError>;
+    /// Changes what is set of the tenant, and returns it. Another profile raises the generation.
+    async fn change(&self, change: TenantChange) -> Result<Tenant, StoreError>;
     /// Makes these the tenant's definitions, if all that is stored is as they say, and raises the generation.
     async fn define(&self, change: NewDefinitions) -> Result<Defined, DefineError>;
     /// What the tenant's resources are now.
@@ -214,6 +217,15 @@ pub trait TenantStore: Send + Sync {
     ) -> Result<i64, StoreError>;
     /// Every state a constraint has had, newest first. A state of `None` is a removal.
     async fn activation_history(&self, name: &ConstraintName) -> Result<Vec<Activation>, StoreError>;
+
+    /// Keeps a request. Returns once it is durable: from then on its client may be told that it is accepted.
+    async fn accept(&self, request: NewAsyncRequest) -> Result<(), StoreError>;
+    /// A request that was accepted, as long as it is kept.
+    async fn async_request(&self, txn: Txn) -> Result<Option<AsyncRequest>, StoreError>;
+    /// What was decided as part of such a request, oldest first.
+    async fn decisions_of(&self, txn: Txn) -> Result<Vec<StoredDecision>, StoreError>;
+    /// Keeps an outcome in place of its request, which was not finished yet, and drops old ones.
+    async fn finish(&self, finish: Finish) -> Result<(), StoreError>;
 
     /// A page of the decision log, newest first.
     async fn decisions(&self, query: DecisionQuery) -> Result<DecisionPage, StoreError>;

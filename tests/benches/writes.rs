@@ -123,7 +123,7 @@ async fn creates_at_the_pipeline(variant: &Variant, round: usize) -> Measured {
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
             let app = Arc::clone(app);
-            let caller = Caller { tenant, actor: actor.clone(), request_id: format!("bench-{client}") };
+            let caller = Caller { tenant, actor: actor.clone(), request_id: format!("bench-{client}"), txn: None };
             tokio::spawn(async move {
                 for n in 0..CREATES {
                     let name = format!("user-{round}-{client}-{n}");

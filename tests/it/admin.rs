@@ -48,6 +48,34 @@ async fn a_token_that_makes_no_sense_is_refused_for_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn a_tenants_settings_are_changed_one_by_one_or_together() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let change = |body: serde_json::Value| async { acme.admin.patch(&acme.api_path(""), body).await };
+    let of = |tenant: &serde_json::Value| {
+        (tenant["profile"].clone(), tenant["respond_async"].clone(), tenant["generation"].clone())
+    };
+    let shown = acme.admin.get(&acme.api_path("")).await.expect_status(200).body;
+    assert_eq!(of(&shown), (json!("rfc"), json!(false), json!(0)));
+    let changed = change(json!({ "respond_async": true })).await.expect_status(200).body;
+    assert_eq!(of(&changed), (json!("rfc"), json!(true), json!(0)));
+    let changed = change(json!({ "profile": "entra" })).await.expect_status(200).body;
+    assert_eq!(of(&changed), (json!("entra"), json!(true), json!(1)));
+    let changed = change(json!({ "profile": "okta", "respond_async": false })).await.expect_status(200).body;
+    assert_eq!(of(&changed), (json!("okta"), json!(false), json!(2)));
+    for (body, code) in [
+        (json!({}), "nothing-to-change"),
+        (json!({ "profile": "onelogin" }), "invalid-profile"),
+        (json!({ "respond_async": "on" }), "invalid-body"),
+        (json!({ "respond-async": true }), "invalid-body"),
+    ] {
+        assert_eq!(change(body).await.expect_status(400).body["code"], code);
+    }
+    let shown = acme.admin.get(&acme.api_path("")).await.expect_status(200).body;
+    assert_eq!(shown, changed);
+}
+
+#[tokio::test]
 async fn the_same_component_again_is_the_same_version() {
     let server = TestServer::start().await;
     let acme = server.tenant("acme").await;

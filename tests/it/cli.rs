@@ -57,6 +57,14 @@ fn a_tenant_is_set_up_used_and_read_with_the_command_line_alone() {
     assert_eq!(listed["tenants"][0]["name"], "acme");
     assert!(cli.said(&["tenant", "profile", "acme", "okta"]).contains("okta"));
     cli.fails(&["tenant", "profile", "acme", "onelogin"], 4, "`rfc`, `entra`, `okta`");
+    assert!(cli.said(&["tenant", "respond-async", "acme", "on"]).contains("before their requests are carried out"));
+    let listed: Value = serde_json::from_str(&cli.said(&["tenant", "list", "--json"])).unwrap();
+    assert_eq!(
+        (&listed["tenants"][0]["profile"], &listed["tenants"][0]["respond_async"]),
+        (&"okta".into(), &true.into())
+    );
+    assert!(cli.said(&["tenant", "respond-async", "acme", "off"]).contains("afterwards"));
+    cli.fails(&["tenant", "respond-async", "acme", "maybe"], 2, "maybe");
 
     let token = cli.said(&["token", "create", "--label", "me", "--scope", "admin"]);
     cli.token = token.trim().to_owned();

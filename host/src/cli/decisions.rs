@@ -143,10 +143,12 @@ fn row(decision: &Value) -> Vec<String> {
 /// A decision in sentences.
 pub(super) fn explain(decision: &Value) -> String {
     let actor = decision.get("actor").map_or_else(String::new, |actor| text(actor, "label"));
+    let txn = decision.get("txn").and_then(Value::as_str);
+    let accepted = txn.map_or_else(String::new, |txn| format!(", accepted as {txn}"));
     let mut lines = vec![
         format!("decision   {}", text(decision, "id")),
         format!("at         {}", text(decision, "at")),
-        format!("asked by   {actor} (request {})", text(decision, "request_id")),
+        format!("asked by   {actor} (request {}{accepted})", text(decision, "request_id")),
         format!("for        {}", what(decision)),
         format!("outcome    {} (generation {})", text(decision, "outcome"), text(decision, "generation")),
     ];

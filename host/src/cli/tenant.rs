@@ -1,6 +1,6 @@
 //! `scruple tenant`.
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
 use crate::cli::Failure;
@@ -23,6 +23,14 @@ pub(super) enum Tenant {
         /// `rfc` (by the letter), `entra` or `okta`.
         profile: String,
     },
+    /// Set whether a tenant's clients are answered before their requests are carried out, if they prefer that
+    /// (`Prefer: respond-async`, RFC 9967).
+    RespondAsync {
+        /// Its name.
+        name: String,
+        /// `on` or `off`.
+        switch: Switch,
+    },
     /// Delete a tenant with everything it has.
     Delete {
         /// Its name.
@@ -31,6 +39,12 @@ pub(super) enum Tenant {
         #[arg(long, required = true)]
         yes: bool,
     },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Switch {
+    On,
+    Off,
 }
 
 impl Tenant {
@@ -53,6 +67,12 @@ impl Tenant {
             Self::Profile { name, profile } => {
                 let changed = client.patch(&["tenants", name], &json!({ "profile": profile })).await?;
                 output.line(&changed, format!("tenant {name} is set up for {profile}"))
+            }
+            Self::RespondAsync { name, switch } => {
+                let on = *switch == Switch::On;
+                let changed = client.patch(&["tenants", name], &json!({ "respond_async": on })).await?;
+                let when = if on { "before their requests are carried out, if they prefer that" } else { "afterwards" };
+                output.line(&changed, format!("clients of tenant {name} are answered {when}"))
             }
             Self::Delete { name, yes: _ } => {
                 client.delete(&["tenants", name]).await?;

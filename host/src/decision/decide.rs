@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::change::PlannedChange;
-use crate::decision::actor::Actor;
+use crate::decision::actor::{Actor, Txn};
 use crate::decision::reads::{LookUp, LookUpAnswer};
 use crate::decision::record::{ConstraintName, DecisionId, DecisionRecord, Evaluation, Outcome};
 use crate::decision::verdict::{FailurePolicy, Hold, Mode, Reason, Verdict};
@@ -19,6 +19,8 @@ pub struct DecisionContext {
     pub at: Timestamp,
     /// Id of the HTTP request.
     pub request_id: String,
+    /// The request's, if it was answered before it is carried out.
+    pub txn: Option<Txn>,
     /// The generation of the constraints that are asked.
     pub generation: i64,
     /// Who asks.
@@ -157,6 +159,7 @@ pub fn decide(
         id: context.id,
         at: context.at,
         request_id: context.request_id,
+        txn: context.txn,
         generation: context.generation,
         actor: context.actor,
         action: planned.action,

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::change::Action;
-use crate::decision::actor::Actor;
+use crate::decision::actor::{Actor, Txn};
 use crate::decision::reads::ReadSet;
 use crate::decision::verdict::{ConstraintFault, FailurePolicy, Mode, Reason, Verdict};
 use crate::scim::resource::ResourceId;
@@ -111,6 +111,8 @@ pub struct DecisionRecord {
     pub at: Timestamp,
     /// Id of the HTTP request.
     pub request_id: String,
+    /// The request's, if it was answered before it was carried out: by this it is known after a restart how far it came.
+    pub txn: Option<Txn>,
     /// The generation of the tenant's constraints that were asked.
     pub generation: i64,
     /// Who asked.
@@ -139,6 +141,9 @@ impl Serialize for DecisionRecord {
         map.serialize_entry("id", &self.id)?;
         map.serialize_entry("at", &self.at.to_string())?;
         map.serialize_entry("request_id", &self.request_id)?;
+        if let Some(txn) = self.txn {
+            map.serialize_entry("txn", &txn.to_string())?;
+        }
         map.serialize_entry("generation", &self.generation)?;
         map.serialize_entry("actor", &self.actor)?;
         map.serialize_entry("action", &self.action)?;

@@ -165,7 +165,7 @@ impl FromRequestParts<Arc<App>> for Caller {
     async fn from_request_parts(parts: &mut Parts, _app: &Arc<App>) -> Result<Self, ScimFailure> {
         let principal = principal(parts)?;
         let request_id = parts.extensions.get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
-        Ok(Self { tenant: principal.tenant.id, actor: principal.actor, request_id })
+        Ok(Self { tenant: principal.tenant.id, actor: principal.actor, request_id, txn: None })
     }
 }
 

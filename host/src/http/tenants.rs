@@ -14,7 +14,7 @@ use crate::http::error::Failure;
 use crate::http::extract::{ApiJson, ApiPath};
 use crate::http::problem::Problem;
 use crate::scim::profile::Profile;
-use crate::store::Tenant;
+use crate::store::{Tenant, TenantChange};
 
 /// Characters of a name in a URL: of a tenant, a plugin, a constraint. A DNS label's length (RFC 1035 §2.3.4), so that
 /// a tenant's name may one day be a host name.
@@ -38,20 +38,26 @@ pub struct TenantBody {
     pub generation: i64,
     /// For which provisioning clients it is set up: `rfc`, `entra` or `okta`.
     pub profile: &'static str,
+    /// Whether its clients are answered before their requests are carried out, if they prefer that (`Prefer:
+    /// respond-async`, RFC 9967).
+    pub respond_async: bool,
     /// When it was made (RFC 3339).
     pub created_at: String,
     /// Where its SCIM endpoint is, below the server's address.
     pub scim_path: String,
 }
 
-/// What can be changed of a tenant.
+/// What can be changed of a tenant: at least one of these.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TenantChangeBody {
     /// For which provisioning clients it is set up, where they want different things of a server: `rfc` (by the letter),
     /// `entra` or `okta`.
     #[schema(example = "entra")]
-    pub profile: String,
+    pub profile: Option<String>,
+    /// Whether its clients are answered before their requests are carried out, if they prefer that (`Prefer:
+    /// respond-async`, RFC 9967).
+    pub respond_async: Option<bool>,
 }
 
 /// Every tenant.
@@ -67,6 +73,7 @@ impl From<Tenant> for TenantBody {
             scim_path: format!("/scim/{}/v2", tenant.name),
             generation: tenant.generation,
             profile: tenant.profile.as_str(),
+            respond_async: tenant.respond_async,
             created_at: tenant.created_at.to_string(),
             name: tenant.name,
         }
@@ -124,22 +131,32 @@ pub async fn show(State(app): State<Arc<App>>, principal: Principal) -> Result<J
     Ok(Json(tenant.into()))
 }
 
-/// Changes for which provisioning clients a tenant is set up.
+/// Changes for which provisioning clients a tenant is set up, and whether it answers before it carries out.
 #[utoipa::path(patch, path = "/api/v1/tenants/{tenant}", tag = "tenants", params(("tenant" = String, Path)),
     request_body = TenantChangeBody, responses(
-        (status = 200, body = TenantBody), (status = 400, description = "no such profile"),
+        (status = 200, body = TenantBody), (status = 400, description = "no such profile, or nothing to change"),
 ))]
 pub async fn change(
     State(app): State<Arc<App>>,
     principal: Principal,
     ApiJson(body): ApiJson<TenantChangeBody>,
 ) -> Result<Json<TenantBody>, Problem> {
-    let profile = Profile::parse(&body.profile).ok_or_else(|| {
+    let profile = body.profile.as_deref().map(parse_profile).transpose()?;
+    let change = TenantChange { profile, respond_async: body.respond_async };
+    if change == TenantChange::default() {
+        return Err(Problem::bad_request("nothing-to-change", "name what to change: `profile`, `respond_async`"));
+    }
+    let tenant = app.store.tenant(principal.tenant.id).change(change).await?;
+    // Whoever sends the next request is to find what was just set.
+    app.credentials.forget(tenant.id, None);
+    Ok(Json(tenant.into()))
+}
+
+fn parse_profile(word: &str) -> Result<Profile, Problem> {
+    Profile::parse(word).ok_or_else(|| {
         let known = Profile::ALL.map(Profile::as_str).join("`, `");
-        Problem::bad_request("invalid-profile", format!("`{}` is not a profile: use `{known}`", body.profile))
-    })?;
-    let generation = app.pipeline.set_profile(principal.tenant.id, profile).await?;
-    Ok(Json(Tenant { generation, profile, ..principal.tenant }.into()))
+        Problem::bad_request("invalid-profile", format!("`{word}` is not a profile: use `{known}`"))
+    })
 }
 
 /// Deletes a tenant with everything it has: resources, tokens, plugins, constraints, decisions.

@@ -8,7 +8,6 @@ use tracing::{info, warn};
 
 use crate::decision::TenantId;
 use crate::pipeline::Pipeline;
-use crate::scim::profile::Profile;
 use crate::scim::reading::Reading;
 use crate::scim::resource::ResourceId;
 use crate::scim::schema::violations::violations;
@@ -142,11 +141,6 @@ impl Pipeline {
             }
         }
         Err(DefinitionError::Contended)
-    }
-
-    /// Sets for which provisioning clients a tenant is set up.
-    pub async fn set_profile(&self, tenant: TenantId, profile: Profile) -> Result<i64, StoreError> {
-        self.store.tenant(tenant).set_profile(profile).await
     }
 
     /// Goes through what is stored, as of now.

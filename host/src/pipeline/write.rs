@@ -23,7 +23,7 @@ use crate::constraints::sandbox::Operation;
 use crate::decision::decide::DecisionContext;
 use crate::decision::{
     Actor, AdmittedChange, ConstraintName, DecisionId, DecisionRecord, KeptSecret, Outcome, Reason, Refusal, TenantId,
-    decide,
+    Txn, decide,
 };
 use crate::pipeline::answer::{Answer, Showing};
 use crate::pipeline::directory::SnapshotDirectory;
@@ -56,6 +56,8 @@ pub struct Caller {
     pub actor: Actor,
     /// Id of the HTTP request.
     pub request_id: String,
+    /// The request's, if it was answered before it is carried out: every decision on it says so.
+    pub txn: Option<Txn>,
 }
 
 /// What is asked for.
@@ -258,6 +260,7 @@ impl Pipeline {
             id: decision,
             at,
             request_id: caller.request_id.clone(),
+            txn: caller.txn,
             generation: constraints.generation,
             actor: caller.actor.clone(),
         };
@@ -319,6 +322,7 @@ impl Pipeline {
             id: decision,
             at,
             request_id: caller.request_id.clone(),
+            txn: caller.txn,
             generation: model.generation,
             actor: caller.actor.clone(),
             action,

@@ -2,6 +2,7 @@
 //! [`conformance!`].
 
 mod administration;
+mod asynchronous;
 mod commits;
 mod decision_log;
 mod queries;
@@ -9,6 +10,7 @@ mod shown;
 mod world;
 
 pub(crate) use administration::*;
+pub(crate) use asynchronous::*;
 pub(crate) use commits::*;
 pub(crate) use decision_log::*;
 pub(crate) use queries::*;

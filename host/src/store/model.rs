@@ -22,8 +22,19 @@ pub struct Tenant {
     pub generation: i64,
     /// For which provisioning clients it is set up.
     pub profile: Profile,
+    /// Whether its clients are answered before their requests are carried out, if they prefer that (RFC 9967).
+    pub respond_async: bool,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// What is to be set of a tenant; the rest stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TenantChange {
+    /// [`Tenant::profile`].
+    pub profile: Option<Profile>,
+    /// [`Tenant::respond_async`].
+    pub respond_async: Option<bool>,
 }
 
 /// What a tenant's resources are, and how its clients' requests are read. One value for each generation, so that whatever

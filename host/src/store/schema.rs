@@ -25,6 +25,7 @@ pub struct Migration {
 pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, template: include_str!("schema/0001_begin.sql") },
     Migration { version: 2, template: include_str!("schema/0002_model.sql") },
+    Migration { version: 3, template: include_str!("schema/0003_async.sql") },
 ];
 
 /// The shape that this program reads and writes.

@@ -5,6 +5,7 @@
 
 mod access;
 mod activations;
+mod asynchronous;
 mod budget;
 mod commit;
 mod connection;
@@ -43,14 +44,13 @@ use self::names::Names;
 use self::pool::Pool;
 use self::snapshot::SqliteSnapshot;
 use self::writer::Writer;
-use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, TenantId};
-use crate::scim::profile::Profile;
+use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, TenantId, Txn};
 use crate::scim::schema::SchemaRegistry;
 use crate::store::write_set::{DecisionRow, WriteSet};
 use crate::store::{
-    Activation, ActivationState, CommitError, DecisionPage, DecisionQuery, DefineError, Defined, NewDefinitions,
-    NewToken, NewVersion, PluginVersion, Snapshot, Store, StoreError, StoredDecision, Tenant, TenantModel, TenantStore,
-    Token, TokenHash, TokenOwner,
+    Activation, ActivationState, AsyncRequest, CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish,
+    NewAsyncRequest, NewDefinitions, NewToken, NewVersion, PluginVersion, Snapshot, Store, StoreError, StoredDecision,
+    Tenant, TenantChange, TenantModel, TenantStore, Token, TokenHash, TokenOwner,
 };
 
 /// The file's name in the data directory.
@@ -183,6 +183,10 @@ impl Store for SqliteStore {
         self.inner.pool.read(move |connection| plugins::component(connection, &digest)).await
     }
 
+    async fn unfinished(&self) -> Result<Vec<(TenantId, Txn)>, StoreError> {
+        self.inner.pool.read(asynchronous::unfinished).await
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         self.inner.pool.read(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?)).await
     }
@@ -267,8 +271,8 @@ impl TenantStore for SqliteTenant {
         self.read(move |connection, tenant| shared.models.get_committed(connection, tenant)).await
     }
 
-    async fn set_profile(&self, profile: Profile) -> Result<i64, StoreError> {
-        self.write(move |connection, tenant| tenants::set_profile(connection, tenant, profile)).await
+    async fn change(&self, change: TenantChange) -> Result<Tenant, StoreError> {
+        self.write(move |connection, tenant| tenants::change(connection, tenant, change)).await
     }
 
     async fn define(&self, change: NewDefinitions) -> Result<Defined, DefineError> {
@@ -305,6 +309,22 @@ impl TenantStore for SqliteTenant {
     async fn activation_history(&self, name: &ConstraintName) -> Result<Vec<Activation>, StoreError> {
         let name = name.clone();
         self.read(move |connection, tenant| activations::history(connection, tenant, &name)).await
+    }
+
+    async fn accept(&self, request: NewAsyncRequest) -> Result<(), StoreError> {
+        self.write(move |connection, tenant| asynchronous::accept(connection, tenant, &request)).await
+    }
+
+    async fn async_request(&self, txn: Txn) -> Result<Option<AsyncRequest>, StoreError> {
+        self.read(move |connection, tenant| asynchronous::one(connection, tenant, txn)).await
+    }
+
+    async fn decisions_of(&self, txn: Txn) -> Result<Vec<StoredDecision>, StoreError> {
+        self.read(move |connection, tenant| decisions::of_request(connection, tenant, txn)).await
+    }
+
+    async fn finish(&self, finish: Finish) -> Result<(), StoreError> {
+        self.write(move |connection, tenant| asynchronous::finish(connection, tenant, &finish)).await
     }
 
     async fn decisions(&self, query: DecisionQuery) -> Result<DecisionPage, StoreError> {

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use crate::change::{Action, MembersChange};
-use crate::decision::{AdmittedChange, DecisionId, DecisionRecord, KeptSecret, LookUp, LookUpAnswer, Outcome};
+use crate::decision::{AdmittedChange, DecisionId, DecisionRecord, KeptSecret, LookUp, LookUpAnswer, Outcome, Txn};
 use crate::scim::index::{self, IndexEntry};
 use crate::scim::resource::{Resource, ResourceId};
 use crate::store::StoreError;
@@ -83,6 +83,8 @@ pub struct DecisionRow {
     pub constraints: String,
     /// All of it, as JSON.
     pub record: String,
+    /// As part of which accepted request it was made.
+    pub txn: Option<Txn>,
 }
 
 impl WriteSet {
@@ -141,6 +143,7 @@ impl DecisionRow {
             resource: record.resource_id,
             constraints: names.collect::<Vec<_>>().join("\n"),
             record: serde_json::to_string(record).map_err(StoreError::Unwritable)?,
+            txn: record.txn,
         })
     }
 }

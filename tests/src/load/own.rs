@@ -106,7 +106,7 @@ async fn preload(data: &Path, filling: Filling) -> anyhow::Result<Vec<String>> {
     let next = Arc::new(AtomicUsize::new(0));
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
-            let caller = Caller { tenant, actor: actor.clone(), request_id: format!("load-{writer}") };
+            let caller = Caller { tenant, actor: actor.clone(), request_id: format!("load-{writer}"), txn: None };
             tokio::spawn(write(Arc::clone(&app), caller, filling, Arc::clone(&next), wanted))
         })
         .collect();

@@ -65,7 +65,7 @@ pub(crate) fn member(resource: &Resource) -> Member {
     Member { id: resource.id, resource_type: resource.resource_type.name.clone() }
 }
 
-fn planned(before: Option<&Resource>, after: Option<&Resource>, members: MembersChange) -> PlannedChange {
+pub(crate) fn planned(before: Option<&Resource>, after: Option<&Resource>, members: MembersChange) -> PlannedChange {
     let action = match (before, after) {
         (None, _) => Action::Create,
         (Some(_), Some(_)) => Action::Update,
@@ -106,12 +106,13 @@ pub(crate) fn resting_on(look_up: LookUp, answer: LookUpAnswer) -> Evaluation {
     evaluation("guard", Mode::Enforce, Verdict::Allow, vec![Read::LookUp { look_up, answer }])
 }
 
-fn context(generation: i64) -> DecisionContext {
+pub(crate) fn context(generation: i64) -> DecisionContext {
     let at = tick();
     DecisionContext {
         id: DecisionId(id_at(at)),
         at,
         request_id: "request".to_owned(),
+        txn: None,
         generation,
         actor: Actor { subject: "token".to_owned(), label: "Entra".to_owned(), scopes: vec!["scim".to_owned()] },
     }

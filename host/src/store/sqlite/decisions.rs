@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use uuid::Uuid;
 
 use super::row::{json, uuid};
-use crate::decision::{DecisionId, Outcome, TenantId};
+use crate::decision::{DecisionId, Outcome, TenantId, Txn};
 use crate::store::write_set::DecisionRow;
 use crate::store::{DecisionPage, DecisionQuery, StoreError, StoredDecision};
 
@@ -17,11 +17,13 @@ const LOOK_AT_MAX: usize = 10_000;
 /// Entries one call returns at most: a record may have some 10 KB, so a page has at most a few MB.
 const PAGE_MAX: usize = 500;
 
+const OF_REQUEST: &str = "SELECT id, record FROM decision WHERE tenant_id = ?1 AND txn = ?2 ORDER BY id";
+
 pub(super) fn insert(connection: &Connection, tenant: TenantId, row: &DecisionRow) -> Result<(), StoreError> {
     connection
         .prepare_cached(
-            "INSERT INTO decision(tenant_id, id, at, outcome, resource_id, constraints, record) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO decision(tenant_id, id, at, outcome, resource_id, constraints, record, txn) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             tenant.0,
@@ -31,6 +33,7 @@ pub(super) fn insert(connection: &Connection, tenant: TenantId, row: &DecisionRo
             row.resource.0.as_bytes(),
             row.constraints,
             row.record,
+            row.txn.map(|txn| txn.0.into_bytes()),
         ])?;
     Ok(())
 }
@@ -44,6 +47,17 @@ pub(super) fn one(
         connection.prepare_cached("SELECT id, record FROM decision WHERE tenant_id = ?1 AND id = ?2")?;
     let decision = statement.query_row(params![tenant.0, id.0.as_bytes()], stored).optional()?;
     Ok(decision)
+}
+
+/// Those of one accepted request, oldest first.
+pub(super) fn of_request(
+    connection: &Connection,
+    tenant: TenantId,
+    txn: Txn,
+) -> Result<Vec<StoredDecision>, StoreError> {
+    let mut statement = connection.prepare_cached(OF_REQUEST)?;
+    let decisions = statement.query_map(params![tenant.0, txn.0.as_bytes()], stored)?.collect::<Result<_, _>>()?;
+    Ok(decisions)
 }
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<StoredDecision> {
@@ -156,6 +170,13 @@ mod tests {
     }
 
     #[test]
+    fn the_decisions_of_a_request_are_found_by_an_index() {
+        let (connection, _) = in_memory();
+        let plan = explain(&connection, OF_REQUEST);
+        assert!(plan.contains("decision_txn") && !plan.contains("TEMP"), "{plan}");
+    }
+
+    #[test]
     fn one_call_looks_at_a_bounded_number_of_entries() {
         let (connection, _) = in_memory();
         let entry = |number: usize| DecisionRow {
@@ -165,6 +186,7 @@ mod tests {
             resource: ResourceId(Uuid::nil()),
             constraints: if number == 0 { "rare".to_owned() } else { "guard\nother".to_owned() },
             record: "{}".to_owned(),
+            txn: None,
         };
         for number in 0..=LOOK_AT_MAX {
             insert(&connection, TenantId(1), &entry(number)).unwrap();

@@ -6,14 +6,14 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::row::{timestamp, word};
 use crate::decision::TenantId;
 use crate::scim::profile::Profile;
-use crate::store::{StoreError, Tenant};
+use crate::store::{StoreError, Tenant, TenantChange};
 
 /// Rows deleted in one transaction when a tenant goes. At about 10 µs a row with its indexes that holds the writer for
 /// some 20 ms, so that other tenants' writes pass in between.
 const PURGE_ROWS: i64 = 2_000;
 
 /// Every table that has rows of a tenant, but for `tenant` itself.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "token",
     "definitions",
     "secret",
@@ -23,11 +23,12 @@ const TABLES: [&str; 11] = [
     "group_member",
     "resource",
     "decision",
+    "async_request",
     "activation",
     "plugin_version",
 ];
 
-const COLUMNS: &str = "tenant_id, name, generation, profile, created_at";
+const COLUMNS: &str = "tenant_id, name, generation, profile, respond_async, created_at";
 
 /// From [`COLUMNS`], of which the first is at `first`.
 pub(super) fn from_columns(row: &Row<'_>, first: usize) -> rusqlite::Result<Tenant> {
@@ -36,7 +37,8 @@ pub(super) fn from_columns(row: &Row<'_>, first: usize) -> rusqlite::Result<Tena
         name: row.get(first + 1)?,
         generation: row.get(first + 2)?,
         profile: word(row, first + 3, Profile::parse)?,
-        created_at: timestamp(row, first + 4)?,
+        respond_async: row.get(first + 4)?,
+        created_at: timestamp(row, first + 5)?,
     })
 }
 
@@ -77,13 +79,18 @@ pub(super) fn must_exist(connection: &Connection, tenant: TenantId) -> Result<()
     generation(connection, tenant)?.map(|_| ()).ok_or(StoreError::NoTenant)
 }
 
-/// Sets the profile and raises the generation, which it returns.
-pub(super) fn set_profile(connection: &Connection, tenant: TenantId, profile: Profile) -> Result<i64, StoreError> {
-    let generation = raise_generation(connection, tenant)?;
+/// Sets what is to be set. A profile raises the generation: requests are read by it.
+pub(super) fn change(connection: &Connection, tenant: TenantId, change: TenantChange) -> Result<Tenant, StoreError> {
+    let sql = format!(
+        "UPDATE tenant SET generation = generation + (?2 IS NOT NULL), profile = coalesce(?2, profile), \
+         respond_async = coalesce(?3, respond_async) WHERE tenant_id = ?1 AND name IS NOT NULL RETURNING {COLUMNS}"
+    );
+    let profile = change.profile.map(Profile::as_str);
     connection
-        .prepare_cached("UPDATE tenant SET profile = ?2 WHERE tenant_id = ?1")?
-        .execute(params![tenant.0, profile.as_str()])?;
-    Ok(generation)
+        .prepare_cached(&sql)?
+        .query_row(params![tenant.0, profile, change.respond_async], from_row)
+        .optional()?
+        .ok_or(StoreError::NoTenant)
 }
 
 /// Raises the generation, which it returns: what was planned and judged before does not commit any more.

@@ -9,8 +9,10 @@ use tempfile::TempDir;
 use super::view::View;
 use super::*;
 use crate::change::MembersChange;
+use crate::scim::profile::Profile;
 use crate::scim::resource::Resource;
 use crate::store::conformance::{World, admitted, changed, conformance, member, tick, user, user_type};
+use crate::store::schema::{Dialect, MIGRATIONS, NEWEST};
 
 fn open() -> (TempDir, SqliteStore) {
     let directory = tempfile::tempdir().unwrap();
@@ -59,6 +61,10 @@ conformance!(open;
     a_page_in_an_order_continues_where_the_last_one_ended,
     pages_go_through_one_type_after_the_other,
     a_total_is_told_by_place_where_an_index_knows_it,
+    an_accepted_request_is_kept_until_it_is_finished_and_then_its_outcome,
+    the_oldest_outcomes_go_and_unfinished_requests_stay,
+    the_decisions_of_an_accepted_request_are_found_by_it,
+    what_is_set_of_a_tenant_is_set_and_the_rest_stays,
     a_refusal_is_recorded_in_full,
     the_log_is_searched_by_time_outcome_constraint_and_resource,
 );
@@ -90,7 +96,8 @@ async fn fill(store: &SqliteStore, world: &World) {
     world.tenant.activate(&ConstraintName("c".to_owned()), None, "Ada", tick()).await.unwrap();
     assert!(store.token_owner(&TokenHash([1; 32])).await.unwrap().is_some());
     let rest = "INSERT INTO definitions SELECT tenant_id, '{}' FROM tenant; \
-                INSERT INTO secret SELECT tenant_id, zeroblob(16), 1, '' FROM tenant";
+                INSERT INTO secret SELECT tenant_id, zeroblob(16), 1, '' FROM tenant; \
+                INSERT INTO async_request SELECT tenant_id, zeroblob(16), 0, NULL, '', NULL FROM tenant";
     store.inner.writer.write(|connection| Ok::<_, StoreError>(connection.execute_batch(rest)?)).await.unwrap();
 }
 
@@ -190,9 +197,34 @@ fn a_file_that_is_not_as_this_program_knows_it_is_refused() {
         let error = reopen(&directory).err().expect(damage);
         assert!(error.to_string().contains(expected), "{damage}: {error}");
     };
-    check("INSERT INTO schema_migration VALUES (99, x'00')", "schema version 99, but this program knows only 2");
+    let newer = format!("schema version 99, but this program knows only {NEWEST}");
+    check("INSERT INTO schema_migration VALUES (99, x'00')", &newer);
     check("UPDATE schema_migration SET checksum = zeroblob(32)", "migration 1 of the database is not the one");
     check("PRAGMA application_id = 7", "not made by this program");
+}
+
+#[tokio::test]
+async fn a_file_that_an_older_program_wrote_is_brought_up_to_date() {
+    let directory = tempfile::tempdir().unwrap();
+    let older = file(&directory);
+    older.pragma_update(None, "application_id", 0x5343_5255).unwrap();
+    older.execute_batch("CREATE TABLE schema_migration(version INTEGER PRIMARY KEY, checksum BLOB NOT NULL)").unwrap();
+    for migration in &MIGRATIONS[..2] {
+        older.execute_batch(&Dialect::Sqlite.render(migration.template)).unwrap();
+        let applied = rusqlite::params![migration.version, migration.checksum()];
+        older.execute("INSERT INTO schema_migration VALUES (?1, ?2)", applied).unwrap();
+    }
+    let written = "INSERT INTO tenant VALUES (7, 'acme', 3, 0, 'okta'); \
+                   INSERT INTO decision VALUES (7, zeroblob(16), 0, 'allowed', zeroblob(16), '', '{}')";
+    older.execute_batch(written).unwrap();
+    drop(older);
+
+    let store = reopen(&directory).unwrap();
+    let acme = store.tenant_named("acme").await.unwrap().unwrap();
+    assert_eq!((acme.generation, acme.profile, acme.respond_async), (3, Profile::Okta, false));
+    let decisions = store.tenant(acme.id).decisions(DecisionQuery { limit: 9, ..Default::default() }).await.unwrap();
+    assert_eq!(decisions.decisions.len(), 1);
+    World { tenant: store.tenant(acme.id) }.user("ada").await;
 }
 
 #[test]
