@@ -10,6 +10,8 @@ use crate::clock::Clock;
 use crate::config::{Config, ScimConfig, ServerConfig, StoreConfig};
 use crate::constraints::sandbox::SandboxError;
 use crate::constraints::{Registry, Sandbox, SandboxConfig};
+use crate::http::asynchronous;
+use crate::http::asynchronous::under_way::UnderWay;
 use crate::http::auth::Credentials;
 use crate::http::origin::Origins;
 use crate::http::rate::Rates;
@@ -34,6 +36,8 @@ pub struct App {
     pub origins: Origins,
     /// How much each token has sent.
     pub rates: Rates,
+    /// The requests that were answered before they are carried out, as long as they are not.
+    pub under_way: UnderWay,
     /// Held as long as the server runs: two servers on one folder would each believe in their own caches.
     _lock: File,
 }
@@ -109,9 +113,16 @@ impl App {
             scim: config.scim.clone(),
             origins: config.server.origins(),
             rates: Rates::per_second(config.scim.requests_per_second),
+            under_way: UnderWay::at_most(config.scim.async_requests_max),
             _lock: lock,
         };
         Ok(Opened { app: Arc::new(app), operator_token })
+    }
+
+    /// Takes up what was accepted before the last stop and not finished. To be called before the first request is
+    /// answered.
+    pub async fn resume(self: &Arc<Self>) -> Result<(), StoreError> {
+        asynchronous::resume(self).await
     }
 }
 

@@ -121,6 +121,10 @@ pub struct ScimConfig {
     /// thousands, and about ten thousand reads is what two cores answer; so nobody who works notices, and a loop without a
     /// pause leaves room for others. Where many tenants share a server, 1,000 is plenty.
     pub requests_per_second: u32,
+    /// Requests of a tenant that were answered with 202 and are not finished; with more of them `Prefer: respond-async` is
+    /// passed over, with 0 always. 32: of one tenant 16 changes are judged at a time (`store.snapshots_max`), and as many
+    /// wait, so that a place that comes free is taken at once. With the largest bodies that is 256 MiB of requests.
+    pub async_requests_max: usize,
     /// `[scim.limits]`: of one request.
     pub limits: ScimLimits,
 }
@@ -133,6 +137,7 @@ impl Default for ScimConfig {
             cursor_seconds: 3_600,
             body_bytes_max: 8 << 20,
             requests_per_second: 10_000,
+            async_requests_max: 32,
             limits: ScimLimits::DEFAULT,
         }
     }

@@ -12,6 +12,8 @@ pub mod middleware;
 pub mod error;
 pub mod problem;
 pub mod respond;
+pub mod prefer;
+pub mod asynchronous;
 pub mod resources;
 pub mod me;
 pub mod bulk;

@@ -12,8 +12,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::app::App;
 use crate::http::auth::{Access, Scope, authorize};
 use crate::http::{
-    bulk, constraints, decisions, discovery, health, me, middleware, openapi, plugins, query, resources, schemas,
-    tenants, tokens,
+    asynchronous, bulk, constraints, decisions, discovery, health, me, middleware, openapi, plugins, query, resources,
+    schemas, tenants, tokens,
 };
 
 /// One route.
@@ -50,6 +50,7 @@ pub fn routes() -> Vec<Route> {
         route(Method::PATCH, "/scim/{tenant}/v2/Me", SCIM, patch(me::patch)),
         route(Method::DELETE, "/scim/{tenant}/v2/Me", SCIM, delete(me::delete)),
         route(Method::POST, "/scim/{tenant}/v2/Bulk", SCIM, post(bulk::run)),
+        route(Method::GET, "/scim/{tenant}/v2/AsyncRequests/{txn}", SCIM, get(asynchronous::read)),
         route(Method::GET, "/scim/{tenant}/v2", SCIM, get(query::list_all)),
         route(Method::GET, "/scim/{tenant}/v2/", SCIM, get(query::list_all)),
         route(Method::POST, "/scim/{tenant}/v2/.search", SCIM, post(query::search_all)),

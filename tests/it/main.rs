@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod asynchronous;
 mod bulk;
 mod cli;
 mod client_cases;

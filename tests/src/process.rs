@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context, bail};
 
@@ -65,6 +65,15 @@ impl ServerProcess {
     /// The administration API as the operator.
     pub fn operator(&self) -> ApiClient {
         ApiClient::new(self.address, OPERATOR_TOKEN)
+    }
+
+    /// Asks it to stop, as an operator would (SIGTERM), and waits until it has.
+    pub fn stop(mut self) -> anyhow::Result<ExitStatus> {
+        let asked = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status()?;
+        if !asked.success() {
+            bail!("`kill` failed: {asked}");
+        }
+        Ok(self.child.wait()?)
     }
 
     /// Ends it at once, as a power cut would (SIGKILL), and waits until it is gone.

@@ -72,6 +72,7 @@ impl Serve {
 async fn serve(config: &Config, admin_token: Option<&str>) -> Result<(), Failure> {
     let Opened { app, operator_token } =
         App::open(config, admin_token, Clock::system()).map_err(|error| Failure::Local(with_causes(&error)))?;
+    app.resume().await.map_err(|error| Failure::Local(with_causes(&error)))?;
     let listen = config.server.listen;
     let listener = TcpListener::bind(listen)
         .await
@@ -92,8 +93,15 @@ async fn serve(config: &Config, admin_token: Option<&str>) -> Result<(), Failure
         stop_signal().await;
         signalled.notify_one();
     });
+    let serving = Arc::clone(&app);
+    let served = async move {
+        let served = server.await;
+        // Those that were answered before they are carried out have no connection that would be waited for.
+        serving.under_way.over().await;
+        served
+    };
     tokio::select! {
-        served = server => served.map_err(|error| Failure::Local(format!("serving failed: {error}")))?,
+        served = served => served.map_err(|error| Failure::Local(format!("serving failed: {error}")))?,
         () = async { stopping.notified().await; tokio::time::sleep(drain).await } => {
             warn!(drain_seconds = drain.as_secs(), "requests were still under way when the drain ended");
         }

@@ -5,32 +5,54 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde_json::{Map, Value};
 use tracing::error;
 
 use crate::app::App;
 use crate::causes::with_causes;
 use crate::http::apart::apart;
+use crate::http::asynchronous;
+use crate::http::asynchronous::job::Work;
 use crate::http::error::{ScimFailure, Told};
-use crate::http::extract::{BaseUrl, ScimJson};
+use crate::http::extract::{BaseUrl, Client, ScimJson};
 use crate::http::respond;
 use crate::pipeline::bulk::{Done, Tried};
 use crate::pipeline::write::Caller;
 use crate::scim::bulk::{Method, Outcome, bulk_response};
 use crate::scim::error::ScimError;
 
-/// Carries out the operations, all of them also when the client goes away meanwhile: what comes after an operation may be
-/// what makes it whole.
+/// Answers a bulk request.
 pub async fn run(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    base: BaseUrl,
-    ScimJson(body): ScimJson,
+    client: Client,
+    ScimJson(message): ScimJson,
 ) -> Result<Response, ScimFailure> {
+    asynchronous::answer(&app, client, Work::Bulk(message)).await
+}
+
+/// The place in the request of each operation that an answer tells of, in the answer's extensions: those that `failOnErrors`
+/// kept from being carried out are not told of.
+#[derive(Clone, Debug)]
+pub struct Places(pub Arc<[usize]>);
+
+/// Carries out the operations, all of them also when the client goes away meanwhile: what comes after an operation may be
+/// what makes it whole.
+pub async fn carry_out(
+    app: &Arc<App>,
+    caller: Caller,
+    base: &BaseUrl,
+    message: Map<String, Value>,
+) -> Result<Response, ScimFailure> {
+    let (app, base) = (Arc::clone(app), base.clone());
     let work = async move {
-        let done = app.pipeline.bulk(&caller, &body).await?;
-        let outcomes: Vec<Outcome> = done.into_iter().map(|done| outcome(done, &base, &caller.request_id)).collect();
+        let done = app.pipeline.bulk(&caller, &message).await?;
+        let places = Places(done.iter().map(|(place, _)| *place).collect());
+        let outcomes = done.into_iter().map(|(_, done)| outcome(done, &base, &caller.request_id));
+        let outcomes: Vec<Outcome> = outcomes.collect();
         // "… the service provider MUST return … HTTP response code 200 (OK)" whatever came of the operations.
-        Ok(respond::message(StatusCode::OK, bulk_response(&outcomes)))
+        let mut response = respond::message(StatusCode::OK, bulk_response(&outcomes));
+        response.extensions_mut().insert(places);
+        Ok(response)
     };
     // Always apart: the messages are many in one, and few.
     apart(true, work).await.unwrap_or_else(|panicked| Err(ScimFailure::Internal(Arc::new(panicked))))

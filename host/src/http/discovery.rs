@@ -17,6 +17,7 @@ use crate::scim::discovery::{self, BulkLimits, Features, Pagination, PaginationM
 use crate::scim::error::ScimError;
 use crate::scim::list::{ListQuery, ListResponse};
 use crate::scim::schema::SchemaRegistry;
+use crate::store::Tenant;
 
 /// RFC 7644 §4: "If a "filter" is provided, the service provider SHOULD respond with HTTP status code 403".
 fn refuse_filter(uri: &Uri) -> Result<(), ScimFailure> {
@@ -39,6 +40,7 @@ fn one(found: Option<Value>, what: &str) -> Result<Response, ScimFailure> {
 pub async fn service_provider_config(
     State(app): State<Arc<App>>,
     base: BaseUrl,
+    tenant: Tenant,
     uri: Uri,
 ) -> Result<Response, ScimFailure> {
     refuse_filter(&uri)?;
@@ -59,6 +61,7 @@ pub async fn service_provider_config(
             max_page_size: Some(app.scim.page_size_max),
             cursor_timeout_s: Some(app.pipeline.cursors.valid_seconds()),
         }),
+        respond_async: tenant.respond_async,
     };
     Ok(respond::message(StatusCode::OK, discovery::service_provider_config(&base.0, &features)))
 }

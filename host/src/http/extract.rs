@@ -13,10 +13,12 @@ use crate::app::App;
 use crate::http::auth::Principal;
 use crate::http::error::{Failure, ScimFailure};
 use crate::http::middleware::RequestId;
+use crate::http::prefer::Preference;
 use crate::http::problem::Problem;
 use crate::pipeline::write::{Caller, Precondition};
 use crate::scim::error::ScimError;
 use crate::scim::resource::ResourceId;
+use crate::store::Tenant;
 
 /// The body of an administration request; far more than any of them needs, settings of a constraint included.
 const API_BODY_BYTES_MAX: usize = 1 << 20;
@@ -166,6 +168,36 @@ impl FromRequestParts<Arc<App>> for Caller {
         let principal = principal(parts)?;
         let request_id = parts.extensions.get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
         Ok(Self { tenant: principal.tenant.id, actor: principal.actor, request_id, txn: None })
+    }
+}
+
+/// Who wants to change something, and how they are to be answered.
+pub struct Client {
+    /// Who.
+    pub caller: Caller,
+    /// What the locations in the answer begin with.
+    pub base: BaseUrl,
+    /// Whether they would rather be answered at once.
+    pub preference: Preference,
+}
+
+impl FromRequestParts<Arc<App>> for Client {
+    type Rejection = ScimFailure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ScimFailure> {
+        Ok(Self {
+            caller: <Caller as FromRequestParts<Arc<App>>>::from_request_parts(parts, app).await?,
+            base: <BaseUrl as FromRequestParts<Arc<App>>>::from_request_parts(parts, app).await?,
+            preference: Preference::of(&parts.headers, &principal(parts)?.tenant),
+        })
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Tenant {
+    type Rejection = ScimFailure;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &Arc<App>) -> Result<Self, ScimFailure> {
+        Ok(principal(parts)?.tenant)
     }
 }
 

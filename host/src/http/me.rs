@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::http::error::ScimFailure;
-use crate::http::extract::{BaseUrl, IfMatch, Me, ResourcePath, ScimJson};
+use crate::http::extract::{BaseUrl, Client, IfMatch, Me, ResourcePath, ScimJson};
+use crate::http::prefer::Preference;
 use crate::http::query::ProjectionQuery;
 use crate::http::{resources, respond};
 use crate::pipeline::write::Caller;
@@ -30,46 +31,44 @@ pub async fn read(
 /// `PUT /Me`.
 pub async fn replace(
     app: State<Arc<App>>,
-    caller: Caller,
-    base: BaseUrl,
+    client: Client,
     Me(user): Me,
     query: ProjectionQuery,
     precondition: IfMatch,
     body: ScimJson,
 ) -> Response {
-    let place = place(&base, &user);
-    at(&place, resources::replace(app, caller, base, user, query, precondition, body).await)
+    let place = place(&client.base, &user);
+    at(&place, resources::replace(app, synchronously(client), user, query, precondition, body).await)
 }
 
 /// `PATCH /Me`.
 pub async fn patch(
     app: State<Arc<App>>,
-    caller: Caller,
-    base: BaseUrl,
+    client: Client,
     Me(user): Me,
     query: ProjectionQuery,
     precondition: IfMatch,
     body: ScimJson,
 ) -> Response {
-    let place = place(&base, &user);
-    at(&place, resources::patch(app, caller, base, user, query, precondition, body).await)
+    let place = place(&client.base, &user);
+    at(&place, resources::patch(app, synchronously(client), user, query, precondition, body).await)
 }
 
 /// `DELETE /Me`.
-pub async fn delete(
-    app: State<Arc<App>>,
-    caller: Caller,
-    base: BaseUrl,
-    Me(user): Me,
-    precondition: IfMatch,
-) -> Response {
-    let place = place(&base, &user);
-    at(&place, resources::delete(app, caller, base, user, precondition).await)
+pub async fn delete(app: State<Arc<App>>, client: Client, Me(user): Me, precondition: IfMatch) -> Response {
+    let place = place(&client.base, &user);
+    at(&place, resources::delete(app, synchronously(client), user, precondition).await)
 }
 
 /// `POST /Me`: would be somebody registering themselves, who has no token yet.
 pub async fn create() -> ScimFailure {
     ScimError::not_implemented("POST of `/Me`").into()
+}
+
+/// What the client prefers in that is passed over: an answer from here has its `Location` from RFC 7644 §3.11, so that it
+/// could not say where the outcome will be.
+fn synchronously(client: Client) -> Client {
+    Client { preference: Preference(None), ..client }
 }
 
 fn place(base: &BaseUrl, user: &ResourcePath) -> String {

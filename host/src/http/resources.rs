@@ -9,8 +9,10 @@ use axum::response::Response;
 use crate::app::App;
 use crate::change::Action;
 use crate::http::apart::{apart, is_large};
+use crate::http::asynchronous;
+use crate::http::asynchronous::job::Work;
 use crate::http::error::ScimFailure;
-use crate::http::extract::{BaseUrl, Endpoint, IfMatch, ResourcePath, ScimJson, entity_tags};
+use crate::http::extract::{BaseUrl, Client, Endpoint, IfMatch, ResourcePath, ScimJson, entity_tags};
 use crate::http::query::ProjectionQuery;
 use crate::http::respond;
 use crate::pipeline::answer::Answer;
@@ -20,14 +22,13 @@ use crate::scim::projection::AttributeNames;
 /// `POST /{endpoint}` (RFC 7644 §3.3).
 pub async fn create(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    base: BaseUrl,
+    client: Client,
     Endpoint(endpoint): Endpoint,
     query: ProjectionQuery,
     ScimJson(body): ScimJson,
 ) -> Result<Response, ScimFailure> {
     let request = WriteRequest { endpoint, change: Change::Create { body }, names: query.names() };
-    write(&app, &caller, &base, request).await
+    asynchronous::answer(&app, client, Work::Write(request)).await
 }
 
 /// `GET /{endpoint}/{id}` (RFC 7644 §3.4.1); 304 with `If-None-Match` (§3.14).
@@ -52,8 +53,7 @@ pub async fn read(
 /// `PUT /{endpoint}/{id}` (RFC 7644 §3.5.1).
 pub async fn replace(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    base: BaseUrl,
+    client: Client,
     path: ResourcePath,
     query: ProjectionQuery,
     IfMatch(precondition): IfMatch,
@@ -61,14 +61,13 @@ pub async fn replace(
 ) -> Result<Response, ScimFailure> {
     let change = Change::Replace { id: path.id, body, precondition };
     let request = WriteRequest { endpoint: path.endpoint, change, names: query.names() };
-    write(&app, &caller, &base, request).await
+    asynchronous::answer(&app, client, Work::Write(request)).await
 }
 
 /// `PATCH /{endpoint}/{id}` (RFC 7644 §3.5.2).
 pub async fn patch(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    base: BaseUrl,
+    client: Client,
     path: ResourcePath,
     query: ProjectionQuery,
     IfMatch(precondition): IfMatch,
@@ -76,31 +75,30 @@ pub async fn patch(
 ) -> Result<Response, ScimFailure> {
     let change = Change::Patch { id: path.id, body, precondition };
     let request = WriteRequest { endpoint: path.endpoint, change, names: query.names() };
-    write(&app, &caller, &base, request).await
+    asynchronous::answer(&app, client, Work::Write(request)).await
 }
 
 /// `DELETE /{endpoint}/{id}` (RFC 7644 §3.6).
 pub async fn delete(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    base: BaseUrl,
+    client: Client,
     path: ResourcePath,
     IfMatch(precondition): IfMatch,
 ) -> Result<Response, ScimFailure> {
     let change = Change::Delete { id: path.id, precondition };
     let request = WriteRequest { endpoint: path.endpoint, change, names: AttributeNames::default() };
-    write(&app, &caller, &base, request).await
+    asynchronous::answer(&app, client, Work::Write(request)).await
 }
 
 /// Carries out a write to its end, also when the client goes away meanwhile: what was judged is recorded, whoever is
 /// there to hear of it.
-async fn write(
+pub async fn carry_out(
     app: &Arc<App>,
-    caller: &Caller,
+    caller: Caller,
     base: &BaseUrl,
     request: WriteRequest,
 ) -> Result<Response, ScimFailure> {
-    let (app, caller) = (Arc::clone(app), caller.clone());
+    let app = Arc::clone(app);
     let large = request.change.body().is_some_and(is_large);
     match apart(large, async move { app.pipeline.write(&caller, &request).await }).await {
         Ok(written) => Ok(answer(base, &written?)),

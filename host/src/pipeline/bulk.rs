@@ -51,9 +51,9 @@ struct Run<'r> {
 }
 
 impl Pipeline {
-    /// Carries out a bulk request. What came of each operation, in the order of the request; of those that were not
-    /// reached because of `failOnErrors`, nothing.
-    pub async fn bulk(&self, caller: &Caller, body: &Map<String, Value>) -> Result<Vec<Done>, WriteError> {
+    /// Carries out a bulk request. What came of each operation, with its place in the request and in the order of it; of
+    /// those that were not reached because of `failOnErrors`, nothing.
+    pub async fn bulk(&self, caller: &Caller, body: &Map<String, Value>) -> Result<Vec<(usize, Done)>, WriteError> {
         let model = self.store.tenant(caller.tenant).model().await?;
         let request = request::parse(body, model.profile.leniency(), &self.limits)?;
         let steps = plan(&request);
@@ -75,7 +75,7 @@ impl Pipeline {
             }
         }
         run.pass_misformed(&mut misformed, usize::MAX);
-        Ok(run.done.into_values().collect())
+        Ok(run.done.into_iter().collect())
     }
 
     async fn operate(&self, caller: &Caller, operation: BulkOperation) -> Tried {

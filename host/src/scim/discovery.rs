@@ -23,6 +23,8 @@ pub struct Features {
     pub etag: bool,
     /// How lists are paged. RFC 9865 §4 has it optional: `None` does not say.
     pub pagination: Option<Pagination>,
+    /// Whether a client may be answered before its request is carried out (RFC 9967 §2.5.1.1).
+    pub respond_async: bool,
 }
 
 /// How large a bulk request can be.
@@ -62,7 +64,7 @@ pub enum PaginationMethod {
     Index,
 }
 
-/// `/ServiceProviderConfig` (RFC 7643 §5, RFC 9865 §4).
+/// `/ServiceProviderConfig` (RFC 7643 §5, RFC 9865 §4, RFC 9967 §4).
 pub fn service_provider_config(base: &str, features: &Features) -> Value {
     // RFC 7643 §5 requires both limits, whether or not there are bulk requests.
     let limits = features.bulk.unwrap_or(BulkLimits { max_operations: 0, max_payload_size: 0 });
@@ -92,6 +94,11 @@ pub fn service_provider_config(base: &str, features: &Features) -> Value {
     });
     if let (Some(pagination), Value::Object(config)) = (&features.pagination, &mut config) {
         config.insert("pagination".to_owned(), pagination.to_object());
+    }
+    // RFC 9967 §4: "when absent indicates the SCIM Service Provider does not support or is not currently configured for
+    // Security Events". No event is delivered as a stream, so there are no `eventUris`.
+    if let (true, Value::Object(config)) = (features.respond_async, &mut config) {
+        config.insert("securityEvents".to_owned(), json!({ "asyncRequest": "request" }));
     }
     config
 }

@@ -23,6 +23,10 @@ pub const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 pub const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 /// Our extension of the error message: the decision's id and every reason.
 pub const DECISION: &str = "urn:scruple:params:scim:api:messages:1.0:Decision";
+/// Our message about a request that was answered before it was carried out.
+pub const ASYNC_REQUEST: &str = "urn:scruple:params:scim:api:messages:1.0:AsyncRequest";
+/// The event that such a request is completed (RFC 9967 §2.5.1.3).
+pub const ASYNC_RESPONSE_EVENT: &str = "urn:ietf:params:scim:event:misc:asyncresp";
 /// Several operations in one request (RFC 7644 §3.7).
 pub const BULK_REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 /// What came of them.

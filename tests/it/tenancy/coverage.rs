@@ -22,6 +22,7 @@ fn expectation(method: &Method, path: &str) -> Option<(u16, Value)> {
         ("PUT", "/scim/{tenant}/v2/Me") => (501, user("ada")),
         ("PATCH", "/scim/{tenant}/v2/Me") => (501, patch()),
         ("POST", "/scim/{tenant}/v2/Bulk") => (400, json!({})),
+        ("GET", "/scim/{tenant}/v2/AsyncRequests/{txn}") => (404, nothing),
         ("GET", "/scim/{tenant}/v2") => (200, nothing),
         ("GET", "/scim/{tenant}/v2/") => (200, nothing),
         ("POST", "/scim/{tenant}/v2/.search") => (200, search()),
@@ -84,6 +85,7 @@ fn path(route: &Route, tenant: &str) -> String {
         .replace("{tenant}", tenant)
         .replace("{endpoint}", "Users")
         .replace("{id}", "01936d4e-0000-7000-8000-000000000000")
+        .replace("{txn}", "01936d4e000070008000000000000000")
         .replace("{plugin}", "none")
         .replace("{name}", "none")
         .replace("{urn}", "urn:none")

@@ -52,8 +52,15 @@ fn a_schema_shows_the_rfcs_characteristics_and_none_of_ours() {
     assert_eq!(read_again.attributes.len(), 2);
 }
 
-const LEAST: Features =
-    Features { bulk: None, max_results: 7, sort: false, change_password: false, etag: false, pagination: None };
+const LEAST: Features = Features {
+    bulk: None,
+    max_results: 7,
+    sort: false,
+    change_password: false,
+    etag: false,
+    pagination: None,
+    respond_async: false,
+};
 
 #[test]
 fn the_configuration_promises_what_is_served_and_no_more() {
@@ -69,11 +76,18 @@ fn the_configuration_promises_what_is_served_and_no_more() {
     let config = check(&LEAST, &["patch", "filter"]);
     assert_eq!(config["bulk"], json!({ "supported": false, "maxOperations": 0, "maxPayloadSize": 0 }));
     assert_eq!(config.get("pagination"), None);
+    assert_eq!(config.get("securityEvents"), None);
 
     let bulk = Some(BulkLimits { max_operations: 3, max_payload_size: 4 });
     let most = Features { bulk, sort: true, change_password: true, etag: true, ..LEAST };
     let config = check(&most, &["patch", "bulk", "filter", "changePassword", "sort", "etag"]);
     assert_eq!(config["bulk"], json!({ "supported": true, "maxOperations": 3, "maxPayloadSize": 4 }));
+}
+
+#[test]
+fn asynchronous_requests_are_shown_as_rfc_9967_names_them() {
+    let config = service_provider_config(BASE, &Features { respond_async: true, ..LEAST });
+    assert_eq!(config["securityEvents"], json!({ "asyncRequest": "request" }));
 }
 
 #[test]
@@ -126,7 +140,7 @@ fn what_discovery_shows_has_the_attributes_of_its_schema() {
     let registry = SchemaRegistry::core();
     let of = |urn: &str| registry.schema(urn).unwrap();
     let user = resource_type(registry.resource_type("User").unwrap(), BASE);
-    let config = service_provider_config(BASE, &LEAST);
+    let config = service_provider_config(BASE, &Features { respond_async: true, ..LEAST });
     let documents = [
         (urn::RESOURCE_TYPE, user),
         (urn::SERVICE_PROVIDER_CONFIG, config),

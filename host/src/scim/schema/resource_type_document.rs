@@ -22,8 +22,9 @@ pub const EXTENSIONS_MAX: usize = 8;
 /// Largest document in bytes: two URNs and a flag for each extension, a description, and the names are below 6 KB.
 pub const RESOURCE_TYPE_BYTES_MAX: usize = 16 * 1024;
 
-/// Path segments that RFC 7644 §3.2 table 2 gives a meaning of their own.
-const RESERVED_SEGMENTS: [&str; 6] = ["Me", "Bulk", "Schemas", "ResourceTypes", "ServiceProviderConfig", ".search"];
+/// Path segments that RFC 7644 §3.2 table 2 gives a meaning of their own, and the one where asynchronous requests are.
+const RESERVED_SEGMENTS: [&str; 7] =
+    ["Me", "Bulk", "Schemas", "ResourceTypes", "ServiceProviderConfig", ".search", "AsyncRequests"];
 
 /// `meta.resourceType` of what discovery shows (RFC 7643 §5 to §7).
 const RESERVED_NAMES: [&str; 3] = ["Schema", "ResourceType", "ServiceProviderConfig"];
@@ -144,7 +145,7 @@ fn check_name(name: &str) -> Result<(), String> {
 fn check_endpoint(endpoint: &str) -> Result<(), String> {
     let segment = endpoint.strip_prefix('/').unwrap_or_default();
     if let Some(reserved) = RESERVED_SEGMENTS.iter().find(|reserved| reserved.eq_ignore_ascii_case(segment)) {
-        return Err(format!("`/{reserved}` is reserved (RFC 7644 §3.2)"));
+        return Err(format!("`/{reserved}` is reserved"));
     }
     if is_word(segment) {
         return Ok(());
