@@ -60,7 +60,7 @@ mod tests {
     async fn large_work_leaves_the_only_worker_to_others() {
         let (began, beginning) = std::sync::mpsc::channel();
         let (go_on, waiting) = std::sync::mpsc::channel::<()>();
-        let work = tokio::spawn(apart(true, async move {
+        let work = spawn(apart(true, async move {
             began.send(()).unwrap();
             waiting.recv().unwrap();
             7
