@@ -57,6 +57,9 @@ pub fn routes() -> Vec<Route> {
         route(Method::POST, "/scim/{tenant}/v2/{endpoint}/.search", SCIM, post(query::search)),
         route(Method::POST, "/scim/{tenant}/v2/{endpoint}", SCIM, post(resources::create)),
         route(Method::GET, "/scim/{tenant}/v2/{endpoint}", SCIM, get(query::list)),
+        // Not in the table: Microsoft's collection of requests writes `/Users/?filter=…`.
+        route(Method::POST, "/scim/{tenant}/v2/{endpoint}/", SCIM, post(resources::create)),
+        route(Method::GET, "/scim/{tenant}/v2/{endpoint}/", SCIM, get(query::list)),
         route(Method::GET, "/scim/{tenant}/v2/{endpoint}/{id}", SCIM, get(resources::read)),
         route(Method::PUT, "/scim/{tenant}/v2/{endpoint}/{id}", SCIM, put(resources::replace)),
         route(Method::PATCH, "/scim/{tenant}/v2/{endpoint}/{id}", SCIM, patch(resources::patch)),

@@ -48,11 +48,11 @@ impl AttributeNames {
 
 impl Projection {
     /// What the names lead to. Names that the resource type does not have select nothing: Entra ID excludes `members`
-    /// from users, too.
+    /// from users, too. A value filter is none of a name's business (RFC 7644 §3.10), but clients send it: what is asked
+    /// for with one is shown with the values that it does not select, and nothing is excluded by one.
     pub fn parse(names: &AttributeNames, resource_type: &ResourceType) -> Result<Self, ScimError> {
-        let paths = |names: &[String]| {
-            let paths = names.iter().filter_map(|name| Path::parse(name.trim(), resource_type).ok());
-            paths.filter(|path| path.filter.is_none()).collect()
+        let paths = |names: &[String]| -> Vec<Path> {
+            names.iter().filter_map(|name| Path::parse(name.trim(), resource_type).ok()).collect()
         };
         let AttributeNames { attributes, excluded } = names;
         let mode = match (!attributes.is_empty(), !excluded.is_empty()) {
@@ -61,7 +61,7 @@ impl Projection {
                 return Err(ScimError::invalid_value("`attributes` and `excludedAttributes` cannot be given together"));
             }
             (true, false) => Mode::Only(paths(attributes)),
-            (false, true) => Mode::Without(paths(excluded)),
+            (false, true) => Mode::Without(paths(excluded).into_iter().filter(|path| path.filter.is_none()).collect()),
             (false, false) => Mode::Default,
         };
         Ok(Self { mode })

@@ -29,6 +29,8 @@ fn expectation(method: &Method, path: &str) -> Option<(u16, Value)> {
         ("POST", "/scim/{tenant}/v2/{endpoint}/.search") => (200, search()),
         ("POST", "/scim/{tenant}/v2/{endpoint}") => (201, user("ada")),
         ("GET", "/scim/{tenant}/v2/{endpoint}") => (200, nothing),
+        ("POST", "/scim/{tenant}/v2/{endpoint}/") => (201, user("eve")),
+        ("GET", "/scim/{tenant}/v2/{endpoint}/") => (200, nothing),
         ("GET", "/scim/{tenant}/v2/{endpoint}/{id}") => (404, nothing),
         ("PUT", "/scim/{tenant}/v2/{endpoint}/{id}") => (404, user("ada")),
         ("PATCH", "/scim/{tenant}/v2/{endpoint}/{id}") => (404, patch()),

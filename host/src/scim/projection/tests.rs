@@ -60,6 +60,9 @@ fn a_response_shows_what_was_asked_for_and_what_is_always_returned() {
     check(Some(""), Some(" "), whole.clone());
     check(Some("USERNAME, name.givenname"), None, json!({ "userName": "ada", "name": { "givenName": "Ada" } }));
     check(Some("emails.value"), None, json!({ "emails": [{ "value": "a@x" }] }));
+    let emails = json!({ "emails": [{ "value": "a@x", "type": "work" }, { "type": "home" }] });
+    check(Some("emails[type eq \"work\"]"), None, emails);
+    check(None, Some("emails[type eq \"work\"]"), whole.clone());
     check(Some("id"), None, json!({}));
     check(Some("meta.version,shoeSize"), None, json!({ "meta": { "version": "W/\"3\"" } }));
     check(Some(ENTERPRISE), None, json!({ ENTERPRISE: { "department": "R&D", "manager": { "value": "m" } } }));

@@ -40,9 +40,11 @@ impl SchemaRegistry {
         self.resource_types.iter().find(|resource_type| resource_type.name == name)
     }
 
-    /// The resource type served under that path segment: `Users`.
+    /// The resource type served under that path segment, `Users`, in any spelling of case: some clients send `/users`, and
+    /// no two types have endpoints that differ in case alone.
     pub fn by_endpoint(&self, segment: &str) -> Option<&Arc<ResourceType>> {
-        self.resource_types.iter().find(|resource_type| resource_type.endpoint.strip_prefix('/') == Some(segment))
+        let is_it = |endpoint: &str| endpoint.strip_prefix('/').is_some_and(|name| name.eq_ignore_ascii_case(segment));
+        self.resource_types.iter().find(|resource_type| is_it(&resource_type.endpoint))
     }
 
     /// Every schema that `/Schemas` shows, each once, with what a tenant has made stricter.
@@ -85,7 +87,8 @@ mod tests {
         let registry = SchemaRegistry::core();
         assert_eq!(registry.by_endpoint("Groups").unwrap().name, "Group");
         assert_eq!(registry.resource_type("User").unwrap().endpoint, "/Users");
-        assert!(registry.by_endpoint("users").is_none() && registry.resource_type("user").is_none());
+        assert_eq!(registry.by_endpoint("users").unwrap().name, "User");
+        assert!(registry.by_endpoint("/Users").is_none() && registry.resource_type("user").is_none());
     }
 
     #[test]
