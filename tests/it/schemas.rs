@@ -121,6 +121,43 @@ async fn uniqueness_cannot_be_forced_on_two_with_the_same_value() {
 }
 
 #[tokio::test]
+async fn what_is_returned_on_request_is_shown_to_those_who_name_it() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let ada = acme.post("/Users", with("ada", json!({ "title": "Countess" }))).await.expect_status(201).id();
+    let on_request = json!([{ "resourceType": "User", "path": "title", "returned": "request" }]);
+    tighten(&acme, on_request, false).await.expect_status(200);
+    let path = format!("/Users/{ada}");
+    assert_eq!(acme.get(&path).await.body["title"], Value::Null);
+    assert_eq!(acme.get(&format!("{path}?attributes=title")).await.body["title"], "Countess");
+    let list = acme.query("/Users", &[("filter", "title eq \"countess\"")]).await.expect_status(200).body;
+    assert_eq!((&list["totalResults"], &list["Resources"][0]["title"]), (&json!(1), &Value::Null));
+    let patched = acme.patch(&path, json!([patch_op("replace", "title", json!("Dr"))])).await.expect_status(200);
+    assert_eq!(patched.body["title"], Value::Null);
+    assert_eq!(acme.get(&format!("{path}?attributes=title")).await.body["title"], "Dr");
+    let schema = acme.get("/Schemas/urn:ietf:params:scim:schemas:core:2.0:User").await.body;
+    let title = schema["attributes"].as_array().unwrap().iter().find(|found| found["name"] == "title").unwrap();
+    assert_eq!(title["returned"], "request");
+}
+
+#[tokio::test]
+async fn neither_case_nor_what_is_always_returned_can_be_tightened() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    for (set, expected) in [
+        (json!({ "caseExact": true }), "neither is stricter"),
+        (json!({ "caseExact": false }), "neither is stricter"),
+        (json!({ "returned": "always" }), "would show more"),
+    ] {
+        let mut tightening = json!({ "resourceType": "User", "path": "title" });
+        tightening.as_object_mut().unwrap().extend(set.as_object().unwrap().clone());
+        let refused = tighten(&acme, json!([tightening]), true).await.expect_status(422);
+        let detail = refused.body["errors"][0]["detail"].as_str().unwrap();
+        assert!(detail.contains(expected), "{detail}");
+    }
+}
+
+#[tokio::test]
 async fn schemas_show_what_is_enforced_and_other_tenants_are_as_they_were() {
     let server = TestServer::start().await;
     let (acme, other) = (server.tenant("acme").await, server.tenant("other").await);

@@ -4,9 +4,15 @@
 //! A tightening goes one way. What the schema demands stays demanded, so every resource that the tightened type allows
 //! is one that the schema allows, and a client that knows only the RFC is not surprised by what it reads.
 //!
-//! Two characteristics cannot be set. `caseExact` is not stricter: it makes two values different that were the same,
-//! and with it loosens what must be unique. `returned` rules no value; what a client is shown it chooses itself (RFC
-//! 7644 §3.9).
+//! `returned` goes from `default` to `request` to `never`: each shows less. What is `always` returned stays so, since
+//! clients tell resources apart by it (RFC 7643 §7). What becomes `never` is a secret like `password` from then on: of
+//! a value that is set a hash is kept, and no state, no difference and no log has it. So it cannot be what is
+//! done with values that are there: required, unique, indexed, immutable, one of a list.
+//!
+//! `caseExact` cannot be set, for neither direction is stricter. `true` makes two values different that were the same:
+//! what must be unique may then be there twice in two spellings, and a filter misses what it found. `false` makes
+//! values the same that were different: a list of possible values has more of them, and who looks for one account by
+//! an identifier whose case counts, such as `externalId`, is given another one.
 
 mod apply;
 
@@ -15,7 +21,7 @@ use serde_json::{Map, Value, json};
 use crate::scim::limits::ScimLimits;
 use crate::scim::schema::document::{CANONICAL_VALUE_BYTES_MAX, CANONICAL_VALUES_MAX, NAME_BYTES_MAX};
 use crate::scim::schema::problem::{Members, Problems, SchemaError, read_json};
-use crate::scim::schema::{Mutability, Uniqueness};
+use crate::scim::schema::{Mutability, Returned, Uniqueness};
 
 /// Most tightenings of a tenant. `User` has 71 attributes and sub-attributes that one is possible of, `Group` 2.
 pub const TIGHTENINGS_MAX: usize = 200;
@@ -32,6 +38,7 @@ pub struct Tightening {
     pub(super) path: String,
     pub(super) required: Option<bool>,
     pub(super) mutability: Option<Mutability>,
+    pub(super) returned: Option<Returned>,
     pub(super) uniqueness: Option<Uniqueness>,
     /// The values that are possible.
     pub(super) canonical_values: Option<Vec<String>>,
@@ -58,6 +65,7 @@ impl Tightening {
             ("path", Some(json!(self.path))),
             ("required", self.required.map(Value::from)),
             ("mutability", self.mutability.map(|mutability| json!(mutability))),
+            ("returned", self.returned.map(|returned| json!(returned))),
             ("uniqueness", self.uniqueness.map(|uniqueness| json!(uniqueness))),
             ("canonicalValues", self.canonical_values.as_ref().map(|values| json!(values))),
             ("indexed", self.indexed.map(Value::from)),
@@ -80,8 +88,11 @@ impl Tightening {
 fn read(document: &Value, problems: &mut Problems) -> Option<Tightening> {
     let mut members = Members::of(document, "", problems)?;
     for (name, reason) in [
-        ("caseExact", "`caseExact` makes values different that were the same, which is not stricter"),
-        ("returned", "`returned` rules no value, so it cannot be made stricter"),
+        (
+            "caseExact",
+            "`caseExact` decides which values are the same: `true` would loosen uniqueness, `false` what a filter and a \
+             list of values match, so neither is stricter",
+        ),
         ("type", "the type of an attribute cannot be changed"),
         ("multiValued", "whether an attribute has several values cannot be changed"),
     ] {
@@ -89,8 +100,8 @@ fn read(document: &Value, problems: &mut Problems) -> Option<Tightening> {
             members.problem(name, reason);
         }
     }
-    let settable = ["required", "mutability", "uniqueness", "canonicalValues", "indexed"];
-    let refused = ["caseExact", "returned", "type", "multiValued"];
+    let settable = ["required", "mutability", "returned", "uniqueness", "canonicalValues", "indexed"];
+    let refused = ["caseExact", "type", "multiValued"];
     members.only(&[&["resourceType", "path"], settable.as_slice(), refused.as_slice()].concat());
     if !settable.iter().chain(&refused).any(|name| members.get(name).is_some()) {
         members.problems().add("", format!("sets nothing; possible are `{}`", settable.join("`, `")));
@@ -104,6 +115,7 @@ fn read(document: &Value, problems: &mut Problems) -> Option<Tightening> {
     Some(Tightening {
         required: members.flag("required"),
         mutability: members.keyword("mutability", &["readOnly", "readWrite", "immutable", "writeOnly"]),
+        returned: members.keyword("returned", &["always", "default", "request", "never"]),
         uniqueness: members.keyword("uniqueness", &["none", "server", "global"]),
         canonical_values,
         indexed: members.flag("indexed"),

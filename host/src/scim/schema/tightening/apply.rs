@@ -68,7 +68,42 @@ impl Tightening {
         }
         self.tighten_index(old, &mut new, problems);
         self.tighten_values(old, &mut new, problems);
+        self.tighten_returned(old, &mut new, problems);
         new
+    }
+
+    /// After all the others: what is never returned is not kept, so nothing can be done with its values.
+    fn tighten_returned(&self, old: &Attribute, new: &mut Attribute, problems: &mut Problems) {
+        let Some(returned) = self.returned.filter(|returned| *returned != old.returned) else {
+            return;
+        };
+        if old.returned == Returned::Always {
+            return problems.add("/returned", "what is `always` returned stays so: clients tell resources apart by it");
+        }
+        if shown(returned) > shown(old.returned) {
+            let (wanted, now) = (word(returned), word(old.returned));
+            let message = format!("`{wanted}` would show more than the schema, which has `{now}`");
+            return problems.add("/returned", message);
+        }
+        new.returned = returned;
+        if returned != Returned::Never {
+            return;
+        }
+        let holds = |is: fn(&Attribute) -> bool| is(new) || new.sub_attributes.iter().any(|sub| is(sub));
+        let demands = [
+            (new.required, "required"),
+            (holds(|attribute| attribute.uniqueness != Uniqueness::None), "unique"),
+            (self.indexed == Some(true), "to be looked up in an index"),
+            (new.mutability == Mutability::Immutable, "immutable"),
+            (holds(|attribute| attribute.canonical_only), "limited to a list of values"),
+        ];
+        if let Some((_, demand)) = demands.iter().find(|(is_demanded, _)| *is_demanded) {
+            let message = format!("what is `returned: never` is not kept, and `{}` is {demand}", new.name);
+            problems.add("/returned", message);
+        }
+        // An index of the schema's own would have no entries.
+        new.indexed = false;
+        new.sub_attributes.iter_mut().for_each(|sub| Arc::make_mut(sub).indexed = false);
     }
 
     fn tighten_index(&self, old: &Attribute, new: &mut Attribute, problems: &mut Problems) {
@@ -118,13 +153,17 @@ impl Tightening {
     }
 }
 
-/// What no client writes cannot be made stricter.
+/// What no client writes cannot be made stricter, nor a part of what is not kept.
 fn check_target(target: &AttributeRef) -> Result<(), String> {
     if target.attribute.storage != Storage::Inline {
         return Err(format!("`{target}` is kept in another way, so it cannot be made stricter"));
     }
     if [&target.attribute, target.leaf()].iter().any(|attribute| attribute.mutability == Mutability::ReadOnly) {
         return Err(format!("`{target}` is assigned by the service provider, so it cannot be made stricter"));
+    }
+    if target.sub_attribute.is_some() && target.attribute.returned == Returned::Never {
+        let whole = &target.attribute.name;
+        return Err(format!("`{whole}` is `returned: never` and not kept, so no part of it can be made stricter"));
     }
     Ok(())
 }
@@ -140,6 +179,25 @@ fn rank(mutability: Mutability) -> u8 {
         Mutability::ReadWrite | Mutability::WriteOnly => 0,
         Mutability::Immutable => 1,
         Mutability::ReadOnly => 2,
+    }
+}
+
+/// A larger one shows more.
+fn shown(returned: Returned) -> u8 {
+    match returned {
+        Returned::Never => 0,
+        Returned::Request => 1,
+        Returned::Default => 2,
+        Returned::Always => 3,
+    }
+}
+
+fn word(returned: Returned) -> &'static str {
+    match returned {
+        Returned::Never => "never",
+        Returned::Request => "request",
+        Returned::Default => "default",
+        Returned::Always => "always",
     }
 }
 

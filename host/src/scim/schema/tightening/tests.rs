@@ -35,7 +35,13 @@ fn what_is_stricter_is_set() {
     assert_eq!(set("emails.value", json!({ "uniqueness": "server" })).uniqueness, Uniqueness::Server);
     assert!(set("title", json!({ "indexed": true })).indexed);
     assert_eq!(set("name.givenName", json!({ "mutability": "readOnly" })).mutability, Mutability::ReadOnly);
+    assert_eq!(set("name", json!({ "returned": "request" })).returned, Returned::Request);
+    assert_eq!(set("title", json!({ "returned": "never" })).returned, Returned::Never);
+    assert!(!set("emails", json!({ "returned": "never" })).sub_attributes.iter().any(|sub| sub.indexed));
+    let external_id = set("externalId", json!({ "returned": "request", "uniqueness": "server", "required": true }));
+    assert_eq!((external_id.returned, external_id.required), (Returned::Request, true));
     // What the schema says anyway.
+    assert_eq!(set("title", json!({ "returned": "default" })).returned, Returned::Default);
     assert!(set("userName", json!({ "required": true, "uniqueness": "server", "mutability": "readWrite" })).required);
 }
 
@@ -132,18 +138,55 @@ fn what_is_looser_or_cannot_be_kept_is_refused_by_name() {
     check(
         "title",
         json!({}),
-        "sets nothing; possible are `required`, `mutability`, `uniqueness`, `canonicalValues`, `indexed`",
+        "sets nothing; possible are `required`, `mutability`, `returned`, `uniqueness`, `canonicalValues`, `indexed`",
     );
     check(
         "title",
         json!({ "caseExact": true }),
-        "/caseExact: `caseExact` makes values different that were the same, which is not stricter",
+        "/caseExact: `caseExact` decides which values are the same: `true` would loosen uniqueness, `false` what a filter and a list of values match, so neither is stricter",
     );
     check(
         "title",
         json!({ "required": true, "canonicalValues": [] }),
         "/canonicalValues: is empty, so no value would be possible",
     );
+}
+
+#[test]
+fn what_would_show_more_or_needs_values_that_are_not_kept_is_refused() {
+    let check = |path: &str, set: Value, expected: &str| {
+        let errors = tighten("User", path, set).unwrap_err();
+        assert_eq!(errors, [format!("/tightenings/0{expected}")], "{path}");
+    };
+    let looser = "/returned: `always` would show more than the schema, which has `default`";
+    check("title", json!({ "returned": "always" }), looser);
+    let looser = "/returned: `request` would show more than the schema, which has `never`";
+    check("password", json!({ "returned": "request" }), looser);
+    let not_kept = |demand: &str| format!("/returned: what is `returned: never` is not kept, and {demand}");
+    let never = |more: Value| {
+        let mut set = json!({ "returned": "never" });
+        set.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        set
+    };
+    check("userName", never(json!({})), &not_kept("`userName` is required"));
+    check("title", never(json!({ "indexed": true })), &not_kept("`title` is to be looked up in an index"));
+    check("title", never(json!({ "uniqueness": "server" })), &not_kept("`title` is unique"));
+    check("title", never(json!({ "mutability": "immutable" })), &not_kept("`title` is immutable"));
+    check("title", never(json!({ "canonicalValues": ["Dr"] })), &not_kept("`title` is limited to a list of values"));
+}
+
+#[test]
+fn no_part_of_what_is_not_kept_is_made_stricter() {
+    let documents = [
+        json!({ "resourceType": "User", "path": "name", "returned": "never" }),
+        json!({ "resourceType": "User", "path": "name.givenName", "required": true }),
+    ];
+    let tightenings = documents.iter().map(|document| Tightening::from_json(document).unwrap()).collect();
+    let definitions = Definitions { tightenings, ..Definitions::default() };
+    let errors = SchemaRegistry::build(&definitions).unwrap_err();
+    let expected =
+        "/tightenings/1/path: `name` is `returned: never` and not kept, so no part of it can be made stricter";
+    assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
 }
 
 #[test]
