@@ -241,13 +241,6 @@ pub trait Snapshot: Send + Sync {
     /// One resource, without its members and groups.
     async fn resource(&self, resource_type: &Arc<ResourceType>, id: ResourceId)
     -> Result<Option<Resource>, StoreError>;
-    /// The resources of a type by id, after one of them, at most `limit`; without their members and groups.
-    async fn resources_after(
-        &self,
-        resource_type: &Arc<ResourceType>,
-        after: Option<ResourceId>,
-        limit: usize,
-    ) -> Result<Vec<Resource>, StoreError>;
     /// The resources that match, by id, from an offset; without their members and groups.
     async fn find(
         &self,

@@ -1,5 +1,8 @@
 //! Tenants' own schemas, resource types and tightenings, over HTTP.
 
+mod stored;
+
+use scruple_tests::components::READS_EVERYTHING;
 use scruple_tests::{TenantClient, TestServer, patch_op, user};
 use serde_json::{Value, json};
 
@@ -83,44 +86,6 @@ async fn a_value_outside_the_list_and_one_that_another_has_are_refused() {
 }
 
 #[tokio::test]
-async fn a_tightening_that_stored_resources_break_lists_them_and_is_forced_only_aloud() {
-    let server = TestServer::start().await;
-    let acme = server.tenant("acme").await;
-    let ada = acme.post("/Users", with("ada", json!({ "userType": "Robot" }))).await.expect_status(201).id();
-    acme.post("/Users", with("eve", json!({ "externalId": "E2", "userType": "employee" }))).await.expect_status(201);
-
-    let refused = tighten(&acme, write_once(), false).await.expect_status(409);
-    assert_eq!(refused.body["code"], "resources-break-it");
-    let mut errors: Vec<&str> =
-        refused.body["errors"].as_array().unwrap().iter().filter_map(|error| error["pointer"].as_str()).collect();
-    errors.sort_unstable();
-    assert_eq!(errors, [format!("/User/{ada}/externalId"), format!("/User/{ada}/userType")]);
-    // Nothing has taken effect.
-    acme.post("/Users", user("cy")).await.expect_status(201);
-
-    let forced = tighten(&acme, write_once(), true).await.expect_status(200).body;
-    assert_eq!(forced["broken_total"], 2);
-    assert_eq!(forced["broken"][0]["id"], ada);
-    acme.post("/Users", user("dee")).await.expect_status(400);
-}
-
-#[tokio::test]
-async fn uniqueness_cannot_be_forced_on_two_with_the_same_value() {
-    let server = TestServer::start().await;
-    let acme = server.tenant("acme").await;
-    for name in ["ada", "eve"] {
-        let numbered = with(name, json!({ ENTERPRISE: { "employeeNumber": "7" } }));
-        acme.post("/Users", numbered).await.expect_status(201);
-    }
-    let unique =
-        json!([{ "resourceType": "User", "path": format!("{ENTERPRISE}:employeeNumber"), "uniqueness": "server" }]);
-    let refused = tighten(&acme, unique, true).await.expect_status(409);
-    assert!(refused.detail().contains("mend them first"), "{}", refused.detail());
-    let found = acme.query("/Users", &[("filter", &format!("{ENTERPRISE}:employeeNumber eq \"7\""))]).await;
-    assert_eq!(found.body["totalResults"], 2, "the indexes are as they were");
-}
-
-#[tokio::test]
 async fn what_is_returned_on_request_is_shown_to_those_who_name_it() {
     let server = TestServer::start().await;
     let acme = server.tenant("acme").await;
@@ -138,6 +103,58 @@ async fn what_is_returned_on_request_is_shown_to_those_who_name_it() {
     let schema = acme.get("/Schemas/urn:ietf:params:scim:schemas:core:2.0:User").await.body;
     let title = schema["attributes"].as_array().unwrap().iter().find(|found| found["name"] == "title").unwrap();
     assert_eq!(title["returned"], "request");
+}
+
+#[tokio::test]
+async fn what_is_never_returned_is_in_no_answer_no_constraint_and_no_log() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let ada = acme.post("/Users", with("ada", json!({ "nickName": "old-secret" }))).await.expect_status(201).id();
+    let path = format!("/Users/{ada}");
+    acme.upload("reads-everything", std::fs::read(READS_EVERYTHING).unwrap()).await;
+    let settings = json!({
+        "values": ["nickName"], "has": ["nickName"], "matches": ["nickName pr"], "whole": true, "differences": [""],
+    });
+    acme.set("reader", json!({ "plugin": "reads-everything", "settings": settings })).await.expect_status(200);
+
+    // As long as somebody has a value in the open, it cannot be made a secret, not even by force.
+    let never = json!([{ "resourceType": "User", "path": "nickName", "returned": "never" }]);
+    let refused = tighten(&acme, never.clone(), true).await.expect_status(409);
+    assert!(refused.detail().contains("mend them first"), "{}", refused.detail());
+    assert_eq!(refused.body["errors"][0]["pointer"], format!("/User/{ada}/nickName"));
+    acme.patch(&path, json!([{ "op": "remove", "path": "nickName" }])).await.expect_status(200);
+    tighten(&acme, never, false).await.expect_status(200);
+
+    let created = acme.post("/Users", with("eve", json!({ "nickName": "new-secret" }))).await.expect_status(201);
+    assert_eq!(created.body["nickName"], Value::Null);
+    let changed = acme.patch(&path, json!([patch_op("replace", "nickName", json!("new-secret"))])).await;
+    assert_eq!(changed.expect_status(200).body["nickName"], Value::Null);
+    for answer in [
+        acme.get(&format!("{path}?attributes=nickName")).await,
+        acme.query("/Users", &[("attributes", "nickName,userName")]).await,
+        acme.query("/Users", &[("filter", "nickName eq \"new-secret\"")]).await,
+    ] {
+        assert!(!answer.body.to_string().contains("new-secret"), "{:#}", answer.body);
+    }
+    let hidden = acme.query("/Users", &[("filter", "nickName pr")]).await;
+    assert_eq!(hidden.body["totalResults"], 0);
+    for decision in acme.decisions().await.iter().take(2) {
+        let evaluation = &decision["evaluations"][0];
+        let note = |key: &str| {
+            let notes = evaluation["notes"].as_array().unwrap();
+            notes.iter().find(|note| note["key"] == key).unwrap_or_else(|| panic!("no `{key}` in {notes:#?}"))["value"]
+                .to_string()
+        };
+        for refused in ["after values nickName", "after has nickName", "after matches nickName pr"] {
+            assert!(note(refused).contains("not granted"), "{refused}: {}", note(refused));
+        }
+        let id = decision["id"].as_str().unwrap();
+        let logged = acme.decision(id).await.to_string();
+        assert!(!logged.contains("new-secret"), "{logged}");
+    }
+    let schema = acme.get("/Schemas/urn:ietf:params:scim:schemas:core:2.0:User").await.body;
+    let shown = schema["attributes"].as_array().unwrap().iter().find(|found| found["name"] == "nickName").unwrap();
+    assert_eq!(shown["returned"], "never");
 }
 
 #[tokio::test]
@@ -228,31 +245,4 @@ async fn what_is_no_schema_is_refused_with_the_place_of_each_problem() {
     let looser = json!([{ "resourceType": "User", "path": "userName", "required": false }]);
     let refused = tighten(&acme, looser, true).await.expect_status(422);
     assert!(refused.body["errors"][0]["pointer"].as_str().unwrap().starts_with("/tightenings/0"), "{:#}", refused.body);
-}
-
-#[tokio::test]
-async fn a_write_planned_by_older_schemas_does_not_commit() {
-    let server = TestServer::start().await;
-    let acme = server.tenant("acme").await;
-    // Writers that never stop, and a tightening in their midst: what is stored after it respects it.
-    let writers: Vec<_> = (0..8)
-        .map(|writer| {
-            let acme = acme.clone();
-            tokio::spawn(async move {
-                let mut statuses = Vec::new();
-                for n in 0..20 {
-                    let body = with(&format!("u{writer}-{n}"), json!({ "userType": format!("T{writer}") }));
-                    statuses.push(acme.post("/Users", body).await.status);
-                }
-                statuses
-            })
-        })
-        .collect();
-    let list = json!([{ "resourceType": "User", "path": "userType", "canonicalValues": ["Employee"] }]);
-    let forced = tighten(&acme, list, true).await.expect_status(200).body;
-    let mut created = 0;
-    for writer in writers {
-        created += writer.await.unwrap().into_iter().filter(|status| *status == 201).count();
-    }
-    assert_eq!(json!(created), forced["broken_total"], "each that was created was there to be counted");
 }

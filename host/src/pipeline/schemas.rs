@@ -1,25 +1,16 @@
 //! A tenant's own schemas, resource types and tightenings: changed one by one, checked together, in effect at once.
-//!
-//! What is stored is looked at twice: in a snapshot, so that what is refused keeps no writer waiting, and in the
-//! transaction that puts the definitions into effect, so that nothing slips in between.
+//! Whether what is stored is as they say is for the store to find out.
 
 use thiserror::Error;
 use tracing::{info, warn};
 
 use crate::decision::TenantId;
 use crate::pipeline::Pipeline;
-use crate::scim::reading::Reading;
-use crate::scim::resource::ResourceId;
-use crate::scim::schema::violations::violations;
 use crate::scim::schema::{Definitions, ResourceTypeDocument, SchemaDocument, SchemaError, SchemaRegistry, Tightening};
-use crate::store::model::BROKEN_MAX;
-use crate::store::{Broken, DefineError, Defined, NewDefinitions, StoreError, TenantModel};
+use crate::store::{Broken, DefineError, Defined, NewDefinitions, StoreError};
 
 /// How often definitions are made anew because others of the tenant changed meanwhile. Administrators are few.
 const TRIES_MAX: u32 = 5;
-
-/// Resources read from the store at once.
-const BATCH: usize = 1_000;
 
 /// One change to a tenant's definitions.
 #[derive(Clone, Debug)]
@@ -116,9 +107,6 @@ impl Pipeline {
             let mut definitions = Definitions::clone(&model.definitions);
             edit.apply(&mut definitions)?;
             let schemas = SchemaRegistry::build(&definitions).map_err(DefinitionError::Invalid)?;
-            if !force {
-                self.look_for_broken(tenant, &model, &schemas).await?;
-            }
             let change = NewDefinitions { definitions, schemas: schemas.into(), generation: model.generation, force };
             match self.store.tenant(tenant).define(change).await {
                 Ok(defined) => {
@@ -141,39 +129,5 @@ impl Pipeline {
             }
         }
         Err(DefinitionError::Contended)
-    }
-
-    /// Goes through what is stored, as of now.
-    async fn look_for_broken(
-        &self,
-        tenant: TenantId,
-        model: &TenantModel,
-        new: &SchemaRegistry,
-    ) -> Result<(), DefinitionError> {
-        let snapshot = self.store.tenant(tenant).snapshot().await?;
-        let (mut total, mut broken) = (0, Vec::new());
-        for after in new.resource_types() {
-            if model.schemas.resource_type(&after.name).is_none_or(|before| before == after) {
-                continue;
-            }
-            let mut last: Option<ResourceId> = None;
-            loop {
-                let resources = snapshot.resources_after(after, last, BATCH).await?;
-                let Some(newest) = resources.last() else { break };
-                last = Some(newest.id);
-                for resource in &resources {
-                    let found = violations(Reading::strict(after), &resource.attributes);
-                    total += u64::from(!found.is_empty());
-                    let room = BROKEN_MAX.saturating_sub(broken.len());
-                    broken.extend(found.into_iter().take(room).map(|violation| Broken {
-                        resource_type: after.name.clone(),
-                        id: resource.id,
-                        path: violation.path,
-                        message: violation.message,
-                    }));
-                }
-            }
-        }
-        if total == 0 { Ok(()) } else { Err(DefinitionError::Broken { total, broken, can_be_forced: true }) }
     }
 }

@@ -9,6 +9,7 @@
 
 pub mod build;
 pub mod core;
+pub mod demand;
 pub mod document;
 pub mod problem;
 pub mod registry;

@@ -19,6 +19,7 @@ mod names;
 mod page;
 mod plugins;
 mod pool;
+mod redefine;
 mod represent;
 mod row;
 mod snapshot;
@@ -42,6 +43,7 @@ use uuid::Uuid;
 use self::models::Models;
 use self::names::Names;
 use self::pool::Pool;
+use self::redefine::{Redefinition, Turns, Watches};
 use self::snapshot::SqliteSnapshot;
 use self::writer::Writer;
 use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, TenantId, Txn};
@@ -92,6 +94,9 @@ struct Inner {
 struct Shared {
     names: Names,
     models: Models,
+    watches: Watches,
+    /// Of those who define.
+    turns: Turns,
 }
 
 impl SqliteStore {
@@ -111,7 +116,8 @@ impl SqliteStore {
         finish_deletions(&connection)?;
         let pool = Arc::new(Pool::new(path, options.snapshots_max)?);
         let writer = Writer::start(connection, options.batch_max)?;
-        Ok(Self { inner: Arc::new(Inner { pool, writer, shared: Arc::new(Shared { names, models }) }) })
+        let shared = Arc::new(Shared { names, models, watches: Watches::default(), turns: Turns::default() });
+        Ok(Self { inner: Arc::new(Inner { pool, writer, shared }) })
     }
 }
 
@@ -276,13 +282,15 @@ impl TenantStore for SqliteTenant {
     }
 
     async fn define(&self, change: NewDefinitions) -> Result<Defined, DefineError> {
-        let (tenant, shared) = (self.tenant, Arc::clone(&self.inner.shared));
-        let schemas = Arc::clone(&change.schemas);
-        // By itself and first: a name keeps its number whatever becomes of the definitions.
-        self.write(move |connection, _| names::add(connection, &schemas)).await?;
-        let names = Arc::clone(&shared);
-        self.read(move |connection, _| names.names.learn(connection)).await?;
-        self.inner.writer.write(move |connection| definitions::define(connection, tenant, &shared, &change)).await
+        let redefinition = Redefinition {
+            tenant: self.tenant,
+            shared: Arc::clone(&self.inner.shared),
+            pool: Arc::clone(&self.inner.pool),
+            writer: Arc::new(self.inner.writer.loose_end()),
+            change: Arc::new(change),
+        };
+        // What is half done is not to be found by the next.
+        self.inner.pool.threads().detached(redefinition.run()).await
     }
 
     async fn activations(&self) -> Result<(Arc<TenantModel>, Vec<Activation>), StoreError> {

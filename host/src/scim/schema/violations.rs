@@ -23,6 +23,8 @@ pub struct SchemaViolation {
     pub path: String,
     /// What is wrong.
     pub message: String,
+    /// Whether the state may stay as it is nevertheless. What is to be secret may not: no state has a secret.
+    pub may_stay: bool,
 }
 
 /// Compares a state with the type that it is to have, and the tenant's limits. The state is canonical as another type
@@ -67,8 +69,14 @@ struct Found<'r> {
 impl Found<'_> {
     fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
         if self.violations.len() < VIOLATIONS_MAX {
-            self.violations.push(SchemaViolation { path: path.into(), message: message.into() });
+            self.violations.push(SchemaViolation { path: path.into(), message: message.into(), may_stay: true });
         }
+    }
+
+    /// Told however many others there are.
+    fn not_secret(&mut self, path: &str) {
+        let message = "has a value, which would not be kept".to_owned();
+        self.violations.push(SchemaViolation { path: path.to_owned(), message, may_stay: false });
     }
 
     fn unknown(&mut self, path: String, value: &Value) {
@@ -89,7 +97,7 @@ fn check(attribute: &Attribute, value: Option<&Value>, path: &str, found: &mut F
         return;
     };
     if attribute.returned == Returned::Never {
-        found.add(path, "has a value, which would not be kept");
+        found.not_secret(path);
         return;
     }
     let values = match (value, attribute.multi_valued) {

@@ -8,7 +8,6 @@ use super::look_up::LookUps;
 use super::view::View;
 use super::{Shared, decisions};
 use crate::decision::TenantId;
-use crate::scim::index::IndexEntry;
 use crate::scim::resource::{Member, ResourceId};
 use crate::store::write_set::{ResourceRow, ResourceWrite, WriteSet};
 use crate::store::{CommitError, QueryError};
@@ -24,7 +23,9 @@ pub(super) fn commit(
     if model.generation != write.generation {
         return Err(CommitError::GenerationMoved);
     }
-    View { connection, tenant, names: &shared.names, schemas: &model.schemas }.commit(write)
+    let view = View { connection, tenant, names: &shared.names, schemas: &model.schemas };
+    shared.watches.note(&view, &write.resource_type, write.id)?;
+    view.commit(write)
 }
 
 impl View<'_> {
@@ -152,29 +153,13 @@ impl View<'_> {
 
     fn change_entries(&self, write: &WriteSet) -> Result<(), CommitError> {
         for entry in &write.entries_removed {
-            self.remove_entry(write, entry)?;
+            self.remove_entry(&write.resource_type, write.id, entry)?;
         }
         for entry in &write.entries_added {
             if !self.add_entry(&write.resource_type, write.id, entry)? {
                 return Err(CommitError::Duplicate { attribute: entry.attribute.clone() });
             }
         }
-        Ok(())
-    }
-
-    fn remove_entry(&self, write: &WriteSet, entry: &IndexEntry) -> Result<(), CommitError> {
-        let sql = if entry.unique {
-            "DELETE FROM resource_key WHERE tenant_id = ?1 AND rtype = ?2 AND attr = ?3 AND norm = ?4 AND id = ?5"
-        } else {
-            "DELETE FROM resource_attr WHERE tenant_id = ?1 AND rtype = ?2 AND attr = ?3 AND norm = ?4 AND id = ?5"
-        };
-        self.connection.prepare_cached(sql)?.execute(params![
-            self.tenant.0,
-            self.names.number(&write.resource_type)?,
-            self.names.number(&entry.attribute)?,
-            entry.norm,
-            write.id.0.as_bytes(),
-        ])?;
         Ok(())
     }
 

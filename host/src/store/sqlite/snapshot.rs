@@ -146,16 +146,6 @@ impl Snapshot for SqliteSnapshot {
         self.glance(move |view, _| view.resource(&resource_type, id)).await
     }
 
-    async fn resources_after(
-        &self,
-        resource_type: &Arc<ResourceType>,
-        after: Option<ResourceId>,
-        limit: usize,
-    ) -> Result<Vec<Resource>, StoreError> {
-        let resource_type = Arc::clone(resource_type);
-        self.ask(move |view| view.resources_after(&resource_type, after, limit)).await
-    }
-
     async fn find(
         &self,
         resource_type: &Arc<ResourceType>,

@@ -235,6 +235,28 @@ impl View<'_> {
         ])?;
         Ok(added > 0 || !entry.unique)
     }
+
+    /// Removes an index entry of that resource, if there is one.
+    pub(super) fn remove_entry(
+        &self,
+        resource_type: &str,
+        id: ResourceId,
+        entry: &IndexEntry,
+    ) -> Result<(), StoreError> {
+        let sql = if entry.unique {
+            "DELETE FROM resource_key WHERE tenant_id = ?1 AND rtype = ?2 AND attr = ?3 AND norm = ?4 AND id = ?5"
+        } else {
+            "DELETE FROM resource_attr WHERE tenant_id = ?1 AND rtype = ?2 AND attr = ?3 AND norm = ?4 AND id = ?5"
+        };
+        self.connection.prepare_cached(sql)?.execute(params![
+            self.tenant.0,
+            self.names.number(resource_type)?,
+            self.names.number(&entry.attribute)?,
+            entry.norm,
+            id.0.as_bytes(),
+        ])?;
+        Ok(())
+    }
 }
 
 /// What a resource is called, if it is called anything.
