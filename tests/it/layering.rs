@@ -135,3 +135,20 @@ fn pure_modules_do_nothing_but_compute() {
         }
     }
 }
+
+/// The fuzz targets compile `scim` into a crate of their own, which no other check builds.
+#[test]
+fn the_fuzz_targets_have_every_crate_that_the_protocol_uses() {
+    let manifest = |path: &str| -> BTreeSet<String> {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+        let dependencies = text.lines().skip_while(|line| *line != "[dependencies]").skip(1);
+        let names =
+            dependencies.take_while(|line| !line.starts_with('[')).filter_map(|line| line.split([' ', '.']).next());
+        names.filter(|name| !name.is_empty()).map(|name| name.replace('-', "_")).collect()
+    };
+    let (host, fuzz) = (manifest("../host/Cargo.toml"), manifest("fuzz/Cargo.toml"));
+    let used = |name: &&String| files("scim").iter().any(|(_, text)| text.contains(&format!("{name}::")));
+    let missing: Vec<&String> = host.difference(&fuzz).filter(used).collect();
+    assert!(missing.is_empty(), "tests/fuzz/Cargo.toml lacks {missing:?}");
+    assert!(host.iter().filter(used).count() > 3);
+}
