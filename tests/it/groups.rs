@@ -13,7 +13,11 @@ async fn users(acme: &TenantClient, names: &[&str]) -> Vec<String> {
 }
 
 fn members(read: &Response) -> Vec<String> {
-    let members = read.body["members"].as_array().cloned().unwrap_or_default();
+    members_of(&read.body)
+}
+
+fn members_of(group: &Value) -> Vec<String> {
+    let members = group["members"].as_array().cloned().unwrap_or_default();
     let mut ids: Vec<String> = members.iter().map(|member| member["value"].as_str().unwrap().to_owned()).collect();
     ids.sort();
     ids
@@ -261,4 +265,39 @@ async fn a_group_of_many_is_sent_whole_and_in_order() {
     assert_eq!(listed.body["Resources"][0]["members"], read.body["members"]);
     let without = acme.query(&path, &[("excludedAttributes", "members")]).await.expect_status(200);
     assert_eq!(without.body.get("members"), None);
+
+    // A list of several, of which some have no members and some have nothing of them to show.
+    for name in ["Few", "None"] {
+        let members: &[&str] = if name == "Few" { &[&ids[0]] } else { &[] };
+        acme.post("/Groups", group(name, members)).await.expect_status(201);
+    }
+    let listed = acme.query("/Groups", &[("count", "2")]).await.expect_status(200);
+    assert_eq!(listed.header("content-type"), Some("application/scim+json"));
+    assert_eq!((&listed.body["totalResults"], &listed.body["itemsPerPage"]), (&json!(3), &json!(2)));
+    let names: Vec<&Value> =
+        listed.body["Resources"].as_array().unwrap().iter().map(|one| &one["displayName"]).collect();
+    assert_eq!(names, ["All", "Few"]);
+    assert_eq!(listed.body["Resources"][0], read.body);
+    assert_eq!(members_of(&listed.body["Resources"][1]), ids[..1]);
+    let listed = acme.query("/Groups", &[("attributes", "members.display")]).await.expect_status(200);
+    assert_eq!(listed.body["Resources"][0]["members"].as_array().map(Vec::len), Some(1_003));
+    assert_eq!(listed.body["Resources"][2].get("members"), None);
+    let searched = acme.post(
+        "/Groups/.search",
+        json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "filter": "displayName eq \"all\"",
+        }),
+    );
+    assert_eq!(searched.await.expect_status(200).body["Resources"][0], read.body);
+
+    // The answers to changes.
+    let all: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let replaced = acme.put(&path, group("Everybody", &all)).await.expect_status(200);
+    assert_eq!((replaced.header("etag"), members(&replaced)), (Some("W/\"2\""), ids.clone()));
+    let remove = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{ "op": "remove", "path": format!("members[value eq \"{}\"]", ids[0]) }],
+    });
+    let patched = acme.scim.patch(&acme.scim_path(&format!("{path}?attributes=members")), remove).await;
+    assert_eq!(members(&patched.expect_status(200)), ids[1..]);
 }

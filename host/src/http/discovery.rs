@@ -15,7 +15,7 @@ use crate::http::respond;
 use crate::pipeline::write::Caller;
 use crate::scim::discovery::{self, BulkLimits, Features, Pagination, PaginationMethod};
 use crate::scim::error::ScimError;
-use crate::scim::list::{ListQuery, ListResponse};
+use crate::scim::list::{ListHead, ListQuery};
 use crate::scim::schema::SchemaRegistry;
 use crate::store::Tenant;
 
@@ -28,7 +28,7 @@ fn refuse_filter(uri: &Uri) -> Result<(), ScimFailure> {
 fn all(resources: Vec<Value>) -> Response {
     let total = u64::try_from(resources.len()).unwrap_or(u64::MAX);
     let everything = ListQuery::whole(resources.len());
-    respond::message(StatusCode::OK, ListResponse::new(Some(total), &everything, None, resources))
+    respond::message(StatusCode::OK, ListHead::new(Some(total), &everything, None, resources.len()).with(resources))
 }
 
 fn one(found: Option<Value>, what: &str) -> Result<Response, ScimFailure> {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Query, State};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use serde::Deserialize;
@@ -15,7 +14,7 @@ use crate::http::respond;
 use crate::pipeline::read::ListRequest;
 use crate::pipeline::write::Caller;
 use crate::scim::error::ScimError;
-use crate::scim::list::{self, ListQuery, ListResponse, PageLimits};
+use crate::scim::list::{self, ListQuery, PageLimits};
 use crate::scim::projection::AttributeNames;
 use crate::scim::search::SearchRequest;
 
@@ -134,7 +133,5 @@ async fn answer(
     let page = ListQuery::new(search.start_index, search.count, search.cursor.clone(), limits);
     let request = ListRequest { endpoint, search, page };
     let listed = app.pipeline.list(caller.tenant, &request).await?;
-    let resources = listed.resources.iter().map(|found| respond::wire(found, base)).collect::<Vec<_>>();
-    let body = ListResponse::new(listed.total, &request.page, listed.next_cursor, resources);
-    Ok(respond::message(StatusCode::OK, body))
+    Ok(respond::list(listed, &request.page, base))
 }

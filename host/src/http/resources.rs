@@ -47,7 +47,7 @@ pub async fn read(
     if !derives && found.resource.meta.matches_etags(&known) {
         return Ok(respond::not_modified(&found.resource, &base));
     }
-    Ok(respond::large_resource(StatusCode::OK, found, &base))
+    Ok(respond::resource(StatusCode::OK, found, &base))
 }
 
 /// `PUT /{endpoint}/{id}` (RFC 7644 §3.5.1).
@@ -101,19 +101,19 @@ pub async fn carry_out(
     let app = Arc::clone(app);
     let large = request.change.body().is_some_and(is_large);
     match apart(large, async move { app.pipeline.write(&caller, &request).await }).await {
-        Ok(written) => Ok(answer(base, &written?)),
+        Ok(written) => Ok(answer(base, written?)),
         Err(panicked) => Err(ScimFailure::Internal(Arc::new(panicked))),
     }
 }
 
-fn answer(base: &BaseUrl, written: &Written) -> Response {
-    let response = match &written.answer {
+fn answer(base: &BaseUrl, written: Written) -> Response {
+    let response = match written.answer {
         Answer::Whole(representation) => {
             let created = written.action == Some(Action::Create);
             let status = if created { StatusCode::CREATED } else { StatusCode::OK };
-            respond::resource(status, representation, base)
+            respond::resource(status, *representation, base)
         }
-        Answer::Brief(resource) => respond::no_content(resource, base),
+        Answer::Brief(resource) => respond::no_content(&resource, base),
         Answer::Gone => respond::gone(),
     };
     match &written.decision {

@@ -1,6 +1,7 @@
 //! Resources into responses: media type, `ETag`, `Location`, warnings.
 
 use axum::Json;
+use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -10,7 +11,8 @@ use crate::decision::{ConstraintName, DecisionId, Reason};
 use crate::http::error::SCIM_JSON;
 use crate::http::extract::BaseUrl;
 use crate::http::stream;
-use crate::pipeline::read::Representation;
+use crate::pipeline::read::{Listed, Representation};
+use crate::scim::list::{ListHead, ListQuery};
 use crate::scim::projection::{Shown, project};
 use crate::scim::resource::Resource;
 use crate::store::Reference;
@@ -64,22 +66,38 @@ pub fn wire_reference(reference: &Reference, base: &BaseUrl) -> Value {
     value
 }
 
-/// A resource that may have more members than should be held at once: they are then sent as they are read.
-pub fn large_resource(status: StatusCode, mut representation: Representation, base: &BaseUrl) -> Response {
-    let rest = representation.members.as_mut().and_then(|members| Some((members.rest.take()?, members)));
-    let Some((rest, members)) = rest else { return resource(status, &representation, base) };
-    let first = std::mem::take(&mut members.first);
-    let body = stream::members(&wire(&representation, base), &representation, first, rest, base);
-    let mut response = (status, body).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, SCIM_JSON);
+/// A page of resources. If they have more members than should be held at once, it is sent as they are read.
+pub fn list(listed: Listed, query: &ListQuery, base: &BaseUrl) -> Response {
+    let Listed { total, resources, next_cursor } = listed;
+    let head = ListHead::new(total, query, next_cursor, resources.len());
+    if resources.iter().any(has_rest) {
+        return streamed(StatusCode::OK, stream::list(&head, resources, base));
+    }
+    message(StatusCode::OK, head.with(resources.iter().map(|found| wire(found, base)).collect()))
+}
+
+/// A resource with its `ETag` and `Location` (RFC 7644 §3.3, §3.14). If it has more members than should be held at once,
+/// it is sent as they are read.
+pub fn resource(status: StatusCode, representation: Representation, base: &BaseUrl) -> Response {
+    let mut response = match has_rest(&representation) {
+        true => status.into_response(),
+        false => message(status, wire(&representation, base)),
+    };
     name(&mut response, &representation.resource, base);
+    if has_rest(&representation) {
+        response.headers_mut().insert(header::CONTENT_TYPE, SCIM_JSON);
+        *response.body_mut() = stream::resource(representation, base);
+    }
     response
 }
 
-/// A resource with its `ETag` and `Location` (RFC 7644 §3.3, §3.14).
-pub fn resource(status: StatusCode, representation: &Representation, base: &BaseUrl) -> Response {
-    let mut response = message(status, wire(representation, base));
-    name(&mut response, &representation.resource, base);
+fn has_rest(representation: &Representation) -> bool {
+    representation.members.as_ref().is_some_and(|members| members.rest.is_some())
+}
+
+fn streamed(status: StatusCode, body: Body) -> Response {
+    let mut response = (status, body).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, SCIM_JSON);
     response
 }
 

@@ -1,7 +1,7 @@
-//! A group with any number of members, sent as it is read: memory holds a page of them and no more.
+//! Groups with any number of members, one or a list of them, sent as they are read: memory holds a page of members and
+//! no more.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,15 +13,17 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::http::extract::BaseUrl;
-use crate::http::respond::wire_reference;
-use crate::pipeline::read::{Representation, Rest};
-use crate::scim::projection::Projection;
-use crate::scim::schema::ResourceType;
-use crate::store::{Reference, StoreError};
+use crate::http::respond::{wire, wire_reference};
+use crate::pipeline::read::{Members, Representation};
+use crate::scim::list::ListHead;
+use crate::store::StoreError;
 
 /// How long an answer may take. A snapshot is held meanwhile, of which a tenant has 16: a million members are some 150 MB,
 /// which this is enough for at 10 Mbit/s. A client that takes its answer more slowly finds it cut off.
 const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Bytes of a piece: some 400 members.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// Pieces that are ready and not sent yet.
 const READY_MAX: usize = 2;
@@ -39,6 +41,14 @@ enum Cause {
     Store(#[from] StoreError),
     #[error("the client took longer than {} seconds to take its answer", DEADLINE.as_secs())]
     TooSlow,
+    #[error("the client has gone away")]
+    Gone,
+}
+
+impl From<Gone> for Cause {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
 }
 
 enum Piece {
@@ -64,20 +74,60 @@ impl Stream for Pieces {
     }
 }
 
-/// How the members are shown.
-struct Shape {
-    base: BaseUrl,
-    projection: Projection,
-    resource_type: Arc<ResourceType>,
-    attribute: String,
+/// The way of what is written to the client.
+struct Out {
+    send: mpsc::Sender<Piece>,
+    text: String,
 }
 
-impl Shape {
-    /// Members as they stand in the list, with commas between them.
-    fn write(&self, members: &[Reference]) -> String {
-        let values: Vec<Value> = members.iter().map(|member| wire_reference(member, &self.base)).collect();
-        let shown = self.projection.values(&self.attribute, &self.resource_type, &values);
-        shown.map(|value| json(&value)).collect::<Vec<_>>().join(",")
+/// The client has gone away, so that nothing need be read for it any more.
+struct Gone;
+
+impl Out {
+    async fn write(&mut self, text: &str) -> Result<(), Gone> {
+        self.text.push_str(text);
+        if self.text.len() < PIECE_BYTES {
+            return Ok(());
+        }
+        self.send.send(Piece::Text(std::mem::take(&mut self.text))).await.map_err(|_| Gone)
+    }
+
+    async fn end(self) -> Result<(), Gone> {
+        self.send.send(Piece::Text(self.text)).await.map_err(|_| Gone)?;
+        self.send.send(Piece::End).await.map_err(|_| Gone)
+    }
+
+    /// The resource without its members, then the first of them, then the rest, as they are read.
+    async fn resource(&mut self, mut found: Representation, base: &BaseUrl) -> Result<(), Cause> {
+        let members = found.members.take();
+        let head = json(&wire(&found, base));
+        let rows = found.resource.resource_type.row_attribute().map(|rows| rows.name.clone());
+        let (Some(members), Some(rows)) = (members, rows) else { return Ok(self.write(&head).await?) };
+        let open = head.strip_suffix('}').unwrap_or(&head);
+        self.write(open).await?;
+        let Members { first, mut rest, .. } = members;
+        let (mut page, mut begun) = (first, false);
+        loop {
+            let values: Vec<Value> = page.iter().map(|member| wire_reference(member, base)).collect();
+            // Of members that have nothing to show there is nothing in the list, and no list of nothing.
+            for value in found.projection.values(&rows, &found.resource.resource_type, &values) {
+                let before = match begun {
+                    true => ",".to_owned(),
+                    false if open.len() > 1 => format!(",{}:[", Value::from(rows.as_str())),
+                    false => format!("{}:[", Value::from(rows.as_str())),
+                };
+                begun = true;
+                self.write(&before).await?;
+                self.write(&json(&value)).await?;
+            }
+            page = match &mut rest {
+                Some(rest) => rest.next().await?,
+                None => Vec::new(),
+            };
+            if page.is_empty() {
+                return Ok(self.write(if begun { "]}" } else { "}" }).await?);
+            }
+        }
     }
 }
 
@@ -86,44 +136,41 @@ fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// The body: the resource without its members, then the first of them, then the rest.
-pub fn members(
-    head: &impl Serialize,
-    group: &Representation,
-    first: Vec<Reference>,
-    mut rest: Rest,
-    base: &BaseUrl,
-) -> Body {
-    let resource_type = Arc::clone(&group.resource.resource_type);
-    let attribute = resource_type.row_attribute().map_or_else(String::new, |rows| rows.name.clone());
-    let shape = Shape { base: BaseUrl(base.0.clone()), projection: group.projection.clone(), resource_type, attribute };
-    let head = json(head);
+/// One resource.
+pub fn resource(found: Representation, base: &BaseUrl) -> Body {
+    let base = base.clone();
+    body(|mut out| async move {
+        out.resource(found, &base).await?;
+        Ok(out.end().await?)
+    })
+}
+
+/// A list: the message without `Resources`, then each of them.
+pub fn list(head: &ListHead, resources: Vec<Representation>, base: &BaseUrl) -> Body {
+    let (head, base) = (json(head), base.clone());
+    body(|mut out| async move {
+        out.write(head.strip_suffix('}').unwrap_or(&head)).await?;
+        let mut before = ",\"Resources\":[";
+        for found in resources {
+            out.write(before).await?;
+            out.resource(found, &base).await?;
+            before = ",";
+        }
+        out.write("]}").await?;
+        Ok(out.end().await?)
+    })
+}
+
+/// A body that is written as it is sent.
+fn body<W>(write: impl FnOnce(Out) -> W) -> Body
+where
+    W: Future<Output = Result<(), Cause>> + Send + 'static,
+{
     let (send, pieces) = mpsc::channel(READY_MAX);
+    let writing = write(Out { send, text: String::new() });
     tokio::spawn(async move {
-        let reading = async {
-            let open = head.strip_suffix('}').unwrap_or(&head);
-            let list = shape.write(&first);
-            let mut text = format!("{open},{}:[{list}", Value::from(shape.attribute.as_str()));
-            // Of members that have nothing to show there is nothing in the list, nor a comma before it.
-            let mut begun = !list.is_empty();
-            drop((first, list));
-            // It fails when the client has gone away.
-            while send.send(Piece::Text(text)).await.is_ok() {
-                let page = rest.next().await?;
-                if page.is_empty() {
-                    let _ = send.send(Piece::Text("]}".to_owned())).await;
-                    let _ = send.send(Piece::End).await;
-                    break;
-                }
-                let shown = shape.write(&page);
-                let comma = if begun && !shown.is_empty() { "," } else { "" };
-                begun |= !shown.is_empty();
-                text = format!("{comma}{shown}");
-            }
-            Ok(())
-        };
-        let ended = tokio::time::timeout(DEADLINE, reading).await.unwrap_or(Err(Cause::TooSlow));
-        if let Err(cause) = ended {
+        let ended = tokio::time::timeout(DEADLINE, writing).await.unwrap_or(Err(Cause::TooSlow));
+        if let Err(cause @ (Cause::Store(_) | Cause::TooSlow)) = ended {
             warn!(error = &cause as &dyn std::error::Error, "an answer was broken off");
         }
     });

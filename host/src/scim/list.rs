@@ -66,11 +66,11 @@ fn integer(name: &str, text: &str, error: impl FnOnce(String) -> ScimError) -> R
     text.trim().parse().map_err(|_| error(format!("`{name}` must be an integer, not `{found}`")))
 }
 
-/// The message of RFC 7644 §3.4.2 and RFC 9865 §2: "Service providers implementing cursor pagination that are unable to
-/// estimate totalResults MAY choose to omit the totalResults attribute."
+/// The message of RFC 7644 §3.4.2 without the resources. RFC 9865 §2: "Service providers implementing cursor pagination that
+/// are unable to estimate totalResults MAY choose to omit the totalResults attribute."
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ListResponse<T> {
+pub struct ListHead {
     schemas: [&'static str; 1],
     #[serde(skip_serializing_if = "Option::is_none")]
     total_results: Option<u64>,
@@ -79,20 +79,31 @@ pub struct ListResponse<T> {
     items_per_page: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
+}
+
+/// The message whole.
+#[derive(Debug, Serialize)]
+pub struct ListResponse<T> {
+    #[serde(flatten)]
+    head: ListHead,
     #[serde(rename = "Resources")]
     resources: Vec<T>,
 }
 
-impl<T> ListResponse<T> {
-    /// A page of those that `query` asks for.
-    pub fn new(total: Option<u64>, query: &ListQuery, next_cursor: Option<String>, resources: Vec<T>) -> Self {
+impl ListHead {
+    /// A page, with so many resources, of those that `query` asks for.
+    pub fn new(total: Option<u64>, query: &ListQuery, next_cursor: Option<String>, resources: usize) -> Self {
         let start_index = match query.start {
             Start::Index(index) => Some(index),
             Start::Cursor(_) => None,
         };
-        let items_per_page = resources.len();
         let schemas = [urn::LIST_RESPONSE];
-        Self { schemas, total_results: total, start_index, items_per_page, next_cursor, resources }
+        Self { schemas, total_results: total, start_index, items_per_page: resources, next_cursor }
+    }
+
+    /// With its resources.
+    pub fn with<T>(self, resources: Vec<T>) -> ListResponse<T> {
+        ListResponse { head: self, resources }
     }
 }
 
@@ -130,7 +141,7 @@ mod tests {
     #[test]
     fn a_list_counts_what_it_carries() {
         let by_index = ListQuery::new(Some(11), None, None, LIMITS);
-        let response = json!(ListResponse::new(Some(12), &by_index, None, vec![1, 2]));
+        let response = json!(ListHead::new(Some(12), &by_index, None, 2).with(vec![1, 2]));
         assert_eq!(response["itemsPerPage"], 2);
         assert_eq!((response["totalResults"].as_u64(), response["startIndex"].as_u64()), (Some(12), Some(11)));
     }
@@ -138,7 +149,7 @@ mod tests {
     #[test]
     fn a_page_by_cursor_has_no_index_and_tells_only_what_is_known() {
         let by_cursor = ListQuery::new(Some(11), Some(5), Some(String::new()), LIMITS);
-        let response = json!(ListResponse::<Value>::new(None, &by_cursor, Some("next".to_owned()), Vec::new()));
+        let response = json!(ListHead::new(None, &by_cursor, Some("next".to_owned()), 0).with(Vec::<Value>::new()));
         let expected =
             json!({ "schemas": [urn::LIST_RESPONSE], "itemsPerPage": 0, "nextCursor": "next", "Resources": [] });
         assert_eq!(response, expected);

@@ -114,10 +114,10 @@ pub struct Represented {
 /// The first members of a group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MembersShown {
-    /// By id.
+    /// By id; perhaps none.
     pub first: Vec<Reference>,
-    /// Where the others begin, if there are any.
-    pub more_after: Option<ResourceId>,
+    /// Whether these are all; else the others, if there are any, begin after them.
+    pub is_whole: bool,
 }
 
 /// A value of `members` or `groups`, with what is shown beside its id.

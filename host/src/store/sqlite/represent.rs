@@ -13,9 +13,15 @@ use crate::store::query::{MembersShown, Reference, Relation, Represented, Wanted
 /// Members that an answer has from its first question: 1,000 rows are read in some 0.5 ms, and few groups have more.
 pub(super) const MEMBERS_AT_ONCE: usize = 1_000;
 
+/// Members that the resources of an answer have from it, all together: a page of 1,000 groups of 1,000 members each
+/// would be a million.
+const MEMBERS_OF_ANSWER: usize = 10_000;
+
 /// Shows resources of one view.
 pub(super) struct Shower<'a> {
     view: View<'a>,
+    /// Of [`MEMBERS_OF_ANSWER`].
+    members_left: usize,
     groups: HashMap<ResourceId, Option<Group>>,
     rows_left: usize,
     exceeded: bool,
@@ -38,7 +44,7 @@ impl<'a> Shower<'a> {
     /// Reads no more than so many members, groups and names. If that was not enough, what it shows is not whole, and
     /// [`exceeded`](Self::exceeded) says so.
     pub(super) fn within_rows(view: View<'a>, rows_max: usize) -> Self {
-        Self { view, groups: HashMap::new(), rows_left: rows_max, exceeded: false }
+        Self { view, members_left: MEMBERS_OF_ANSWER, groups: HashMap::new(), rows_left: rows_max, exceeded: false }
     }
 
     /// Whether there was more to read than it might.
@@ -60,11 +66,11 @@ impl<'a> Shower<'a> {
     pub(super) fn represent(&mut self, resource: Resource, wanted: Wanted) -> Result<Represented, StoreError> {
         let members = match wanted.members {
             true => {
-                let limit = self.at_most(MEMBERS_AT_ONCE);
+                let limit = self.at_most(self.members_left.min(MEMBERS_AT_ONCE));
                 let first = self.view.member_references(resource.id, None, limit, wanted.member_displays)?;
+                self.members_left = self.members_left.saturating_sub(first.len());
                 self.spend(first.len());
-                let more_after = if first.len() < MEMBERS_AT_ONCE { None } else { first.last().map(|last| last.id) };
-                Some(MembersShown { first, more_after })
+                Some(MembersShown { is_whole: first.len() < limit, first })
             }
             false => None,
         };
