@@ -2,7 +2,7 @@
 //!
 //! Start at [`planned`]. [`plan`] makes drafts from requests; a draft becomes a [`PlannedChange`] once the store has
 //! told which of the named members are members already (that is the one thing that a plan cannot know by itself):
-//! [`members`] says what to ask and makes the [`MembersChange`] of the answers, [`Draft::settle`] does the rest.
+//! [`members::Resolving`] says what to ask and makes the [`MembersChange`] of the answers, [`Draft::settle`] does the rest.
 
 pub mod diff;
 pub mod members;
@@ -13,4 +13,4 @@ pub use crate::scim::members::MemberEdit;
 #[cfg(test)]
 mod violation_tests;
 
-pub use planned::{Action, Difference, Draft, MembersChange, PlannedChange};
+pub use planned::{Action, Departure, Difference, Draft, MembersChange, PlannedChange, Removed};

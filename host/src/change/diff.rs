@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::change::planned::{Difference, MembersChange};
+use crate::change::planned::Difference;
 use crate::scim::filter::{Filter, Literal, Operator};
 use crate::scim::index;
 use crate::scim::path::{AttributeRef, Path};
@@ -30,12 +30,11 @@ use crate::scim::secret::{SecretEdit, is_secret};
 /// 300 bytes.
 pub const PATH_FILTER_BYTES_MAX: usize = 512;
 
-/// Every effective difference, sorted by path.
+/// Every effective difference of what stands in the resources themselves and of secrets, sorted by path.
 pub fn differences(
     resource_type: &ResourceType,
     before: &Attributes,
     after: &Attributes,
-    members: &MembersChange,
     secrets: &[SecretEdit],
 ) -> Vec<Difference> {
     let mut found = Vec::new();
@@ -44,11 +43,6 @@ pub fn differences(
     }
     for extension in &resource_type.extensions {
         compare_extension(&extension.schema, before, after, &mut found);
-    }
-    if let Some(attribute) = resource_type.row_attribute() {
-        let removed = members.removed.iter().map(|member| (member, false));
-        let added = members.added.iter().map(|member| (member, true));
-        found.extend(removed.chain(added).map(|(member, is_added)| of_member(attribute, member, is_added)));
     }
     let of_secret = |edit: &SecretEdit| {
         let attribute = AttributeRef::parse(&edit.path, resource_type).ok()?;
@@ -202,7 +196,8 @@ fn values(value: Option<&Value>) -> &[Value] {
     }
 }
 
-fn of_member(attribute: &Arc<Attribute>, member: &Member, is_added: bool) -> Difference {
+/// The difference that a member makes who comes or goes. `attribute` is the one kept as rows.
+pub fn member_difference(attribute: &Arc<Attribute>, member: &Member, is_added: bool) -> Difference {
     let object = Value::Object(member.to_object());
     let path = format!("{}[value eq \"{}\"]", attribute.name, member.id);
     let (before, after) = if is_added { (None, Some(&object)) } else { (Some(&object), None) };

@@ -1,12 +1,13 @@
 //! From the [`MemberEdit`]s of a request to the [`MembersChange`] that they come to.
 //!
-//! What is needed for it depends on the edits: [`named_ids`] says which members to look up, [`needs_all`] whether all of
-//! them are needed, [`new_ids`] which resources must exist. [`resolve`] does the rest. So adding one member to a million
-//! is one look-up.
+//! [`Resolving`] is shown the members that the edits depend on, in any number of pages: those among
+//! [`named_ids`](Resolving::named_ids), or all of them if the edits [need all](needs_all). It keeps what the request names
+//! and no more, so that adding one member to a million is one look-up, and replacing the million is a walk along them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
-use crate::change::planned::MembersChange;
+use crate::change::planned::{Departure, MembersChange, Removed};
 use crate::scim::error::ScimError;
 use crate::scim::filter::eval;
 use crate::scim::members::MemberEdit;
@@ -16,19 +17,6 @@ use crate::scim::resource::{Member, ResourceId};
 /// comparison or two, and a million members are many; each comparison takes some hundred nanoseconds.
 pub const COMPARISONS_MAX: usize = 4_000_000;
 
-/// Every id that the edits name, sorted, each once.
-pub fn named_ids(edits: &[MemberEdit]) -> Vec<ResourceId> {
-    ids(edits, MemberEdit::ids)
-}
-
-/// The ids that are to be members, sorted, each once: those that are not members now have to be resources.
-pub fn new_ids(edits: &[MemberEdit]) -> Vec<ResourceId> {
-    ids(edits, |edit| match edit {
-        MemberEdit::Add(ids) | MemberEdit::Replace(ids) => ids,
-        MemberEdit::Remove(_) | MemberEdit::RemoveAll | MemberEdit::RemoveWhere(_) => &[],
-    })
-}
-
 /// Whether the edits cannot be resolved without all members that there are.
 pub fn needs_all(edits: &[MemberEdit]) -> bool {
     edits.iter().any(|edit| match edit {
@@ -37,161 +25,187 @@ pub fn needs_all(edits: &[MemberEdit]) -> bool {
     })
 }
 
+/// Whether somebody is a member after the edits of a request: known of each without a look at the others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Membership {
+    /// With their ids sorted, each with what it compares.
+    edits: Vec<(MemberEdit, usize)>,
+}
+
+impl Membership {
+    /// After these.
+    pub fn after(edits: &[MemberEdit]) -> Self {
+        let sorted = |ids: &[ResourceId]| {
+            let mut ids = ids.to_vec();
+            ids.sort_unstable();
+            ids
+        };
+        let prepare = |edit: &MemberEdit| match edit {
+            MemberEdit::Add(ids) => (MemberEdit::Add(sorted(ids)), 0),
+            MemberEdit::Remove(ids) => (MemberEdit::Remove(sorted(ids)), 0),
+            MemberEdit::Replace(ids) => (MemberEdit::Replace(sorted(ids)), 0),
+            MemberEdit::RemoveAll => (MemberEdit::RemoveAll, 0),
+            MemberEdit::RemoveWhere(filter) => (edit.clone(), filter.attributes().len()),
+        };
+        Self { edits: edits.iter().map(prepare).collect() }
+    }
+
+    /// Whether one who is a member stays one.
+    pub fn keeps(&self, member: &Member) -> bool {
+        self.follow(member, true, &mut 0)
+    }
+
+    /// Carries the edits out on one.
+    fn follow(&self, one: &Member, is_member: bool, comparisons: &mut usize) -> bool {
+        let is_in = |ids: &[ResourceId]| ids.binary_search(&one.id).is_ok();
+        self.edits.iter().fold(is_member, |is_member, (edit, compares)| match edit {
+            MemberEdit::Add(ids) => is_member || is_in(ids),
+            MemberEdit::Remove(ids) => is_member && !is_in(ids),
+            MemberEdit::RemoveAll => false,
+            MemberEdit::RemoveWhere(filter) => {
+                is_member && {
+                    *comparisons = comparisons.saturating_add(*compares);
+                    !eval::matches_value(filter, &one.to_object())
+                }
+            }
+            MemberEdit::Replace(ids) => is_in(ids),
+        })
+    }
+}
+
+/// Works out what the edits, in their order, change of a group's members.
+#[derive(Debug)]
+pub struct Resolving<'e> {
+    group: ResourceId,
+    edits: &'e [MemberEdit],
+    membership: Membership,
+    /// Sorted.
+    named: Vec<ResourceId>,
+    /// Those of them that are members.
+    present: HashSet<ResourceId>,
+    kept: Tally,
+    removed: Tally,
+    /// Of each of the two.
+    listed_max: usize,
+    comparisons: usize,
+}
+
+/// How many there are, and who: of many, the first.
+#[derive(Debug, Default)]
+struct Tally {
+    total: u64,
+    first: Vec<Member>,
+}
+
+impl Tally {
+    fn count(&mut self, member: &Member, listed_max: usize) {
+        self.total = self.total.saturating_add(1);
+        if self.first.len() < listed_max {
+            self.first.push(member.clone());
+        }
+    }
+
+    /// All of them, if all are listed.
+    fn whole(self) -> Option<Vec<Member>> {
+        (self.total == self.first.len() as u64).then_some(self.first)
+    }
+}
+
+impl<'e> Resolving<'e> {
+    /// Begins. Of the members that go and that nobody has named, up to `listed_max` are listed.
+    pub fn new(group: ResourceId, edits: &'e [MemberEdit], listed_max: usize) -> Self {
+        Self {
+            // Those that the request names are listed whatever their number: they are in memory already.
+            listed_max: if needs_all(edits) { listed_max } else { usize::MAX },
+            group,
+            edits,
+            membership: Membership::after(edits),
+            named: ids(edits, MemberEdit::ids),
+            present: HashSet::new(),
+            kept: Tally::default(),
+            removed: Tally::default(),
+            comparisons: 0,
+        }
+    }
+
+    /// Every id that the edits name, sorted, each once.
+    pub fn named_ids(&self) -> &[ResourceId] {
+        &self.named
+    }
+
+    /// Looks at some of the members, in the order of their ids; at each only once.
+    pub fn look_at(&mut self, members: &[Member]) -> Result<(), ScimError> {
+        for member in members {
+            if self.named.binary_search(&member.id).is_ok() {
+                self.present.insert(member.id);
+            }
+            let stays = self.membership.follow(member, true, &mut self.comparisons);
+            let tally = if stays { &mut self.kept } else { &mut self.removed };
+            tally.count(member, self.listed_max);
+        }
+        self.check_comparisons()
+    }
+
+    /// The ids that are to be members and are none: they have to be resources. Sorted, each once.
+    pub fn strangers(&self) -> Vec<ResourceId> {
+        let mut ids = ids(self.edits, |edit| match edit {
+            MemberEdit::Add(ids) | MemberEdit::Replace(ids) => ids,
+            MemberEdit::Remove(_) | MemberEdit::RemoveAll | MemberEdit::RemoveWhere(_) => &[],
+        });
+        ids.retain(|id| !self.present.contains(id));
+        ids
+    }
+
+    /// What changes. `identify` gives the resource type of each of the [`strangers`](Self::strangers) that is a resource.
+    pub fn finish(mut self, mut identify: HashMap<ResourceId, String>) -> Result<MembersChange, ScimError> {
+        for edit in self.edits {
+            if let MemberEdit::Add(ids) | MemberEdit::Replace(ids) = edit {
+                ids.iter().try_for_each(|id| self.check(*id, &identify))?;
+            }
+        }
+        let mut added = Vec::new();
+        for id in &self.named {
+            let Some(resource_type) = identify.remove(id) else { continue };
+            let member = Member { id: *id, resource_type };
+            if self.membership.follow(&member, false, &mut self.comparisons) {
+                added.push(member);
+            }
+        }
+        self.check_comparisons()?;
+        let (removed, kept) = (self.removed.total, self.kept.total);
+        let removed = match self.removed.whole() {
+            Some(these) => Removed::These(these),
+            None => {
+                let kept_members = self.kept.whole();
+                Removed::Many(Arc::new(Departure { membership: self.membership, removed, kept, kept_members }))
+            }
+        };
+        Ok(MembersChange { added, removed })
+    }
+
+    fn check(&self, id: ResourceId, identify: &HashMap<ResourceId, String>) -> Result<(), ScimError> {
+        if id == self.group {
+            return Err(ScimError::invalid_value(format!("the group `{id}` cannot be a member of itself")));
+        }
+        if self.present.contains(&id) || identify.contains_key(&id) {
+            return Ok(());
+        }
+        Err(ScimError::invalid_value(format!("`{id}` cannot be a member: there is no resource with that id")))
+    }
+
+    fn check_comparisons(&self) -> Result<(), ScimError> {
+        if self.comparisons > COMPARISONS_MAX {
+            return Err(ScimError::too_many(format!(
+                "the filters compare members more than {COMPARISONS_MAX} times; remove them by id"
+            )));
+        }
+        Ok(())
+    }
+}
+
 fn ids<'e>(edits: &'e [MemberEdit], pick: impl Fn(&'e MemberEdit) -> &'e [ResourceId]) -> Vec<ResourceId> {
     edits.iter().flat_map(pick).copied().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// What the edits, in their order, change of the group's members. `current` are the members among [`named_ids`], or all
-/// if the edits [need all](needs_all); `identify` gives the resource type of each of [`new_ids`] that is a resource.
-pub fn resolve(
-    group: ResourceId,
-    edits: &[MemberEdit],
-    current: &[Member],
-    identify: &HashMap<ResourceId, String>,
-) -> Result<MembersChange, ScimError> {
-    let before: BTreeMap<ResourceId, &str> =
-        current.iter().map(|member| (member.id, member.resource_type.as_str())).collect();
-    let mut after = before.clone();
-    let mut comparisons: usize = 0;
-    for edit in edits {
-        match edit {
-            MemberEdit::Add(ids) => add(group, &mut after, ids, &before, identify)?,
-            MemberEdit::Remove(ids) => ids.iter().for_each(|id| {
-                after.remove(id);
-            }),
-            MemberEdit::RemoveAll => after.clear(),
-            MemberEdit::RemoveWhere(filter) => {
-                comparisons = comparisons.saturating_add(filter.attributes().len().saturating_mul(after.len()));
-                if comparisons > COMPARISONS_MAX {
-                    return Err(ScimError::too_many(format!(
-                        "the filters compare members more than {COMPARISONS_MAX} times; remove them by id"
-                    )));
-                }
-                after.retain(|id, resource_type| !eval::matches_value(filter, &member(*id, resource_type).to_object()));
-            }
-            MemberEdit::Replace(ids) => {
-                after.clear();
-                add(group, &mut after, ids, &before, identify)?;
-            }
-        }
-    }
-    let of = |these: &BTreeMap<ResourceId, &str>, others: &BTreeMap<ResourceId, &str>| {
-        let only = these.iter().filter(|(id, _)| !others.contains_key(*id));
-        only.map(|(id, resource_type)| member(*id, resource_type)).collect()
-    };
-    Ok(MembersChange { added: of(&after, &before), removed: of(&before, &after) })
-}
-
-fn add<'m>(
-    group: ResourceId,
-    members: &mut BTreeMap<ResourceId, &'m str>,
-    ids: &[ResourceId],
-    before: &BTreeMap<ResourceId, &'m str>,
-    identify: &'m HashMap<ResourceId, String>,
-) -> Result<(), ScimError> {
-    for id in ids {
-        if *id == group {
-            return Err(ScimError::invalid_value(format!("the group `{id}` cannot be a member of itself")));
-        }
-        let known = before.get(id).copied().or_else(|| identify.get(id).map(String::as_str));
-        let resource_type = known.ok_or_else(|| {
-            ScimError::invalid_value(format!("`{id}` cannot be a member: there is no resource with that id"))
-        })?;
-        members.insert(*id, resource_type);
-    }
-    Ok(())
-}
-
-fn member(id: ResourceId, resource_type: &str) -> Member {
-    Member { id, resource_type: resource_type.to_owned() }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::scim::filter::Filter;
-    use crate::scim::path::Path;
-    use crate::scim::schema::SchemaRegistry;
-
-    const GROUP: u128 = 100;
-
-    fn id(number: u128) -> ResourceId {
-        ResourceId(uuid::Uuid::from_u128(number))
-    }
-
-    fn ids(numbers: &[u128]) -> Vec<ResourceId> {
-        numbers.iter().map(|number| id(*number)).collect()
-    }
-
-    fn where_type(name: &str) -> MemberEdit {
-        let group = SchemaRegistry::core().resource_type("Group").unwrap().clone();
-        let filter: Filter = *Path::parse(&format!("members[type eq \"{name}\"]"), &group).unwrap().filter.unwrap();
-        MemberEdit::RemoveWhere(filter)
-    }
-
-    /// 1 and 2 are members, 9 is a member and a group, 3 and 4 are users.
-    fn outcome(edits: &[MemberEdit]) -> Result<MembersChange, ScimError> {
-        let all = [(1, "User"), (2, "User"), (9, "Group")].map(|(number, name)| member(id(number), name));
-        let named = named_ids(edits);
-        let current: Vec<Member> =
-            all.into_iter().filter(|member| needs_all(edits) || named.contains(&member.id)).collect();
-        let identify = [1, 2, 3, 4].map(|number| (id(number), "User".to_owned())).into_iter().collect();
-        resolve(id(GROUP), edits, &current, &identify)
-    }
-
-    #[track_caller]
-    fn check(edits: &[MemberEdit], added: &[u128], removed: &[u128]) {
-        let change = outcome(edits).unwrap();
-        let numbers = |members: &[Member]| members.iter().map(|member| member.id).collect::<Vec<_>>();
-        assert_eq!((numbers(&change.added), numbers(&change.removed)), (ids(added), ids(removed)), "{edits:?}");
-    }
-
-    #[test]
-    fn edits_come_to_what_really_changes() {
-        use MemberEdit::{Add, Remove, RemoveAll, Replace};
-        check(&[], &[], &[]);
-        check(&[Add(ids(&[4, 3, 1]))], &[3, 4], &[]);
-        check(&[Remove(ids(&[2, 3, 77]))], &[], &[2]);
-        check(&[Remove(ids(&[2])), Add(ids(&[2]))], &[], &[]);
-        check(&[Add(ids(&[3])), Remove(ids(&[3]))], &[], &[]);
-        check(&[RemoveAll], &[], &[1, 2, 9]);
-        check(&[RemoveAll, Add(ids(&[2, 3]))], &[3], &[1, 9]);
-        check(&[Replace(ids(&[2, 3]))], &[3], &[1, 9]);
-        check(&[where_type("group")], &[], &[9]);
-        check(&[Add(ids(&[3])), where_type("User")], &[], &[1, 2]);
-    }
-
-    #[test]
-    fn the_comparisons_of_all_filters_are_counted() {
-        let group = SchemaRegistry::core().resource_type("Group").unwrap().clone();
-        let path = format!("members[type eq \"x\"{}]", " and value pr".repeat(249));
-        let edit = MemberEdit::RemoveWhere(*Path::parse(&path, &group).unwrap().filter.unwrap());
-        let current: Vec<Member> = (1..=1_000).map(|number| member(id(number), "User")).collect();
-        let outcome = |edits: usize| resolve(id(GROUP), &vec![edit.clone(); edits], &current, &HashMap::new());
-        assert_eq!(outcome(16), Ok(MembersChange::default()));
-        assert_eq!(
-            outcome(17).unwrap_err().to_string(),
-            "400 tooMany: the filters compare members more than 4000000 times; remove them by id"
-        );
-    }
-
-    #[test]
-    fn a_group_is_no_member_of_itself_and_a_member_has_to_exist() {
-        let detail = |edits: &[MemberEdit]| outcome(edits).unwrap_err().detail;
-        assert_eq!(
-            detail(&[MemberEdit::Add(ids(&[GROUP]))]),
-            format!("the group `{}` cannot be a member of itself", id(GROUP))
-        );
-        assert_eq!(
-            detail(&[MemberEdit::Replace(ids(&[77]))]),
-            format!("`{}` cannot be a member: there is no resource with that id", id(77))
-        );
-    }
-
-    #[test]
-    fn adding_and_removing_need_no_other_members() {
-        let edits = [MemberEdit::Add(ids(&[3])), MemberEdit::Remove(ids(&[1]))];
-        assert!(!needs_all(&edits));
-        assert_eq!((named_ids(&edits), new_ids(&edits)), (ids(&[1, 3]), ids(&[3])));
-    }
-}
+mod tests;

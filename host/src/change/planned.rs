@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::change::diff::differences;
+use crate::change::members::Membership;
 use crate::scim::members::MemberEdit;
 use crate::scim::path::AttributeRef;
 use crate::scim::resource::{Attributes, Member, Resource, ResourceId};
@@ -25,18 +26,75 @@ pub enum Action {
 }
 
 /// The effective change of the attribute kept as rows: what was no member and will be, what was and will not be.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MembersChange {
     /// Sorted by id.
     pub added: Vec<Member>,
-    /// Sorted by id.
-    pub removed: Vec<Member>,
+    /// Who goes.
+    pub removed: Removed,
+}
+
+/// The members that go.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Removed {
+    /// These, sorted by id.
+    These(Vec<Member>),
+    /// Too many to be listed.
+    Many(Arc<Departure>),
+}
+
+/// Members that go, too many to be listed: how to recognise them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Departure {
+    /// Tells of each member whether it stays.
+    pub membership: Membership,
+    /// How many go.
+    pub removed: u64,
+    /// How many stay.
+    pub kept: u64,
+    /// Those that stay, sorted by id, if they are few enough to be listed.
+    pub kept_members: Option<Vec<Member>>,
+}
+
+impl Default for Removed {
+    fn default() -> Self {
+        Self::These(Vec::new())
+    }
+}
+
+impl From<Vec<Member>> for Removed {
+    fn from(these: Vec<Member>) -> Self {
+        Self::These(these)
+    }
+}
+
+impl Removed {
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        match self {
+            Self::These(these) => these.len() as u64,
+            Self::Many(departure) => departure.removed,
+        }
+    }
+
+    /// Whether one who is a member is among them.
+    pub fn has(&self, member: &Member) -> bool {
+        match self {
+            Self::These(these) => these.binary_search_by_key(&member.id, |gone| gone.id).is_ok(),
+            Self::Many(departure) => !departure.membership.keeps(member),
+        }
+    }
 }
 
 impl MembersChange {
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.removed.is_empty()
+        self.count() == 0
+    }
+
+    /// How many come and go.
+    pub fn count(&self) -> usize {
+        usize::try_from(self.removed.count()).unwrap_or(usize::MAX).saturating_add(self.added.len())
     }
 }
 
@@ -85,9 +143,9 @@ impl Draft {
         let after = self.after.as_ref().map_or(&empty, |resource| &resource.attributes);
         let differences = match self.action {
             Action::Delete => Vec::new(),
-            Action::Create | Action::Update => differences(&resource_type, before, after, &members, &self.secrets),
+            Action::Create | Action::Update => differences(&resource_type, before, after, &self.secrets),
         };
-        if self.action == Action::Update && differences.is_empty() {
+        if self.action == Action::Update && differences.is_empty() && members.is_empty() {
             return None;
         }
         let Draft { action, before, after, secrets, .. } = self;
@@ -113,7 +171,9 @@ pub struct PlannedChange {
     /// The secrets that are set or taken away, for whoever keeps what is derived from them. That one is set to what it is
     /// already cannot be told, so each counts as a difference.
     pub secrets: Vec<SecretEdit>,
-    /// Every effective difference, by path. For a delete: none, everything goes.
+    /// Every effective difference but those of [`members`](Self::members), of which there may be any number
+    /// ([`member_difference`](crate::change::diff::member_difference) makes one), by path. For a delete: none, everything
+    /// goes.
     pub differences: Vec<Difference>,
 }
 

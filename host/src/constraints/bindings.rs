@@ -16,6 +16,8 @@ wasmtime::component::bindgen!({
         "scruple:constraint/scim@0.1.0.[method]document.has": async | trappable,
         "scruple:constraint/scim@0.1.0.[method]document.matches": async | trappable,
         "scruple:constraint/scim@0.1.0.[method]document.json": async | trappable,
+        "scruple:constraint/scim@0.1.0.[method]operation.differences": async | trappable,
+        "scruple:constraint/scim@0.1.0.[method]operation.changes": async | trappable,
         "scruple:constraint/directory@0.1.0": async | trappable,
         default: trappable,
     },

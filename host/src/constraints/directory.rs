@@ -50,8 +50,13 @@ pub trait DirectoryView: Send + Sync {
     /// Whether one is a member of the other, through nested groups if `transitive`.
     async fn is_member(&self, group: ResourceId, member: ResourceId, transitive: bool) -> Result<bool, DirectoryError>;
 
-    /// The first members of a group, by id, at most `limit`.
-    async fn members(&self, group: ResourceId, limit: usize) -> Result<Vec<Member>, DirectoryError>;
+    /// The members of a group, by id, after one of them, at most `limit`.
+    async fn members(
+        &self,
+        group: ResourceId,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Member>, DirectoryError>;
 
     /// Which of these are direct members of the group.
     async fn members_among(&self, group: ResourceId, ids: &[ResourceId]) -> Result<Vec<Member>, DirectoryError>;

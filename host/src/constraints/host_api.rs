@@ -7,6 +7,7 @@
 pub(super) mod differences;
 mod directory;
 mod document;
+mod member_differences;
 mod members;
 mod operation;
 

@@ -174,6 +174,16 @@ impl GuestState {
         Ok(())
     }
 
+    /// Refuses a read that would be beyond the budget, and takes nothing: the guest may ask for less.
+    pub(super) fn check_room(&self, bytes: usize) -> Result<(), types::ReadError> {
+        let read_bytes_max = self.limits.read_bytes_max;
+        if self.read_bytes.saturating_add(bytes) > read_bytes_max {
+            let message = format!("the answer would be beyond the {read_bytes_max} bytes that may be read");
+            return Err(types::ReadError::BudgetExhausted(message));
+        }
+        Ok(())
+    }
+
     /// Takes so many bytes from what may still be read.
     pub(super) fn take_read_bytes(&mut self, bytes: usize) -> Result<(), types::ReadError> {
         self.read_bytes = self.read_bytes.saturating_add(bytes);

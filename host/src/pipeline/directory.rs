@@ -91,8 +91,13 @@ impl DirectoryView for SnapshotDirectory {
         }
     }
 
-    async fn members(&self, group: ResourceId, limit: usize) -> Result<Vec<Member>, DirectoryError> {
-        self.snapshot.members(group, None, limit).await.map_err(unavailable)
+    async fn members(
+        &self,
+        group: ResourceId,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Member>, DirectoryError> {
+        self.snapshot.members(group, after, limit).await.map_err(unavailable)
     }
 
     async fn members_among(&self, group: ResourceId, ids: &[ResourceId]) -> Result<Vec<Member>, DirectoryError> {

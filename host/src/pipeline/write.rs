@@ -10,7 +10,6 @@
 //! look-ups); if not, nothing is written and the write starts over.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -18,6 +17,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 use tracing::{debug, warn};
 
+use crate::change::members::Resolving;
 use crate::change::{Action, Draft, MembersChange, PlannedChange, members, plan};
 use crate::constraints::sandbox::Operation;
 use crate::decision::decide::DecisionContext;
@@ -34,7 +34,7 @@ use crate::scim::patch;
 use crate::scim::path::AttributeRef;
 use crate::scim::projection::AttributeNames;
 use crate::scim::reading::Reading;
-use crate::scim::resource::{Member, Resource, ResourceId};
+use crate::scim::resource::{Resource, ResourceId};
 use crate::scim::schema::ResourceType;
 use crate::scim::violation::Violation;
 use crate::store::{CommitError, Snapshot, StoreError};
@@ -44,7 +44,7 @@ use crate::store::{CommitError, Snapshot, StoreError};
 /// is wrong.
 const TRIES_MAX: u32 = 10;
 
-/// Members looked at to replace, clear or filter the members of a group, in one page of the store.
+/// Members looked at in one page of the store, to replace, clear or filter the members of a group.
 const MEMBERS_PAGE: usize = 10_000;
 
 /// Who asks.
@@ -249,7 +249,7 @@ impl Pipeline {
         let showing = Showing::of(caller.tenant, &model, resource_type, request)?;
         let draft =
             draft(&*snapshot, reading(&model, resource_type, &self.limits), &request.change, at, new_id).await?;
-        let members = settle_members(&*snapshot, &draft).await?;
+        let members = settle_members(&*snapshot, &draft, self.limits.members_listed_max).await?;
         let before = draft.before.clone();
         let Some(planned) = draft.settle(members) else {
             drop(snapshot);
@@ -400,37 +400,32 @@ async fn before(
 }
 
 /// Asks the store which of the named members are members, and works out what changes. Members that no edit speaks of
-/// are not looked at.
-async fn settle_members(snapshot: &dyn Snapshot, draft: &Draft) -> Result<MembersChange, WriteError> {
+/// are not looked at, unless the edits speak of all: then they are gone through, a page at a time.
+async fn settle_members(
+    snapshot: &dyn Snapshot,
+    draft: &Draft,
+    listed_max: usize,
+) -> Result<MembersChange, WriteError> {
     let edits = draft.member_edits.as_slice();
     let Some(group) = draft.after.as_ref().map(|group| group.id).filter(|_| !edits.is_empty()) else {
         return Ok(MembersChange::default());
     };
-    let named = members::named_ids(edits);
-    let current = if draft.before.is_none() {
-        Vec::new()
-    } else if members::needs_all(edits) {
-        all_members(snapshot, group).await?
-    } else {
-        snapshot.members_among(group, &named).await?
-    };
-    let known: HashMap<ResourceId, String> = snapshot
-        .identify(&members::new_ids(edits))
-        .await?
-        .into_iter()
-        .map(|member| (member.id, member.resource_type))
-        .collect();
-    Ok(members::resolve(group, edits, &current, &known)?)
-}
-
-async fn all_members(snapshot: &dyn Snapshot, group: ResourceId) -> Result<Vec<Member>, StoreError> {
-    let mut all: Vec<Member> = Vec::new();
-    loop {
-        let page = snapshot.members(group, all.last().map(|member| member.id), MEMBERS_PAGE).await?;
-        let last = page.len() < MEMBERS_PAGE;
-        all.extend(page);
-        if last {
-            return Ok(all);
+    let mut resolving = Resolving::new(group, edits, listed_max);
+    if draft.before.is_some() && members::needs_all(edits) {
+        let mut after = None;
+        loop {
+            let page = snapshot.members(group, after, MEMBERS_PAGE).await?;
+            resolving.look_at(&page)?;
+            after = page.last().map(|last| last.id);
+            if page.len() < MEMBERS_PAGE {
+                break;
+            }
         }
+    } else if draft.before.is_some() {
+        let present = snapshot.members_among(group, resolving.named_ids()).await?;
+        resolving.look_at(&present)?;
     }
+    let strangers = snapshot.identify(&resolving.strangers()).await?;
+    let strangers = strangers.into_iter().map(|member| (member.id, member.resource_type)).collect();
+    Ok(resolving.finish(strangers)?)
 }

@@ -36,6 +36,11 @@ pub struct ScimLimits {
     /// default) has room for 215,000 ids of 39 bytes with quotes and comma, so it is the body's limit that counts
     /// unless this one is lowered.
     pub members_max: usize,
+    /// Most members of those that go which are listed, one by one, when a request takes many out of a group and does not
+    /// name them (a replacement, a filter). 5,000: to delete so many rows takes the store some 50 ms, and no constraint
+    /// can be told more differences within its budget of reads. Beyond, the group's members are replaced in one moment
+    /// and the old ones go later, and a constraint asks for the members that matter to it.
+    pub members_listed_max: usize,
     /// Most attributes that a resource has values of, those of its extensions included, and most keys in a body that
     /// describes one. 1,000: `User` has 32 with its extension, a tenant's own schema may have some hundreds.
     pub attributes_max: usize,
@@ -74,6 +79,7 @@ impl ScimLimits {
         bulk_operations_max: 1_000,
         values_max: 1_000,
         members_max: 250_000,
+        members_listed_max: 5_000,
         attributes_max: 1_000,
         text_bytes_max: 64 * 1024,
         json_depth_max: 127,
@@ -81,7 +87,7 @@ impl ScimLimits {
 
     /// What each limit may be set to. The least is what the examples of the RFC need, the most what the limit's own
     /// documentation has as a reason, or where none is, a hundred times the default.
-    pub const RANGES: [Range; 11] = [
+    pub const RANGES: [Range; 12] = [
         ("filter_bytes_max", |limits| limits.filter_bytes_max, 256, 1 << 20),
         ("filter_terms_max", |limits| limits.filter_terms_max, 4, 25_600),
         ("filter_depth_max", |limits| limits.filter_depth_max, 4, 200),
@@ -90,6 +96,7 @@ impl ScimLimits {
         ("bulk_operations_max", |limits| limits.bulk_operations_max, 1, 100_000),
         ("values_max", |limits| limits.values_max, 1, 100_000),
         ("members_max", |limits| limits.members_max, 1, 25_000_000),
+        ("members_listed_max", |limits| limits.members_listed_max, 1, 100_000),
         ("attributes_max", |limits| limits.attributes_max, 32, 100_000),
         ("text_bytes_max", |limits| limits.text_bytes_max, 800, 6_553_600),
         ("json_depth_max", |limits| limits.json_depth_max, 9, 127),

@@ -11,8 +11,10 @@ mod commit;
 mod connection;
 mod decisions;
 mod definitions;
+mod filling;
 mod find;
 mod look_up;
+mod member_sets;
 mod migrate;
 mod models;
 mod names;
@@ -40,6 +42,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use uuid::Uuid;
 
+use self::filling::{Filling, Fillings};
 use self::models::Models;
 use self::names::Names;
 use self::pool::Pool;
@@ -48,7 +51,7 @@ use self::snapshot::SqliteSnapshot;
 use self::writer::Writer;
 use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, TenantId, Txn};
 use crate::scim::schema::SchemaRegistry;
-use crate::store::write_set::{DecisionRow, WriteSet};
+use crate::store::write_set::{DecisionRow, MembersWrite, WriteSet};
 use crate::store::{
     Activation, ActivationState, AsyncRequest, CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish,
     NewAsyncRequest, NewDefinitions, NewToken, NewVersion, PluginVersion, Snapshot, Store, StoreError, StoredDecision,
@@ -97,6 +100,7 @@ struct Shared {
     watches: Watches,
     /// Of those who define.
     turns: Turns,
+    fillings: Fillings,
 }
 
 impl SqliteStore {
@@ -114,9 +118,11 @@ impl SqliteStore {
             Ok(names)
         })?;
         finish_deletions(&connection)?;
+        member_sets::abandon_all(&connection)?;
         let pool = Arc::new(Pool::new(path, options.snapshots_max)?);
         let writer = Writer::start(connection, options.batch_max)?;
-        let shared = Arc::new(Shared { names, models, watches: Watches::default(), turns: Turns::default() });
+        let (watches, turns, fillings) = (Watches::default(), Turns::default(), Fillings::default());
+        let shared = Arc::new(Shared { names, models, watches, turns, fillings });
         Ok(Self { inner: Arc::new(Inner { pool, writer, shared }) })
     }
 }
@@ -239,6 +245,13 @@ impl TenantStore for SqliteTenant {
     async fn commit(&self, change: Arc<AdmittedChange>) -> Result<(), CommitError> {
         let write = WriteSet::of(&change)?;
         let (tenant, shared) = (self.tenant, Arc::clone(&self.inner.shared));
+        if matches!(write.members, MembersWrite::Set { .. }) {
+            let (pool, writer) = (Arc::clone(&self.inner.pool), self.inner.writer.loose_end());
+            let filling = Filling { tenant, shared, pool, writer };
+            // What is begun is committed or given up, also when the caller goes away.
+            return self.inner.pool.threads().detached(filling.commit(write)).await;
+        }
+        shared.fillings.wait(tenant, write.id).await;
         self.inner.writer.write(move |connection| commit::commit(connection, tenant, &shared, &write)).await
     }
 

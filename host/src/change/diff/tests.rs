@@ -10,8 +10,7 @@ const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:
 #[track_caller]
 fn check(before: Value, after: Value, expected: Value) {
     let user = SchemaRegistry::core().resource_type("User").unwrap().clone();
-    let found =
-        differences(&user, before.as_object().unwrap(), after.as_object().unwrap(), &MembersChange::default(), &[]);
+    let found = differences(&user, before.as_object().unwrap(), after.as_object().unwrap(), &[]);
     for difference in &found {
         let path = Path::parse(&difference.path, &user).unwrap();
         assert_eq!(
@@ -119,23 +118,19 @@ fn thousands_of_values_that_all_change_are_a_difference_each() {
         Attributes::from_iter([("roles".to_owned(), Value::Array(roles))])
     };
     let (before, after) = (roles("a"), roles("b"));
-    assert_eq!(differences(&user, &before, &after, &MembersChange::default(), &[]).len(), 5_000);
+    assert_eq!(differences(&user, &before, &after, &[]).len(), 5_000);
 }
 
 #[test]
 fn a_member_is_known_by_its_id() {
     let group = SchemaRegistry::core().resource_type("Group").unwrap().clone();
-    let member = |number| Member { id: ResourceId(uuid::Uuid::from_u128(number)), resource_type: "User".to_owned() };
-    let members = MembersChange { added: vec![member(2)], removed: vec![member(1)] };
-    let found = differences(&group, &Attributes::new(), &Attributes::new(), &members, &[]);
-    let paths: Vec<&str> = found.iter().map(|difference| difference.path.as_str()).collect();
-    assert_eq!(
-        paths,
-        [
-            "members[value eq \"00000000-0000-0000-0000-000000000001\"]",
-            "members[value eq \"00000000-0000-0000-0000-000000000002\"]"
-        ]
-    );
-    assert_eq!(found[0].after, None);
-    assert_eq!(found[1].after, Some(json!({ "type": "User", "value": "00000000-0000-0000-0000-000000000002" })));
+    let attribute = group.row_attribute().unwrap();
+    let id = ResourceId(uuid::Uuid::from_u128(1));
+    let member = Member { id, resource_type: "User".to_owned() };
+    let value = Some(json!({ "type": "User", "value": id.to_string() }));
+    for (is_added, sides) in [(true, (None, value.clone())), (false, (value.clone(), None))] {
+        let found = member_difference(attribute, &member, is_added);
+        assert_eq!(found.path, "members[value eq \"00000000-0000-0000-0000-000000000001\"]");
+        assert_eq!((found.before, found.after), sides);
+    }
 }

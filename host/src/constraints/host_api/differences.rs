@@ -34,13 +34,20 @@ pub(in crate::constraints) struct ShownDifference {
 /// A difference as it is told: path, before, after.
 pub(super) type Told<'d> = (Cow<'d, str>, Option<&'d Value>, Option<&'d Value>);
 
-/// Every difference of which something is granted.
+/// Every difference of which something is granted, but for those of members, which [`super::member_differences`] goes
+/// through.
 pub(super) fn shown_differences(planned: &PlannedChange, paths: &PathCache) -> Vec<ShownDifference> {
     let numbered = planned.differences.iter().enumerate();
     numbered.filter_map(|(place, difference)| show(place, difference, planned, paths)).collect()
 }
 
-fn show(place: usize, difference: &Difference, planned: &PlannedChange, paths: &PathCache) -> Option<ShownDifference> {
+/// What of a difference may be shown; `None` if nothing is granted.
+pub(super) fn show(
+    place: usize,
+    difference: &Difference,
+    planned: &PlannedChange,
+    paths: &PathCache,
+) -> Option<ShownDifference> {
     let (grants, attribute) = (paths.grants(), &difference.attribute);
     let whole = without_sub_attribute(attribute);
     let has_hidden = whole.attribute.sub_attributes.iter().any(|sub| sub.returned == Returned::Never);
@@ -122,6 +129,16 @@ impl<'p> Selection<'p> {
         Self { path, owners: owners.unwrap_or_default() }
     }
 
+    /// The path.
+    pub(super) fn path(&self) -> &'p Path {
+        self.path
+    }
+
+    /// Whether it picks whatever differs in its attribute.
+    pub(super) fn is_unfiltered(&self) -> bool {
+        self.path.filter.is_none()
+    }
+
     fn part_of(&self, difference: &Difference) -> Option<Part<'p>> {
         let (asked, differing) = (self.path, &difference.attribute);
         let same_extension =
@@ -153,24 +170,26 @@ impl<'p> Selection<'p> {
         owner.is_some_and(|(before, after)| holds(before.as_deref()) || holds(after.as_deref()))
     }
 
-    /// Whether anything differs at or under the path.
-    pub(super) fn any(&self, planned: &PlannedChange) -> bool {
-        planned.differences.iter().any(|difference| match self.part_of(difference) {
+    /// Whether this is a difference at or under the path.
+    pub(super) fn differs(&self, difference: &Difference) -> bool {
+        match self.part_of(difference) {
             None => false,
             Some(Part::All) => true,
             Some(Part::Sub(sub)) => {
                 sub_value(difference.before.as_ref(), sub) != sub_value(difference.after.as_ref(), sub)
             }
-        })
+        }
     }
 }
 
 /// Whether the path leads to something else after than before. With a filter this is more than whether one of the
-/// differences is selected: an address that becomes the one of work changes which address is the one of work.
+/// differences is selected: an address that becomes the one of work changes which address is the one of work. Members
+/// are not looked at.
 pub(super) fn changes(path: &PreparedPath, planned: &PlannedChange) -> bool {
     let kept_apart = path.path.attribute_storage() != Storage::Inline;
     if path.path.filter.is_none() || kept_apart || planned.action == Action::Delete {
-        return Selection::new(path, planned).any(planned);
+        let selection = Selection::new(path, planned);
+        return planned.differences.iter().any(|difference| selection.differs(difference));
     }
     selected_texts(path, planned.before.as_ref()) != selected_texts(path, planned.after.as_ref())
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::document::Document;
-use crate::change::{Action, MembersChange};
+use crate::change::{Action, MembersChange, Removed};
 use crate::constraints::bindings::scruple::constraint::types;
 use crate::constraints::directory::DirectoryError;
 use crate::constraints::paths::PreparedPath;
@@ -81,7 +81,11 @@ impl GuestState {
         if change.is_some_and(|change| !change.added.is_empty()) {
             return Ok(true);
         }
-        let removed = change.map_or(&[][..], |change| &change.removed);
+        let removed = match change.map(|change| &change.removed) {
+            Some(Removed::Many(departure)) => return Ok(departure.kept > 0),
+            Some(Removed::These(removed)) => removed.as_slice(),
+            None => &[],
+        };
         // One more than go, so that one is left if any is.
         let stored = self.stored_members(document, removed.len().saturating_add(1)).await?;
         // A group that is emptied has as many of the one as of the other; `removed` is sorted by id.
@@ -90,31 +94,36 @@ impl GuestState {
 
     /// Members of a group in the document's state: those named, or all, as far as they may be loaded.
     async fn members(&mut self, document: &Document, named: Option<Vec<&str>>) -> Result<Vec<Value>, ReadFailure> {
+        let most = self.limits.members_read_max;
         let change = change_of(document);
-        let removed = change.map_or(&[][..], |change| &change.removed);
         let added = change.map_or(&[][..], |change| &change.added);
-        let mut members = match named {
-            Some(named) => {
+        let mut members = match (named, change.map(|change| &change.removed)) {
+            (Some(named), removed) => {
                 let ids: Vec<ResourceId> = named.iter().filter_map(|id| id.parse().ok()).collect();
-                let stored = self.stored_members_among(document, &ids).await?;
-                stored.into_iter().chain(added.iter().filter(|member| ids.contains(&member.id)).cloned()).collect()
+                let mut members = self.stored_members_among(document, &ids).await?;
+                members.retain(|member| !removed.is_some_and(|removed| removed.has(member)));
+                members.extend(added.iter().filter(|member| ids.contains(&member.id)).cloned());
+                members
             }
-            None => {
-                let most = self.limits.members_read_max;
-                let limit = most.saturating_add(removed.len()).saturating_add(1);
-                let mut all = self.stored_members(document, limit).await?;
-                all.extend_from_slice(added);
-                all
+            (None, _) if added.len() > most => return Err(too_many(most)),
+            (None, Some(Removed::Many(departure))) => {
+                let kept = departure.kept_members.as_ref().filter(|kept| kept.len() <= most);
+                let kept = kept.ok_or_else(|| too_many(most))?;
+                kept.iter().chain(added).cloned().collect()
+            }
+            (None, removed) => {
+                let going = removed.map_or(0, |removed| usize::try_from(removed.count()).unwrap_or(usize::MAX));
+                let limit = most.saturating_add(going).saturating_add(1);
+                let mut members = self.stored_members(document, limit).await?;
+                members.retain(|member| !removed.is_some_and(|removed| removed.has(member)));
+                members.extend_from_slice(added);
+                members
             }
         };
-        let gone: BTreeSet<ResourceId> = removed.iter().map(|member| member.id).collect();
-        members.retain(|member| !gone.contains(&member.id));
         members.sort();
         members.dedup();
-        let most = self.limits.members_read_max;
         if members.len() > most {
-            let message = format!("the group has more than {most} members; ask for those that matter by `value`");
-            return Err(types::ReadError::BudgetExhausted(message).into());
+            return Err(too_many(most));
         }
         Ok(members.into_iter().map(|member| Value::Object(member.to_object())).collect())
     }
@@ -126,7 +135,7 @@ impl GuestState {
         let group = document.resource()?.id;
         self.count_look_up()?;
         let directory = self.subject()?.directory.clone();
-        self.answered(directory.members(group, limit)).await
+        self.answered(directory.members(group, None, limit)).await
     }
 
     async fn stored_members_among(
@@ -137,7 +146,15 @@ impl GuestState {
         if is_new(document) || ids.is_empty() {
             return Ok(Vec::new());
         }
-        let group = document.resource()?.id;
+        self.members_among(document.resource()?.id, ids).await
+    }
+
+    /// Which of these are members of a group before the operation.
+    pub(super) async fn members_among(
+        &mut self,
+        group: ResourceId,
+        ids: &[ResourceId],
+    ) -> Result<Vec<Member>, ReadFailure> {
         self.count_look_up()?;
         let directory = self.subject()?.directory.clone();
         self.answered(directory.members_among(group, ids)).await
@@ -194,8 +211,13 @@ fn is_new(document: &Document) -> bool {
     matches!(document.handle(), DocumentHandle::After) && document.operation().planned.action == Action::Create
 }
 
+fn too_many(most: usize) -> ReadFailure {
+    let message = format!("the group has more than {most} members; ask for those that matter by `value`");
+    types::ReadError::BudgetExhausted(message).into()
+}
+
 /// The ids outside of which no value can match, for the filter of `members[…]`; `None` if it does not say.
-fn named_in_values(filter: &Filter) -> Option<Vec<&str>> {
+pub(super) fn named_in_values(filter: &Filter) -> Option<Vec<&str>> {
     match filter {
         Filter::Compare { attribute, operator: Operator::Eq, value: Literal::Text(id) } => {
             (attribute.attribute.name == "value").then(|| vec![id.as_str()])

@@ -1,10 +1,13 @@
 //! `scim.operation`: what is being done, by whom, and what differs.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use serde_json::Value;
 use wasmtime::component;
 
-use super::differences::{Selection, Told, changes, shown_differences};
+use super::differences::{Selection, Told, changes, show, shown_differences};
+use crate::change::Difference;
 use crate::constraints::bindings::scruple::constraint::{scim, types};
 use crate::constraints::convert::{action_to_wit, value_bytes, value_to_wit};
 use crate::constraints::recorder::{Of, Question};
@@ -51,19 +54,23 @@ impl scim::HostOperation for GuestState {
         exists.then(|| Ok(self.table.push(DocumentHandle::After)?)).transpose()
     }
 
-    fn differences(
+    async fn differences(
         &mut self,
         operation: component::Resource<OperationHandle>,
         under: Option<String>,
     ) -> Result<Vec<types::Difference>, ReadFailure> {
         let operation = self.operation(&operation)?;
-        let answer = self.show_differences(&operation, under.as_deref());
+        let answer = self.show_differences(&operation, under.as_deref()).await;
         answer.map_err(|failure| self.refuse(under.as_deref().unwrap_or_default(), failure))
     }
 
-    fn changes(&mut self, operation: component::Resource<OperationHandle>, path: String) -> Result<bool, ReadFailure> {
+    async fn changes(
+        &mut self,
+        operation: component::Resource<OperationHandle>,
+        path: String,
+    ) -> Result<bool, ReadFailure> {
         let operation = self.operation(&operation)?;
-        let answer = self.any_difference(&operation, &path);
+        let answer = self.any_difference(&operation, &path).await;
         answer.map_err(|failure| self.refuse(&path, failure))
     }
 
@@ -81,7 +88,7 @@ impl GuestState {
         Ok(Arc::clone(&self.subject()?.operation))
     }
 
-    fn show_differences(
+    async fn show_differences(
         &mut self,
         operation: &Operation,
         under: Option<&str>,
@@ -94,34 +101,73 @@ impl GuestState {
         let is_new = self.take_question(Of::Operation, Question::Differences, &canonical)?;
         let selection = under.as_deref().map(|under| Selection::new(under, planned));
         let shown = Arc::clone(self.shown.get_or_insert_with(|| shown_differences(planned, &paths).into()));
-        let (mut answer, mut recorded) = (Vec::new(), Vec::new());
+        let mut answer = Answer { differences: Vec::new(), recorded: is_new.then(Vec::new) };
         for shown in shown.iter() {
             let Some(difference) = shown.of(planned) else { continue };
             let Some(told) = shown.told(difference, selection.as_ref(), &paths) else { continue };
             // Each by itself, so that what is beyond the budget is not copied first.
-            let shown = difference_to_wit(&told);
-            self.take_read_bytes(difference_bytes(&shown))?;
-            answer.push(shown);
-            if is_new {
-                let (path, before, after) = told;
-                recorded.push((path.into_owned(), before.cloned(), after.cloned()));
-            }
+            answer.add(self, told)?;
         }
-        if is_new {
+        // Differences of members are as long as each other: what the first one comes to says whether all have room.
+        let mut still_to_come =
+            selection.as_ref().is_none_or(Selection::is_unfiltered).then(|| planned.members.count());
+        let tell = |state: &mut Self, difference: Difference| {
+            let shown = show(0, &difference, planned, &paths);
+            if let Some(told) = shown.as_ref().and_then(|shown| shown.told(&difference, selection.as_ref(), &paths)) {
+                if let Some(count) = still_to_come.take() {
+                    let all = difference_bytes(&difference_to_wit(&told)).saturating_mul(count);
+                    state.check_room(all)?;
+                }
+                answer.add(state, told)?;
+            }
+            Ok(ControlFlow::Continue(()))
+        };
+        self.each_member_difference(operation, selection.as_ref(), tell).await?;
+        let Answer { mut differences, recorded } = answer;
+        if !planned.members.is_empty() {
+            differences.sort_by(|left, right| left.path.cmp(&right.path));
+        }
+        if let Some(mut recorded) = recorded {
+            if !planned.members.is_empty() {
+                recorded.sort_by(|(left, ..), (right, ..)| left.cmp(right));
+            }
             self.recorder.push(Read::Differences { under: canonical.to_string(), answer: recorded });
         }
-        Ok(answer)
+        Ok(differences)
     }
 
-    fn any_difference(&mut self, operation: &Operation, path: &str) -> Result<bool, ReadFailure> {
+    async fn any_difference(&mut self, operation: &Operation, path: &str) -> Result<bool, ReadFailure> {
         let planned = &operation.planned;
         let path = self.subject()?.paths.path(&planned.resource_type, path)?;
         self.check_read_bytes()?;
-        let answer = changes(&path, planned);
+        let answer =
+            changes(&path, planned) || self.any_member_differs(operation, &Selection::new(&path, planned)).await?;
         if self.take_question(Of::Operation, Question::Changes, &path.canonical)? {
             self.recorder.push(Read::Changes { path: path.canonical.to_string(), answer });
         }
         Ok(answer)
+    }
+}
+
+/// Differences as the guest is told them and, if the question is a new one, as they are recorded.
+struct Answer {
+    differences: Vec<types::Difference>,
+    recorded: Option<Vec<Recorded>>,
+}
+
+/// Path, before, after.
+type Recorded = (String, Option<Value>, Option<Value>);
+
+impl Answer {
+    fn add(&mut self, state: &mut GuestState, told: Told<'_>) -> Result<(), ReadFailure> {
+        let difference = difference_to_wit(&told);
+        state.take_read_bytes(difference_bytes(&difference))?;
+        self.differences.push(difference);
+        if let Some(recorded) = &mut self.recorded {
+            let (path, before, after) = told;
+            recorded.push((path.into_owned(), before.cloned(), after.cloned()));
+        }
+        Ok(())
     }
 }
 

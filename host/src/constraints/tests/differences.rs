@@ -1,10 +1,13 @@
 //! Differences: what a grant leaves of them, which of them a path picks, and that no value can hide one.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::guest::Guest;
-use super::world::{Residents, ask_with, assert_allowed, id, resource};
-use crate::change::{Action, Draft, MembersChange, PlannedChange};
+use super::world::{Residents, ask_with, assert_allowed, id, resource, updating};
+use crate::change::members::Membership;
+use crate::change::{Action, Departure, Draft, MemberEdit, MembersChange, PlannedChange, Removed};
 use crate::constraints::Limits;
 use crate::decision::reads::Read;
 use crate::scim::resource::Member;
@@ -135,10 +138,68 @@ async fn members_that_come_or_go_are_picked_by_a_filter() {
         member_edits: Vec::new(),
         secrets: Vec::new(),
     };
-    let planned = draft.settle(MembersChange { added: vec![member], removed: vec![] }).unwrap();
+    let planned = draft.settle(MembersChange { added: vec![member], removed: Removed::default() }).unwrap();
     assert!(changes(&format!("members[value eq \"{}\"]", id(9)), planned.clone()).await);
     assert!(changes("members[type eq \"User\"].value", planned.clone()).await);
     assert!(!changes(&format!("members[value eq \"{}\"]", id(8)), planned).await);
+}
+
+/// Of the members 1 to 5, the change lists none; 2 stays, 9 comes.
+fn replaced() -> (PlannedChange, Residents) {
+    let group = || resource("Group", 50, json!({ "displayName": "Admins" }));
+    let member = |number| Member { id: id(number), resource_type: "User".into() };
+    let membership = Membership::after(&[MemberEdit::Replace(vec![id(2), id(9)])]);
+    let departure = Departure { membership, removed: 4, kept: 1, kept_members: None };
+    let change = MembersChange { added: vec![member(9)], removed: Removed::Many(Arc::new(departure)) };
+    let planned = PlannedChange { members: change, ..updating(group(), group()) };
+    let memberships = (1..=5).map(|number| (id(50), member(number))).collect();
+    (planned, Residents { memberships, ..Residents::default() })
+}
+
+/// What `differences` of [`replaced`] answers.
+async fn of_replaced(under: &str, limits: Limits) -> Vec<Read> {
+    let mut guest = Guest::new();
+    let text = guest.text(under);
+    let call = format!("(call $op_differences (local.get $op) (i32.const 1) {text} (i32.const 768))");
+    let changes = format!("(call $op_changes (local.get $op) {text} (i32.const 768))");
+    let (planned, residents) = replaced();
+    let guest = guest.evaluate(&format!("{call} {changes} (return (call $allow))"));
+    let evaluation = ask_with(guest, planned, None, limits, residents).await;
+    assert_allowed(&evaluation);
+    evaluation.reads.reads
+}
+
+#[tokio::test]
+async fn members_that_go_without_being_listed_are_told_and_picked_like_the_others() {
+    let check = async |under: &str, expected: &[u128]| {
+        let reads = of_replaced(under, Limits::default()).await;
+        let [Read::Differences { answer, .. }, Read::Changes { answer: any, .. }] = &reads[..] else {
+            panic!("{reads:?}")
+        };
+        let told: Vec<(String, bool)> =
+            answer.iter().map(|(path, before, _)| (path.clone(), before.is_none())).collect();
+        let expected: Vec<(String, bool)> =
+            expected.iter().map(|number| (format!("members[value eq \"{}\"]", id(*number)), *number == 9)).collect();
+        assert_eq!((told, *any), (expected.clone(), !expected.is_empty()), "{under}");
+    };
+    check("members", &[1, 3, 4, 5, 9]).await;
+    check("members[type eq \"User\"]", &[1, 3, 4, 5, 9]).await;
+    check("members[type eq \"Group\"]", &[]).await;
+    for (number, differs) in [(1, true), (2, false), (9, true), (77, false)] {
+        let expected = [number];
+        check(&format!("members[value eq \"{}\"]", id(number)), if differs { &expected } else { &[] }).await;
+    }
+    check("displayName", &[]).await;
+}
+
+/// More than there is room for is refused before anything is told, and what is asked for then is answered.
+#[tokio::test]
+async fn too_many_members_are_refused_as_one_and_can_be_asked_for_by_name() {
+    let reads = of_replaced("members", Limits { read_bytes_max: 500, ..Limits::default() }).await;
+    assert!(
+        matches!(&reads[..], [Read::Refused { error: "budget-exhausted", .. }, Read::Changes { answer: true, .. }]),
+        "{reads:?}"
+    );
 }
 
 #[tokio::test]

@@ -1,10 +1,13 @@
 //! Reads of the operation: answers, what is recorded of them, what a grant keeps back.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::guest::Guest;
 use super::world::{Residents, ada, ask_with, assert_allowed, creating, id, resource, updating};
-use crate::change::{Difference, MembersChange, PlannedChange};
+use crate::change::members::Membership;
+use crate::change::{Departure, Difference, MemberEdit, MembersChange, PlannedChange, Removed};
 use crate::constraints::Limits;
 use crate::decision::reads::{DocumentAnswer, DocumentRef, Read};
 use crate::decision::{Evaluation, Verdict};
@@ -249,7 +252,7 @@ async fn group_read(function: &str, text: &str, members: MembersChange, limits: 
 
 #[tokio::test]
 async fn the_members_after_are_the_stored_ones_with_the_change_applied() {
-    let change = || MembersChange { added: vec![member(9)], removed: vec![member(1)] };
+    let change = || MembersChange { added: vec![member(9)], removed: vec![member(1)].into() };
     let check = async |function: &str, text: String, expected: DocumentAnswer| {
         let evaluation = group_read(function, &text, change(), Limits::default()).await;
         assert_eq!(evaluation.answer, Ok(Verdict::Allow));
@@ -266,16 +269,44 @@ async fn the_members_after_are_the_stored_ones_with_the_change_applied() {
 
 #[tokio::test]
 async fn a_group_that_loses_its_last_member_has_none() {
-    let change = MembersChange { added: vec![], removed: (1..=5).map(member).collect() };
+    let change = MembersChange { added: vec![], removed: (1..=5).map(member).collect::<Vec<_>>().into() };
     let evaluation = group_read("has", "members", change, Limits::default()).await;
     assert_eq!(evaluation.reads.reads, after("members", DocumentAnswer::Present(false)));
+}
+
+/// Of five members all but 2 and 4 go, and nobody lists them; 9 comes.
+fn departure(kept_members: Option<Vec<Member>>) -> MembersChange {
+    let membership = Membership::after(&[MemberEdit::Replace(vec![id(2), id(4), id(9)])]);
+    let departure = Departure { membership, removed: 3, kept: 2, kept_members };
+    MembersChange { added: vec![member(9)], removed: Removed::Many(Arc::new(departure)) }
+}
+
+#[tokio::test]
+async fn the_members_after_a_large_replacement_can_be_asked_for_too() {
+    let listed = || departure(Some(vec![member(2), member(4)]));
+    for (number, present) in [(1, false), (2, true), (9, true), (77, false)] {
+        let path = format!("members[value eq \"{}\"]", id(number));
+        let evaluation = group_read("has", &path, listed(), Limits::default()).await;
+        assert_eq!(evaluation.reads.reads, after(&path, DocumentAnswer::Present(present)));
+    }
+    let two = format!("members[value eq \"{}\" or value eq \"{}\"].value", id(1), id(2));
+    let evaluation = group_read("read-all", &two, listed(), Limits::default()).await;
+    assert_eq!(evaluation.reads.reads, after(&two, DocumentAnswer::Values(vec![json!(id(2).to_string())])));
+
+    let all = group_read("read-all", "members.value", listed(), Limits::default()).await;
+    let ids = [2, 4, 9].map(|number| json!(id(number).to_string())).to_vec();
+    assert_eq!(all.reads.reads, after("members.value", DocumentAnswer::Values(ids)));
+    let too_many = group_read("read-all", "members.value", departure(None), Limits::default()).await;
+    assert_eq!(too_many.reads.reads, refused("members.value", "budget-exhausted"));
+    let any = group_read("has", "members", departure(None), Limits::default()).await;
+    assert_eq!(any.reads.reads, after("members", DocumentAnswer::Present(true)));
 }
 
 #[tokio::test]
 async fn to_ask_whether_a_group_that_is_emptied_has_members_costs_no_more_than_reading_both_lists() {
     let members = || (1..=20_000).map(member).collect::<Vec<_>>();
     let planned = PlannedChange {
-        members: MembersChange { added: vec![], removed: members() },
+        members: MembersChange { added: vec![], removed: members().into() },
         ..updating(group(50), group(50))
     };
     let memberships = members().into_iter().map(|member| (id(50), member)).collect();

@@ -128,13 +128,18 @@ impl DirectoryView for Residents {
         Ok(self.memberships.iter().any(|(of, found)| *of == group && found.id == member))
     }
 
-    async fn members(&self, group: ResourceId, limit: usize) -> Result<Vec<Member>, DirectoryError> {
+    async fn members(
+        &self,
+        group: ResourceId,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Member>, DirectoryError> {
         let members = self.memberships.iter().filter(|(of, _)| *of == group).map(|(_, member)| member.clone());
-        Ok(members.take(limit).collect())
+        Ok(members.filter(|member| after.is_none_or(|after| member.id > after)).take(limit).collect())
     }
 
     async fn members_among(&self, group: ResourceId, ids: &[ResourceId]) -> Result<Vec<Member>, DirectoryError> {
-        let all = self.members(group, usize::MAX).await?;
+        let all = self.members(group, None, usize::MAX).await?;
         Ok(all.into_iter().filter(|member| ids.contains(&member.id)).collect())
     }
 

@@ -162,7 +162,7 @@ pub(crate) async fn only_what_is_there_becomes_a_member(store: &dyn Store) {
     drop(snapshot);
 
     let after = acme.add(&team, &[&ada]).await.unwrap();
-    let removed = MembersChange { added: Vec::new(), removed: vec![member(&ada)] };
+    let removed = MembersChange { added: Vec::new(), removed: vec![member(&ada)].into() };
     acme.commit(Some(&after), Some(&changed(&after, json!({}))), removed, Vec::new()).await.unwrap();
     assert_eq!(acme.snapshot().await.members(team.id, None, 10).await.unwrap(), []);
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::change::{Action, MembersChange, PlannedChange};
+use crate::change::{Action, MembersChange, PlannedChange, Removed};
 use crate::decision::decide::DecisionContext;
 use crate::decision::{
     Actor, AdmittedChange, ConstraintName, DecisionId, DecisionRecord, Evaluation, FailurePolicy, LookUp, LookUpAnswer,
@@ -185,7 +185,8 @@ impl World {
     /// A group that is there, with members.
     pub(crate) async fn group(&self, display_name: &str, members: &[&Resource]) -> Resource {
         let group = group(display_name);
-        let change = MembersChange { added: members.iter().map(|one| member(one)).collect(), removed: Vec::new() };
+        let change =
+            MembersChange { added: members.iter().map(|one| member(one)).collect(), removed: Removed::default() };
         self.commit(None, Some(&group), change, Vec::new()).await.unwrap();
         group
     }
@@ -193,7 +194,8 @@ impl World {
     /// Adds members to a group that is there; the group in its new version.
     pub(crate) async fn add(&self, group: &Resource, members: &[&Resource]) -> Result<Resource, CommitError> {
         let after = changed(group, json!({}));
-        let change = MembersChange { added: members.iter().map(|one| member(one)).collect(), removed: Vec::new() };
+        let change =
+            MembersChange { added: members.iter().map(|one| member(one)).collect(), removed: Removed::default() };
         self.commit(Some(group), Some(&after), change, Vec::new()).await?;
         Ok(after)
     }

@@ -8,6 +8,7 @@ use rusqlite::params_from_iter;
 use rusqlite::types::Value as Sql;
 
 use super::budget::Budget;
+use super::member_sets::{is_live, live_set};
 use super::row::{integer, resource_id, unsigned};
 use super::view::View;
 use crate::scim::resource::ResourceId;
@@ -114,15 +115,21 @@ impl View<'_> {
                 Leaf { id: "id", by_id: false, source, values }
             }
             Access::HasMember(Some(id)) => Leaf {
-                id: "group_id",
+                id: "m.group_id",
                 by_id: true,
-                source: "group_member WHERE tenant_id = ?1 AND member_id = ?2".to_owned(),
+                source: concat!("group_member m WHERE m.tenant_id = ?1 AND m.member_id = ?2 AND ", is_live!())
+                    .to_owned(),
                 values: vec![tenant, blob(*id)],
             },
             Access::InGroup(Some(id)) => Leaf {
                 id: "member_id",
                 by_id: true,
-                source: "group_member WHERE tenant_id = ?1 AND group_id = ?2 AND mtype = ?3".to_owned(),
+                source: concat!(
+                    "group_member WHERE tenant_id = ?1 AND group_id = ?2 AND set_no = ",
+                    live_set!(),
+                    " AND mtype = ?3"
+                )
+                .to_owned(),
                 values: vec![tenant, blob(*id), rtype],
             },
             // No id, so no resource. The others are not leaves.

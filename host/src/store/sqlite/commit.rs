@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::look_up::LookUps;
+use super::member_sets::{self, FilledSet, MemberSet};
 use super::view::View;
 use super::{Shared, decisions};
 use crate::decision::TenantId;
-use crate::scim::resource::{Member, ResourceId};
-use crate::store::write_set::{ResourceRow, ResourceWrite, WriteSet};
-use crate::store::{CommitError, QueryError};
+use crate::store::write_set::{MembersWrite, ResourceRow, ResourceWrite, WriteSet};
+use crate::store::{CommitError, QueryError, StoreError};
 
 /// Commits, if everything still holds.
 pub(super) fn commit(
@@ -19,17 +19,38 @@ pub(super) fn commit(
     shared: &Shared,
     write: &WriteSet,
 ) -> Result<(), CommitError> {
+    commit_with(connection, tenant, shared, write, None)
+}
+
+/// Commits what has another set of members, which is filled.
+pub(super) fn commit_filled(
+    connection: &Connection,
+    tenant: TenantId,
+    shared: &Shared,
+    write: &WriteSet,
+    filled: FilledSet,
+) -> Result<(), CommitError> {
+    commit_with(connection, tenant, shared, write, Some(filled))
+}
+
+fn commit_with(
+    connection: &Connection,
+    tenant: TenantId,
+    shared: &Shared,
+    write: &WriteSet,
+    filled: Option<FilledSet>,
+) -> Result<(), CommitError> {
     let model = shared.models.get(connection, tenant)?;
     if model.generation != write.generation {
         return Err(CommitError::GenerationMoved);
     }
     let view = View { connection, tenant, names: &shared.names, schemas: &model.schemas };
     shared.watches.note(&view, &write.resource_type, write.id)?;
-    view.commit(write)
+    view.commit(write, filled)
 }
 
 impl View<'_> {
-    fn commit(&self, write: &WriteSet) -> Result<(), CommitError> {
+    fn commit(&self, write: &WriteSet, filled: Option<FilledSet>) -> Result<(), CommitError> {
         self.check_look_ups(write)?;
         match &write.resource {
             ResourceWrite::Insert(row) => self.insert(write, row)?,
@@ -37,7 +58,7 @@ impl View<'_> {
             ResourceWrite::Delete { expected_version } => self.delete(write, *expected_version)?,
         }
         self.change_entries(write)?;
-        self.change_members(write)?;
+        self.change_members(write, filled)?;
         self.change_secrets(write)?;
         decisions::insert(self.connection, self.tenant, &write.decision)?;
         Ok(())
@@ -116,9 +137,10 @@ impl View<'_> {
         self.connection
             .prepare_cached("DELETE FROM secret WHERE tenant_id = ?1 AND id = ?2")?
             .execute(params![self.tenant.0, write.id.0.as_bytes()])?;
-        self.connection
-            .prepare_cached("DELETE FROM group_member WHERE tenant_id = ?1 AND group_id = ?2")?
-            .execute(params![self.tenant.0, write.id.0.as_bytes()])?;
+        let resource_type = self.schemas.resource_type(&write.resource_type);
+        if resource_type.is_none_or(|resource_type| resource_type.row_attribute().is_some()) {
+            member_sets::delete(self.connection, self.tenant, write.id)?;
+        }
         Ok(())
     }
 
@@ -138,16 +160,8 @@ impl View<'_> {
                         Timestamp::as_microsecond(write.decision.at),
                     ])?;
             }
-            // By the whole key: to delete by the member alone, SQLite goes through every membership of the tenant.
-            self.remove_member(group, write.id)?;
         }
-        Ok(())
-    }
-
-    fn remove_member(&self, group: ResourceId, member: ResourceId) -> Result<(), CommitError> {
-        self.connection
-            .prepare_cached("DELETE FROM group_member WHERE tenant_id = ?1 AND group_id = ?2 AND member_id = ?3")?
-            .execute(params![self.tenant.0, group.0.as_bytes(), member.0.as_bytes()])?;
+        member_sets::leave_all(self.connection, self.tenant, write.id)?;
         Ok(())
     }
 
@@ -163,14 +177,23 @@ impl View<'_> {
         Ok(())
     }
 
-    fn change_members(&self, write: &WriteSet) -> Result<(), CommitError> {
-        for member in &write.members.removed {
-            self.remove_member(write.id, member.id)?;
+    /// The group's version was checked, so a member to be added is none yet.
+    fn change_members(&self, write: &WriteSet, filled: Option<FilledSet>) -> Result<(), CommitError> {
+        match (&write.members, filled) {
+            (MembersWrite::Rows { added, removed }, _) if added.is_empty() && removed.is_empty() => Ok(()),
+            (MembersWrite::Rows { added, removed }, _) => {
+                let set = MemberSet::live(self, write.id)?;
+                removed.iter().try_for_each(|member| set.remove(member))?;
+                added.iter().try_for_each(|member| set.insert(member))
+            }
+            (MembersWrite::Set { .. }, Some(filled)) => {
+                let whole = member_sets::swap(self.connection, self.tenant, write.id, filled)?;
+                if whole { Ok(()) } else { Err(CommitError::MemberMoved) }
+            }
+            (MembersWrite::Set { .. }, None) => {
+                Err(StoreError::Damaged("a set of members was not filled".to_owned()).into())
+            }
         }
-        for member in &write.members.added {
-            self.add_member(write, member)?;
-        }
-        Ok(())
     }
 
     fn change_secrets(&self, write: &WriteSet) -> Result<(), CommitError> {
@@ -191,26 +214,6 @@ impl View<'_> {
             };
         }
         Ok(())
-    }
-
-    /// One row, however many there are. The group's version was checked, so a member to be added is none yet; if no row
-    /// is added, there is no such resource any more.
-    fn add_member(&self, write: &WriteSet, member: &Member) -> Result<(), CommitError> {
-        let added = self
-            .connection
-            .prepare_cached(
-                "INSERT INTO group_member(tenant_id, group_id, member_id, mtype) \
-                 SELECT ?1, ?2, ?3, ?4 WHERE EXISTS \
-                 (SELECT 1 FROM resource WHERE tenant_id = ?1 AND rtype = ?4 AND id = ?3) \
-                 ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![
-                self.tenant.0,
-                write.id.0.as_bytes(),
-                member.id.0.as_bytes(),
-                self.names.number(&member.resource_type)?,
-            ])?;
-        if added == 0 { Err(CommitError::MemberMoved) } else { Ok(()) }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::store::{StoreError, Tenant, TenantChange};
 const PURGE_ROWS: i64 = 2_000;
 
 /// Every table that has rows of a tenant, but for `tenant` itself.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 14] = [
     "token",
     "definitions",
     "secret",
@@ -21,6 +21,8 @@ const TABLES: [&str; 12] = [
     "resource_attr",
     "resource_count",
     "group_member",
+    "member_set",
+    "member_set_hidden",
     "resource",
     "decision",
     "async_request",
@@ -153,7 +155,9 @@ fn delete_some(connection: &Connection, table: &str, tenant: TenantId) -> rusqli
         "resource_attr" => "rtype, attr, norm, id",
         "resource_count" => "rtype",
         "secret" => "id, attr",
-        "group_member" => "group_id, member_id",
+        "group_member" => "group_id, set_no, member_id",
+        "member_set" => "group_id",
+        "member_set_hidden" => "group_id, set_no",
         "activation" => "name, revision",
         "plugin_version" => "plugin, version",
         _ => "rowid",

@@ -8,23 +8,23 @@ use tempfile::TempDir;
 
 use super::view::View;
 use super::*;
-use crate::change::MembersChange;
+use crate::change::{MembersChange, Removed};
 use crate::scim::profile::Profile;
 use crate::scim::resource::Resource;
 use crate::store::conformance::{World, admitted, changed, conformance, member, tick, user, user_type};
 use crate::store::schema::{Dialect, MIGRATIONS, NEWEST};
 
-fn open() -> (TempDir, SqliteStore) {
+pub(super) fn open() -> (TempDir, SqliteStore) {
     let directory = tempfile::tempdir().unwrap();
     let store = reopen(&directory).unwrap();
     (directory, store)
 }
 
-fn reopen(directory: &TempDir) -> Result<SqliteStore, StoreError> {
+pub(super) fn reopen(directory: &TempDir) -> Result<SqliteStore, StoreError> {
     SqliteStore::open(directory.path(), SqliteOptions::default())
 }
 
-fn file(directory: &TempDir) -> Connection {
+pub(super) fn file(directory: &TempDir) -> Connection {
     Connection::open(directory.path().join(FILE)).unwrap()
 }
 
@@ -65,6 +65,10 @@ conformance!(open;
     the_oldest_outcomes_go_and_unfinished_requests_stay,
     the_decisions_of_an_accepted_request_are_found_by_it,
     what_is_set_of_a_tenant_is_set_and_the_rest_stays,
+    members_are_replaced_in_one_moment_as_often_as_wanted,
+    a_replacement_that_does_not_hold_any_more_replaces_nothing,
+    of_replacements_at_the_same_time_one_is_committed,
+    membership_through_groups_ends_where_a_replacement_took_it,
     a_refusal_is_recorded_in_full,
     the_log_is_searched_by_time_outcome_constraint_and_resource,
 );
@@ -97,7 +101,9 @@ async fn fill(store: &SqliteStore, world: &World) {
     assert!(store.token_owner(&TokenHash([1; 32])).await.unwrap().is_some());
     let rest = "INSERT INTO definitions SELECT tenant_id, '{}' FROM tenant; \
                 INSERT INTO secret SELECT tenant_id, zeroblob(16), 1, '' FROM tenant; \
-                INSERT INTO async_request SELECT tenant_id, zeroblob(16), 0, NULL, '', NULL FROM tenant";
+                INSERT INTO async_request SELECT tenant_id, zeroblob(16), 0, NULL, '', NULL FROM tenant; \
+                 INSERT INTO member_set SELECT tenant_id, zeroblob(16), 1 FROM tenant; \
+                 INSERT INTO member_set_hidden SELECT tenant_id, zeroblob(16), 2, 1 FROM tenant";
     store.inner.writer.write(|connection| Ok::<_, StoreError>(connection.execute_batch(rest)?)).await.unwrap();
 }
 
@@ -459,7 +465,7 @@ async fn adding_a_member_to_a_large_group_touches_as_few_rows_as_to_a_small_one(
         let members: Vec<&Resource> = users.iter().take(size).collect();
         let group = acme.group(&format!("g{size}"), &members).await;
         let after = changed(&group, json!({}));
-        let change = MembersChange { added: vec![member(&new)], removed: Vec::new() };
+        let change = MembersChange { added: vec![member(&new)], removed: Removed::default() };
         let change = admitted(0, Some(&group), Some(&after), change, Vec::new());
         costs.push(rows_changed(&store, tenant, WriteSet::of(&change).unwrap()).await);
     }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Deserialize;
 
 use super::budget::Budget;
+use super::member_sets::{is_live, live_set};
 use super::names::Names;
 use super::row::{integer, resource_id, timestamp, unsigned};
 use crate::decision::TenantId;
@@ -49,7 +50,7 @@ impl View<'_> {
     }
 
     /// Its version alone.
-    fn version(&self, resource_type: &str, id: ResourceId) -> Result<Option<i64>, StoreError> {
+    pub(super) fn version(&self, resource_type: &str, id: ResourceId) -> Result<Option<i64>, StoreError> {
         let mut statement = self
             .connection
             .prepare_cached("SELECT version FROM resource WHERE tenant_id = ?1 AND rtype = ?2 AND id = ?3")?;
@@ -93,10 +94,11 @@ impl View<'_> {
         after: Option<ResourceId>,
         limit: usize,
     ) -> Result<Vec<Member>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT member_id, mtype FROM group_member \
-             WHERE tenant_id = ?1 AND group_id = ?2 AND member_id > ?3 ORDER BY member_id LIMIT ?4",
-        )?;
+        let mut statement = self.connection.prepare_cached(concat!(
+            "SELECT member_id, mtype FROM group_member WHERE tenant_id = ?1 AND group_id = ?2 AND set_no = ",
+            live_set!(),
+            " AND member_id > ?3 ORDER BY member_id LIMIT ?4",
+        ))?;
         let mut rows = statement.query(params![self.tenant.0, group.0.as_bytes(), bound(after), integer(limit)])?;
         let mut members = Vec::new();
         while let Some(row) = rows.next()? {
@@ -107,9 +109,11 @@ impl View<'_> {
 
     /// Which of these are direct members of the group, by id.
     pub(super) fn members_among(&self, group: ResourceId, ids: &[ResourceId]) -> Result<Vec<Member>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT mtype FROM group_member WHERE tenant_id = ?1 AND group_id = ?2 AND member_id = ?3",
-        )?;
+        let mut statement = self.connection.prepare_cached(concat!(
+            "SELECT mtype FROM group_member WHERE tenant_id = ?1 AND group_id = ?2 AND set_no = ",
+            live_set!(),
+            " AND member_id = ?3",
+        ))?;
         let mut found = BTreeMap::new();
         for &id in ids {
             let key = params![self.tenant.0, group.0.as_bytes(), id.0.as_bytes()];
@@ -141,9 +145,11 @@ impl View<'_> {
 
     /// The first of them.
     pub(super) fn first_groups_of(&self, id: ResourceId, limit: usize) -> Result<Vec<ResourceId>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT group_id FROM group_member WHERE tenant_id = ?1 AND member_id = ?2 ORDER BY group_id LIMIT ?3",
-        )?;
+        let mut statement = self.connection.prepare_cached(concat!(
+            "SELECT m.group_id FROM group_member m WHERE m.tenant_id = ?1 AND m.member_id = ?2 AND ",
+            is_live!(),
+            " ORDER BY m.group_id LIMIT ?3",
+        ))?;
         let groups = statement
             .query_map(params![self.tenant.0, id.0.as_bytes(), integer(limit)], |row| resource_id(row, 0))?
             .collect::<Result<_, _>>()?;
@@ -187,21 +193,28 @@ impl View<'_> {
         let key = params![self.tenant.0, group.0.as_bytes(), member.0.as_bytes()];
         let direct = self
             .connection
-            .prepare_cached("SELECT 1 FROM group_member WHERE tenant_id = ?1 AND group_id = ?2 AND member_id = ?3")?
+            .prepare_cached(concat!(
+                "SELECT 1 FROM group_member WHERE tenant_id = ?1 AND group_id = ?2 AND set_no = ",
+                live_set!(),
+                " AND member_id = ?3",
+            ))?
             .exists(key)?;
         if direct || !transitive {
             return Ok(direct);
         }
         // Upwards, since a member is in few groups and a group has many members. UNION keeps each group once, so that
         // groups that contain each other end the search and do not keep it going.
-        let mut statement = self.connection.prepare_cached(
+        let mut statement = self.connection.prepare_cached(concat!(
             "WITH RECURSIVE ancestor(id) AS ( \
-               SELECT group_id FROM group_member WHERE tenant_id = ?1 AND member_id = ?3 \
-               UNION \
-               SELECT m.group_id FROM ancestor a JOIN group_member m ON m.tenant_id = ?1 AND m.member_id = a.id \
-               LIMIT ?4) \
-             SELECT count(*), coalesce(max(id = ?2), 0) FROM ancestor",
-        )?;
+                   SELECT m.group_id FROM group_member m WHERE m.tenant_id = ?1 AND m.member_id = ?3 AND ",
+            is_live!(),
+            " UNION \
+                   SELECT m.group_id FROM ancestor a JOIN group_member m ON m.tenant_id = ?1 AND m.member_id = a.id \
+                   WHERE ",
+            is_live!(),
+            " LIMIT ?4) \
+                 SELECT count(*), coalesce(max(id = ?2), 0) FROM ancestor",
+        ))?;
         let (visited, found): (u64, bool) = statement.query_row(
             params![self.tenant.0, group.0.as_bytes(), member.0.as_bytes(), integer(ANCESTORS_MAX + 1)],
             |row| Ok((unsigned(row, 0)?, row.get(1)?)),

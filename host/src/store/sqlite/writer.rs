@@ -4,14 +4,18 @@
 //! is queued, gives each request a savepoint of its own, commits once, and only then answers. A request that fails is
 //! rolled back alone; if the commit fails, so does everything in it. Nobody waits for a batch to fill: a request that
 //! comes alone is committed alone, and while that takes, the next batch gathers by itself.
+//!
+//! Between the batches it sweeps what nobody sees any more ([`super::member_sets`]), a little each time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
+use super::member_sets;
 use crate::store::StoreError;
 
 /// Requests that may wait: four full batches. Beyond that, a caller waits for its place before it is queued.
@@ -149,7 +153,22 @@ where
 /// The thread's life: it ends when every sender is gone and the queue is empty.
 fn serve(connection: &Connection, mut requests: mpsc::Receiver<Box<dyn Job>>, batch_max: usize) {
     let mut batch = Vec::with_capacity(batch_max);
-    while let Some(first) = requests.blocking_recv() {
+    // What an earlier run has left, to begin with.
+    let mut is_swept = false;
+    loop {
+        let first = if is_swept {
+            requests.blocking_recv()
+        } else {
+            match requests.try_recv() {
+                Ok(first) => Some(first),
+                Err(TryRecvError::Empty) => {
+                    is_swept = sweep(connection);
+                    continue;
+                }
+                Err(TryRecvError::Disconnected) => None,
+            }
+        };
+        let Some(first) = first else { break };
         batch.push(first);
         while batch.len() < batch_max
             && let Ok(next) = requests.try_recv()
@@ -163,11 +182,30 @@ fn serve(connection: &Connection, mut requests: mpsc::Receiver<Box<dyn Job>>, ba
         for job in batch.drain(..) {
             job.answer(outcome.clone());
         }
+        // However much is queued: what is never swept fills the disk.
+        is_swept = sweep(connection);
     }
     // So that the next start finds one file and nothing to recover.
     if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
         tracing::warn!(error = %error, "the store's log could not be emptied");
     }
+}
+
+/// Sweeps a little; whether nothing is left. What fails is tried again after the next batch.
+fn sweep(connection: &Connection) -> bool {
+    let swept = member_sets::is_swept(connection).and_then(|is_swept| {
+        if is_swept {
+            return Ok(true);
+        }
+        execute(connection, "BEGIN IMMEDIATE")?;
+        member_sets::sweep(connection).and_then(|left| execute(connection, "COMMIT").map(|()| !left)).or_else(|error| {
+            if connection.is_autocommit() { Err(error) } else { execute(connection, "ROLLBACK").and(Err(error)) }
+        })
+    });
+    swept.unwrap_or_else(|error| {
+        tracing::error!(error = %error, "rows that nobody sees could not be deleted");
+        true
+    })
 }
 
 /// One transaction for all of them. An error is one of the transaction, so of every request in it.
