@@ -5,8 +5,14 @@
 //! operations at once. Put other people's text into a filter with [`filter`](crate::filter).
 
 use crate::document::{Document, ReadError};
-use crate::filter::equals;
+use crate::filter::{equals, equals_any};
 use crate::platform;
+
+/// Resources that the host returns from one look-up at the most.
+const FOUND_MAX: u32 = 100;
+
+/// Ids in one filter: a comparison with one has 50 bytes, a filter no more than 2 KiB.
+const COUNTED_AT_ONCE: usize = 30;
 
 /// One resource by its id.
 ///
@@ -40,15 +46,15 @@ pub fn exists(resource_type: &str, filter: &str) -> Result<bool, ReadError> {
     Ok(!find(resource_type, filter, 1)?.is_empty())
 }
 
-/// How many of the resources with these ids there are and match a SCIM filter. Reads each of them: for the few that an
-/// operation names, as in `count_among("User", &operation.removed("members")?, "active eq true")`.
+/// How many of the resources with these ids there are and match a SCIM filter: for those that an operation names, as in
+/// `count_among("User", &operation.removed("members")?, "active eq true")`. A look-up for each 30 of them.
 ///
 /// # Errors
 /// See [`ReadError`].
 pub fn count_among(resource_type: &str, ids: &[String], filter: &str) -> Result<u64, ReadError> {
-    ids.iter().try_fold(0u64, |sum, id| {
-        let matches = get(resource_type, id)?.map_or(Ok(false), |resource| resource.matches(filter))?;
-        Ok(sum.saturating_add(u64::from(matches)))
+    ids.chunks(COUNTED_AT_ONCE).try_fold(0u64, |sum, some| {
+        let Some(named) = equals_any("id", some) else { return Ok(sum) };
+        Ok(sum.saturating_add(count(resource_type, &format!("({filter}) and ({named})"))?))
     })
 }
 
@@ -69,9 +75,26 @@ pub fn count_members(group_id: &str, filter: &str) -> Result<u64, ReadError> {
     count("User", &among_members(group_id, filter))
 }
 
-/// `groups` of a user names the groups that have the user as a member; the host has an index of it.
+/// How many users beside this one are members of the group itself and match a SCIM filter, counted as far as `enough`. Of a
+/// group of any size it looks at no more, as long as that is below a hundred.
+///
+/// # Errors
+/// See [`ReadError`].
+pub fn count_others(group_id: &str, user_id: &str, filter: &str, enough: u64) -> Result<u64, ReadError> {
+    match u32::try_from(enough) {
+        Ok(enough) if enough < FOUND_MAX => {
+            let found = members(group_id, filter, enough.saturating_add(1))?;
+            let others = found.iter().filter(|user| user.id().is_some_and(|id| id != user_id)).count() as u64;
+            Ok(others.min(u64::from(enough)))
+        }
+        _ => Ok(count_members(group_id, filter)?.saturating_sub(count_among("User", &[user_id.to_owned()], filter)?)),
+    }
+}
+
+/// `groups` of a user names the groups that have the user as a member; the host has an index of it. The filter comes first:
+/// it may be answered by an index that has fewer entries than the group has members.
 fn among_members(group_id: &str, filter: &str) -> String {
-    format!("{} and ({filter})", equals("groups.value", group_id))
+    format!("({filter}) and {}", equals("groups.value", group_id))
 }
 
 /// Whether the member belongs to the group itself.

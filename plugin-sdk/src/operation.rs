@@ -2,7 +2,13 @@
 
 use crate::document::{Document, ReadError, Value};
 use crate::text::same;
-use crate::{directory, platform};
+use crate::{directory, filter, platform};
+
+/// Values asked for in one path: a comparison with an id has 50 bytes, a path no more than 2 KiB.
+const ASKED_AT_ONCE: usize = 30;
+
+/// Members looked at beyond those that are enough: some may be leaving.
+const SPARE: u32 = 10;
 
 /// What is being done to the resource. PUT and PATCH are both `Update`: the request is applied already, and a constraint
 /// sees states and differences, so that no spelling of a request can dodge it.
@@ -130,6 +136,36 @@ impl Operation {
         Ok(differences.iter().filter(|d| d.after.is_none()).filter_map(Difference::element).collect())
     }
 
+    /// Whether a multi-valued attribute may lose a value: `false` if it loses none. For changes of any size: where more
+    /// comes and goes than can be told ([`ReadError::BudgetExhausted`]), it is `true`, and [`kept`](Self::kept) tells
+    /// which of the values that matter stay.
+    ///
+    /// # Errors
+    /// As every read: see [`ReadError`].
+    pub fn may_lose(&self, path: &str) -> Result<bool, ReadError> {
+        match self.removed(path) {
+            Ok(removed) => Ok(!removed.is_empty()),
+            Err(ReadError::BudgetExhausted(_)) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Which of these values, each known by its `value`, a multi-valued attribute has after the operation:
+    /// `kept("members", &ids)`. Costs the same in a group of any size.
+    ///
+    /// # Errors
+    /// As every read: see [`ReadError`].
+    pub fn kept(&self, path: &str, values: &[String]) -> Result<Vec<String>, ReadError> {
+        let Some(after) = self.after() else { return Ok(Vec::new()) };
+        let mut kept = Vec::new();
+        for some in values.chunks(ASKED_AT_ONCE) {
+            if let Some(named) = filter::equals_any("value", some) {
+                kept.extend(after.texts(&format!("{path}[{named}].value"))?);
+            }
+        }
+        Ok(kept)
+    }
+
     /// The texts that a path selects after the operation and did not before: all of them for a create, and for an
     /// assessment, which judges everything as new. For rules that let old data be.
     ///
@@ -155,10 +191,28 @@ impl Operation {
         Ok((!same(&old, &new)).then_some(new))
     }
 
+    /// The users who match a SCIM filter and whom the operation takes out of the group, or who go with it; of the first
+    /// `limit` members who match. In a group of any size.
+    ///
+    /// # Errors
+    /// As every read: see [`ReadError`].
+    pub fn leaving_members(&self, filter: &str, limit: u32) -> Result<Vec<Document>, ReadError> {
+        let Some(id) = self.before().and_then(|group| group.id()) else { return Ok(Vec::new()) };
+        if self.action() != Action::Delete && !self.may_lose("members")? {
+            return Ok(Vec::new());
+        }
+        let mut leaving = directory::members(&id, filter, limit)?;
+        let ids: Vec<String> = leaving.iter().filter_map(Document::id).collect();
+        let kept = self.kept("members", &ids)?;
+        leaving.retain(|user| user.id().is_some_and(|id| !kept.contains(&id)));
+        Ok(leaving)
+    }
+
     /// How many users who match a SCIM filter an operation that takes any of them out of the group leaves in it. `None`
     /// if it takes none: what is too few already must not stop a change of something else.
     ///
-    /// Look-ups answer as of before the operation, so this subtracts those who leave and adds those who join.
+    /// Look-ups answer as of before the operation, so this subtracts those who leave and adds those who join. Of an operation
+    /// that changes more members than can be told, it counts those it leaves, whether or not it takes one who matches.
     ///
     /// # Errors
     /// As every read: see [`ReadError`].
@@ -167,13 +221,43 @@ impl Operation {
         if self.action() == Action::Delete {
             return Ok((directory::count_members(&id, filter)? > 0).then_some(0));
         }
-        let leave = directory::count_among("User", &self.removed("members")?, filter)?;
+        let removed = match self.removed("members") {
+            Ok(removed) => removed,
+            // More than can be told. Those who are left may be few enough.
+            Err(ReadError::BudgetExhausted(_)) => {
+                let left = self.after().map_or(Ok(Vec::new()), |after| after.texts("members.value"))?;
+                return directory::count_among("User", &left, filter).map(Some);
+            }
+            Err(error) => return Err(error),
+        };
+        let leave = directory::count_among("User", &removed, filter)?;
         if leave == 0 {
             return Ok(None);
         }
         let join = directory::count_among("User", &self.added("members")?, filter)?;
         let before = directory::count_members(&id, filter)?;
         Ok(Some(before.saturating_add(join).saturating_sub(leave)))
+    }
+
+    /// How many users who match a SCIM filter an operation that takes any of them out of the group leaves in it, if they are
+    /// fewer than `minimum`. Of a group of any size it looks at no more than are enough, as long as the minimum is some
+    /// tens; beyond, as [`remaining_members`](Self::remaining_members).
+    ///
+    /// # Errors
+    /// As every read: see [`ReadError`].
+    pub fn too_few_members(&self, filter: &str, minimum: u64) -> Result<Option<u64>, ReadError> {
+        let Some(id) = self.before().and_then(|group| group.id()) else { return Ok(None) };
+        if self.action() == Action::Update {
+            if !self.may_lose("members")? {
+                return Ok(None);
+            }
+            let enough = u32::try_from(minimum).unwrap_or(u32::MAX).saturating_add(SPARE);
+            let first: Vec<String> = directory::members(&id, filter, enough)?.iter().filter_map(Document::id).collect();
+            if self.kept("members", &first)?.len() as u64 >= minimum {
+                return Ok(None);
+            }
+        }
+        Ok(self.remaining_members(filter)?.filter(|left| *left < minimum))
     }
 
     /// Whether a boolean attribute is true after and was not before, however the request put it. A create turns on what

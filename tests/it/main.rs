@@ -18,6 +18,7 @@ mod decisions;
 mod discovery;
 mod groups;
 mod hostile_input;
+mod large_groups;
 mod layering;
 mod limits;
 mod me;

@@ -167,6 +167,26 @@ fn the_questions_about_a_group_see_who_stays_in_it() {
     assert_eq!(ask(&deleted, |operation| operation.remaining_members("active eq true")), Ok(Some(0)));
     assert_eq!(ask(&deleted, |operation| operation.remaining_members(r#"id eq "d""#)), Ok(None));
 
+    let leaving = |scenario: &Scenario| {
+        let found = ask(scenario, |operation| operation.leaving_members("active pr", 9)).unwrap();
+        found.iter().filter_map(Document::id).collect::<Vec<_>>()
+    };
+    let updated = |ids: &[&str]| among(Scenario::update("Group", staff(&["a", "b", "c"]), staff(ids)));
+    assert_eq!(
+        (leaving(&updated(&["b", "d"])), leaving(&updated(&["a", "b", "c", "d"]))),
+        (vec!["a".to_owned(), "c".to_owned()], vec![])
+    );
+    assert_eq!(leaving(&deleted), ["a", "c"]);
+    let too_few = |ids: &[&str], minimum| {
+        ask(&updated(ids), move |operation| operation.too_few_members("active eq true", minimum)).unwrap()
+    };
+    assert_eq!((too_few(&["a"], 1), too_few(&["a", "c"], 2), too_few(&["a", "d"], 2)), (None, Some(1), None));
+    assert_eq!(too_few(&["a", "b"], 3), None, "who leaves is not counted");
+    let others = |user: &'static str, enough| {
+        ask(&updated(&["a"]), move |_| directory::count_others("s", user, "active eq true", enough)).unwrap()
+    };
+    assert_eq!((others("a", 5), others("c", 5), others("c", 1), others("b", 200)), (1, 2, 1, 1));
+
     let actives = ask(&deleted, |_| directory::members("s", "active eq true or active eq false", 9)).unwrap();
     assert_eq!(actives.iter().filter_map(Document::id).collect::<Vec<_>>(), ["a", "c"]);
     assert_eq!(ask(&deleted, |_| directory::count_members("s", "active eq true")), Ok(1));

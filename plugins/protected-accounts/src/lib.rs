@@ -56,7 +56,7 @@ impl Constraint for ProtectedAccounts {
             reasons.extend(account(operation, &before, settings)?);
             reasons.extend(user_minimum(operation, &before, settings)?);
         } else {
-            reasons.extend(members(operation, &before, settings)?);
+            reasons.extend(members(operation, settings)?);
             reasons.extend(group_minimum(operation, &before, settings)?);
         }
         Ok(Verdict::deny_any(reasons))
@@ -86,13 +86,10 @@ fn account(operation: &Operation, before: &Document, settings: &Settings) -> Res
 }
 
 /// The protected accounts that an operation on a group would take out of it.
-fn members(operation: &Operation, group: &Document, settings: &Settings) -> Result<Vec<Reason>, ReadError> {
-    let (removed, everybody) = (operation.removed("members")?, operation.action() == Action::Delete);
-    let named = filter::equals_any("userName", &settings.accounts).filter(|_| everybody || !removed.is_empty());
-    let Some(named) = named else { return Ok(Vec::new()) };
+fn members(operation: &Operation, settings: &Settings) -> Result<Vec<Reason>, ReadError> {
+    let Some(named) = filter::equals_any("userName", &settings.accounts) else { return Ok(Vec::new()) };
     let limit = u32::try_from(settings.accounts.len()).unwrap_or(u32::MAX);
-    let mut leaving = directory::members(&group.id().unwrap_or_default(), &named, limit)?;
-    leaving.retain(|user| everybody || user.id().is_some_and(|id| removed.contains(&id)));
+    let leaving = operation.leaving_members(&named, limit)?;
     let refuse = |user: &Document| {
         let message = format!("`{}` is protected and stays in its groups", user.text("userName")?.unwrap_or_default());
         Ok(Reason::new("protected-account-removed-from-group", message).path("members"))
@@ -111,7 +108,10 @@ fn user_minimum(operation: &Operation, before: &Document, settings: &Settings) -
         let named = filter::equals("displayName", &rule.display_name);
         for group_id in directory::find("Group", &named, 10)?.iter().filter_map(Document::id) {
             if directory::is_member(&group_id, &user_id)? {
-                reasons.extend(too_few(rule, directory::count_members(&group_id, "active eq true")?.saturating_sub(1)));
+                reasons.extend(too_few(
+                    rule,
+                    directory::count_others(&group_id, &user_id, "active eq true", rule.minimum)?,
+                ));
             }
         }
     }
@@ -131,7 +131,7 @@ fn group_minimum(operation: &Operation, before: &Document, settings: &Settings) 
         let renamed = Reason::new("protected-group-renamed", message).path("displayName");
         return Ok(Some(renamed.scim_type(ScimType::Mutability)));
     }
-    Ok(operation.remaining_members("active eq true")?.and_then(|left| too_few(rule, left)))
+    Ok(operation.too_few_members("active eq true", rule.minimum)?.and_then(|left| too_few(rule, left)))
 }
 
 fn too_few(rule: &GroupMinimum, left: u64) -> Option<Reason> {
