@@ -12,6 +12,7 @@ mod own;
 mod scenario;
 mod measure;
 mod abuse;
+mod life;
 mod statistics;
 mod usage;
 mod required;
@@ -60,12 +61,13 @@ async fn measure_all(args: &Args) -> anyhow::Result<Report> {
     let scenarios = scenario::wanted(args);
     let time_max = Duration::from_secs(args.seconds);
     let rows = measure::run(&scenarios, &targets, args.rounds, time_max, &run, &progress).await?;
+    let lived = life::run(args, &targets, &run, &progress).await?;
     let abused = abuse::run(args, &targets, &run, &progress).await?;
     let subjects = targets.iter().map(|target| {
         let filling = target.population.filling;
         Subject { name: target.name.clone(), users: filling.users, members: filling.members }
     });
-    Ok(Report { subjects: subjects.collect(), rounds: args.rounds, rows, abused })
+    Ok(Report { subjects: subjects.collect(), rounds: args.rounds, rows, lived, abused })
 }
 
 /// Our own server, once for each program and each number of users.

@@ -156,7 +156,7 @@ fn keep_spares(target: &Target, spent: &Spent) -> anyhow::Result<()> {
 }
 
 /// Deletes the users that a round has made and not deleted, so that each round finds as many as the one before.
-async fn clean(target: &Target) -> anyhow::Result<()> {
+pub(super) async fn clean(target: &Target) -> anyhow::Result<()> {
     let left = target.take_spares(usize::MAX);
     let requests = left.iter().map(|id| (target.next(), scenario::delete(id))).collect();
     let spent = burst(&target.endpoint, requests, CLEANERS, None).await?;

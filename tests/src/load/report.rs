@@ -5,6 +5,7 @@ use comfy_table::{CellAlignment, Table};
 use serde_json::{Value, json};
 
 use crate::load::abuse::Abused;
+use crate::load::life::Lived;
 use crate::load::measure::Row;
 use crate::load::required::{self, Check, Subject};
 
@@ -13,6 +14,7 @@ pub(super) struct Report {
     pub(super) subjects: Vec<Subject>,
     pub(super) rounds: usize,
     pub(super) rows: Vec<Row>,
+    pub(super) lived: Vec<Lived>,
     pub(super) abused: Vec<Abused>,
 }
 
@@ -28,6 +30,9 @@ impl Report {
         if !self.rows.is_empty() {
             parts.push(self.scenarios());
         }
+        if !self.lived.is_empty() {
+            parts.push(self.lives());
+        }
         if !self.abused.is_empty() {
             parts.push(self.abuse());
         }
@@ -39,7 +44,7 @@ impl Report {
     }
 
     fn checks(&self) -> Vec<Check> {
-        required::checks(&self.rows, &self.abused, &self.subjects)
+        required::checks(&self.rows, &self.lived, &self.abused, &self.subjects)
     }
 
     fn scenarios(&self) -> String {
@@ -75,6 +80,36 @@ impl Report {
     /// The same scenario of the first target.
     fn first(&self, row: &Row) -> Option<&Row> {
         self.rows.iter().find(|other| other.scenario == row.scenario && other.target == 0)
+    }
+
+    fn lives(&self) -> String {
+        let header = [
+            "life of a group",
+            "server",
+            "members",
+            "ms",
+            "longest",
+            "creates p50",
+            "p99",
+            "longest",
+            "peak",
+            "growth",
+        ];
+        let rows = self.lived.iter().map(|lived| {
+            vec![
+                lived.step.to_owned(),
+                self.subjects[lived.target].name.clone(),
+                lived.members.to_string(),
+                figure(Some(lived.ms), 2),
+                figure(Some(lived.longest_ms), 2),
+                figure(lived.creates_p50_ms, 2),
+                figure(lived.creates_p99_ms, 2),
+                figure(lived.creates_max_ms, 2),
+                figure(lived.peak_mib, 0),
+                figure(lived.growth_mib, 1),
+            ]
+        });
+        table(&header, 2, rows)
     }
 
     fn abuse(&self) -> String {
@@ -120,6 +155,20 @@ impl Report {
                 "peak_growth_mib": row.most(|used| used.peak_growth_mib),
             })
         });
+        let lived = self.lived.iter().map(|lived| {
+            json!({
+                "step": lived.step,
+                "server": self.subjects[lived.target].name,
+                "members": lived.members,
+                "ms": lived.ms,
+                "longest_ms": lived.longest_ms,
+                "creates_p50_ms": lived.creates_p50_ms,
+                "creates_p99_ms": lived.creates_p99_ms,
+                "creates_max_ms": lived.creates_max_ms,
+                "peak_mib": lived.peak_mib,
+                "growth_mib": lived.growth_mib,
+            })
+        });
         let abused = self.abused.iter().map(|abuse| {
             json!({
                 "abuse": abuse.name,
@@ -147,6 +196,7 @@ impl Report {
         json!({
             "rounds": self.rounds,
             "scenarios": rows.collect::<Vec<_>>(),
+            "life": lived.collect::<Vec<_>>(),
             "abuse": abused.collect::<Vec<_>>(),
             "required": checks.collect::<Vec<_>>(),
         })
@@ -208,6 +258,7 @@ mod tests {
             subjects: vec![subject("a"), subject("b")],
             rounds: 1,
             rows: vec![row(0, 2.0), row(1, 5.0), refused],
+            lived: Vec::new(),
             abused: Vec::new(),
         }
     }

@@ -1,6 +1,7 @@
 //! The figures that are required, beside those that were seen. Pure.
 
 use crate::load::abuse::Abused;
+use crate::load::life::Lived;
 use crate::load::measure::Row;
 use crate::load::scenario::{Group, Place, Step};
 
@@ -20,6 +21,12 @@ const DEPTH_RATIO_MAX: f64 = 2.0;
 
 /// Memory that counts as flat: a group of a million members takes 16 MB as bare ids, so whoever loads them shows.
 const FLAT_MIB: f64 = 8.0;
+
+/// Steps in a group's life that take as long in a group of any size, and memory that none may need more of, however
+/// large the group is: a request of 5 MB is some 60 MiB while it is read and planned.
+const ANY_SIZE: [&str; 5] =
+    ["add one", "remove one", "remove 100 by value", "members[value eq ..]", "read without members"];
+const LIFE_MIB_MAX: f64 = 200.0;
 
 /// Of abuse: resident memory, and how many times later the others may be answered.
 const ABUSE_MIB_MAX: f64 = 512.0;
@@ -58,7 +65,7 @@ pub(super) fn cpu_ms(row: &Row, subjects: &[Subject]) -> Option<f64> {
 }
 
 /// Every required figure that this run has seen.
-pub(super) fn checks(rows: &[Row], abused: &[Abused], subjects: &[Subject]) -> Vec<Check> {
+pub(super) fn checks(rows: &[Row], lived: &[Lived], abused: &[Abused], subjects: &[Subject]) -> Vec<Check> {
     let mut checks = Vec::new();
     for row in rows {
         if let Some((required, seen)) = cpu_ms(row, subjects).zip(row.cpu_ms()) {
@@ -70,6 +77,7 @@ pub(super) fn checks(rows: &[Row], abused: &[Abused], subjects: &[Subject]) -> V
     for (target, subject) in subjects.iter().enumerate() {
         checks.extend(within(rows, target, subject));
     }
+    checks.extend(lives(lived, subjects));
     for abuse in abused {
         let about = |figure: &str| format!("{}: {}, {figure}", describe(&subjects[abuse.target]), abuse.name);
         let figures = [
@@ -100,6 +108,28 @@ fn sizes(rows: &[Row], subjects: &[Subject]) -> Vec<Check> {
                 let what = format!("{}: {}, {MANY_USERS} users to {FEW_USERS}", subject.name, row.scenario.name);
                 checks.push(Check { what, required: SIZE_RATIO_MAX, seen, unit: "×" });
             }
+        }
+    }
+    checks
+}
+
+/// The life of a large group.
+fn lives(lived: &[Lived], subjects: &[Subject]) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for large in lived {
+        let small = lived
+            .iter()
+            .find(|small| small.target == large.target && small.step == large.step && small.members < large.members);
+        let Some(small) = small else { continue };
+        let who = describe(&subjects[large.target]);
+        let about = |figure: &str| format!("{who}: {}, group of {}, {figure}", large.step, large.members);
+        if ANY_SIZE.contains(&large.step) {
+            let seen = large.ms / small.ms;
+            let what = about(&format!("to a group of {}", small.members));
+            checks.push(Check { what, required: GROUP_RATIO_MAX, seen, unit: "×" });
+        }
+        if let Some(seen) = large.growth_mib {
+            checks.push(Check { what: about("memory above idle"), required: LIFE_MIB_MAX, seen, unit: "MiB" });
         }
     }
     checks
@@ -164,30 +194,53 @@ mod tests {
     #[test]
     fn processor_time_is_held_against_its_figure_at_ten_thousand_users_only() {
         let rows = [row(0, Step::Create, 1.0, 3.0), row(0, Step::Get, 1.0, 0.7), row(0, Step::Patch, 1.0, 9.0)];
-        assert_eq!(holding(&checks(&rows, &[], &[subject(10_000)])), [true, false]);
-        assert_eq!(checks(&rows, &[], &[subject(1_000)]), []);
+        assert_eq!(holding(&checks(&rows, &[], &[], &[subject(10_000)])), [true, false]);
+        assert_eq!(checks(&rows, &[], &[], &[subject(1_000)]), []);
     }
 
     #[test]
     fn a_million_users_are_held_against_a_thousand_of_the_same_server() {
         let rows = [row(0, Step::Eq, 2.0, 0.0), row(1, Step::Eq, 2.9, 0.0)];
-        let seen = checks(&rows, &[], &[subject(1_000), subject(1_000_000)]);
+        let seen = checks(&rows, &[], &[], &[subject(1_000), subject(1_000_000)]);
         assert_eq!(seen.iter().map(|check| check.seen).collect::<Vec<_>>(), [1.45]);
         let other = Subject { name: "b".to_owned(), ..subject(1_000_000) };
-        assert_eq!(checks(&rows, &[], &[subject(1_000), other]), []);
+        assert_eq!(checks(&rows, &[], &[], &[subject(1_000), other]), []);
     }
 
     #[test]
     fn a_large_group_is_held_against_the_small_one_in_time_and_memory() {
         let (small, large) = (Step::AddMember(Group::Small), Step::AddMember(Group::Large));
         let rows = [row(0, small, 1.0, 0.0), row(0, large, 2.5, 4.0)];
-        assert_eq!(holding(&checks(&rows, &[], &[subject(5)])), [false, true]);
+        assert_eq!(holding(&checks(&rows, &[], &[], &[subject(5)])), [false, true]);
+    }
+
+    #[test]
+    fn a_small_change_takes_as_long_in_a_group_of_any_size_and_a_large_one_as_long_as_it_takes() {
+        let lived = |step, members, ms, growth_mib| Lived {
+            step,
+            target: 0,
+            members,
+            ms,
+            longest_ms: ms,
+            creates_p50_ms: None,
+            creates_p99_ms: None,
+            creates_max_ms: None,
+            peak_mib: None,
+            growth_mib: Some(growth_mib),
+        };
+        let lives = [
+            lived("add one", 10, 1.0, 1.0),
+            lived("delete", 10, 1.0, 1.0),
+            lived("add one", 1_000, 2.1, 3.0),
+            lived("delete", 1_000, 90.0, 201.0),
+        ];
+        assert_eq!(holding(&checks(&[], &lives, &[], &[subject(5)])), [false, true, false]);
     }
 
     #[test]
     fn what_was_not_supported_is_neither_right_nor_wrong() {
         let refused = Row { rounds: Vec::new(), ..row(0, Step::PageByCursor(Place::Deep), 1.0, 0.0) };
         let rows = [row(0, Step::PageByCursor(Place::Start), 1.0, 0.0), refused];
-        assert_eq!(checks(&rows, &[], &[subject(5)]), []);
+        assert_eq!(checks(&rows, &[], &[], &[subject(5)]), []);
     }
 }
