@@ -56,6 +56,7 @@ enum Step {
     Delete,
 }
 
+/// In this order; what is deleted is what the replacement has left.
 const STEPS: &[(&str, Step)] = &[
     ("made by PATCHes of 10000", Step::Make),
     ("add one", Step::AddOne),
