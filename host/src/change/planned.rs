@@ -1,6 +1,6 @@
 //! [`PlannedChange`]: the state before, the state after, and what differs.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -138,18 +138,11 @@ impl Draft {
     pub fn settle(self, members: MembersChange) -> Option<PlannedChange> {
         let resource = self.before.as_ref().or(self.after.as_ref())?;
         let (resource_type, id) = (resource.resource_type.clone(), resource.id);
-        let empty = Attributes::new();
-        let before = self.before.as_ref().map_or(&empty, |resource| &resource.attributes);
-        let after = self.after.as_ref().map_or(&empty, |resource| &resource.attributes);
-        let differences = match self.action {
-            Action::Delete => Vec::new(),
-            Action::Create | Action::Update => differences(&resource_type, before, after, &self.secrets),
-        };
-        if self.action == Action::Update && differences.is_empty() && members.is_empty() {
-            return None;
-        }
         let Draft { action, before, after, secrets, .. } = self;
-        Some(PlannedChange { action, resource_type, id, before, after, members, secrets, differences })
+        let differences = OnceLock::new();
+        let planned = PlannedChange { action, resource_type, id, before, after, members, secrets, differences };
+        let changes = action != Action::Update || !planned.members.is_empty() || !planned.differences().is_empty();
+        changes.then_some(planned)
     }
 }
 
@@ -171,13 +164,29 @@ pub struct PlannedChange {
     /// The secrets that are set or taken away, for whoever keeps what is derived from them. That one is set to what it is
     /// already cannot be told, so each counts as a difference.
     pub secrets: Vec<SecretEdit>,
-    /// Every effective difference but those of [`members`](Self::members), of which there may be any number
-    /// ([`member_difference`](crate::change::diff::member_difference) makes one), by path. For a delete: none, everything
-    /// goes.
-    pub differences: Vec<Difference>,
+    /// What [`differences`](Self::differences) has found, once somebody asked.
+    pub differences: OnceLock<Vec<Difference>>,
 }
 
 impl PlannedChange {
+    /// Every effective difference but those of [`members`](Self::members), of which there may be any number
+    /// ([`member_difference`](crate::change::diff::member_difference) makes one), by path. For a delete: none, everything
+    /// goes. They are looked for at the first call: nobody may ask what a new resource differs in from nothing.
+    pub fn differences(&self) -> &[Difference] {
+        self.differences.get_or_init(|| {
+            let empty = Attributes::new();
+            match self.action {
+                Action::Delete => Vec::new(),
+                Action::Create | Action::Update => differences(
+                    &self.resource_type,
+                    self.before.as_ref().map_or(&empty, |before| &before.attributes),
+                    self.after.as_ref().map_or(&empty, |after| &after.attributes),
+                    &self.secrets,
+                ),
+            }
+        })
+    }
+
     /// The paths of the secrets that are set or taken away.
     pub fn secrets_changed(&self) -> impl Iterator<Item = &str> {
         self.secrets.iter().map(|edit| edit.path.as_str())

@@ -60,7 +60,7 @@ impl Showing {
     /// The answer to a create, of which all is known: the store need not be asked again.
     pub(super) fn new_resource(&self, action: Action, resource: &Resource, members: &MembersChange) -> Option<Answer> {
         let is_new = action == Action::Create;
-        let new = is_new.then(|| represent_new(resource.clone(), &members.added, &self.projection, &self.schemas));
+        let new = is_new.then(|| represent_new(resource, &members.added, &self.projection, &self.schemas));
         new.flatten().map(|found| Answer::Whole(Box::new(found)))
     }
 }

@@ -216,7 +216,7 @@ impl Pipeline {
 /// into a group yet. `None` if that is not enough, or if it has so many members that they are better read and sent in
 /// turn.
 pub(super) fn represent_new(
-    resource: Resource,
+    resource: &Resource,
     members: &[Member],
     projection: &Projection,
     schemas: &SchemaRegistry,
@@ -238,7 +238,7 @@ pub(super) fn represent_new(
         false => None,
     };
     let groups = wanted.groups.then(Vec::new);
-    Some(Representation { resource, projection: projection.clone(), members, groups })
+    Some(Representation { resource: resource.clone(), projection: projection.clone(), members, groups })
 }
 
 /// What has to be read to show what is asked for.

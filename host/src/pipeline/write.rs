@@ -338,10 +338,10 @@ impl Pipeline {
 
     async fn written(&self, showing: &Showing, admitted: &AdmittedChange) -> Result<Written, WriteError> {
         let planned = admitted.planned();
-        let answer = match planned.after.clone() {
-            Some(resource) => match showing.new_resource(planned.action, &resource, &planned.members) {
+        let answer = match &planned.after {
+            Some(resource) => match showing.new_resource(planned.action, resource, &planned.members) {
                 Some(answer) => answer,
-                None => self.answer(showing, resource).await?,
+                None => self.answer(showing, resource.clone()).await?,
             },
             None => Answer::Gone,
         };

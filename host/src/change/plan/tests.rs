@@ -44,7 +44,7 @@ fn put_of(before: Resource, body: &Map<String, Value>) -> Result<Draft, ScimErro
 }
 
 fn paths(change: &PlannedChange) -> Vec<&str> {
-    change.differences.iter().map(|difference| difference.path.as_str()).collect()
+    change.differences().iter().map(|difference| difference.path.as_str()).collect()
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn a_create_has_a_difference_for_each_value_and_a_delete_has_none() {
     let change = draft.settle(MembersChange::default()).unwrap();
     assert_eq!((change.action, paths(&change), change.expected_version()), (Action::Create, vec!["displayName"], None));
     let change = plan_delete(before).settle(MembersChange::default()).unwrap();
-    assert_eq!((change.action, change.differences.len(), change.expected_version()), (Action::Delete, 0, Some(1)));
+    assert_eq!((change.action, change.differences().len(), change.expected_version()), (Action::Delete, 0, Some(1)));
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn a_secret_is_handed_over_and_nobody_sees_more_than_that_it_changes() {
         assert!(!format!("{draft:?}").contains("n3w"));
         let planned = draft.settle(MembersChange::default()).unwrap();
         assert_eq!(paths(&planned), ["password"]);
-        assert_eq!((&planned.differences[0].before, &planned.differences[0].after), (&None, &None));
+        assert_eq!((&planned.differences()[0].before, &planned.differences()[0].after), (&None, &None));
         assert_eq!(planned.secrets_changed().collect::<Vec<_>>(), ["password"]);
         assert_eq!(planned.secrets[0].value.as_ref().map(|secret| secret.expose()), expected);
         assert_eq!(planned.after.unwrap().attributes, before.attributes);

@@ -37,7 +37,7 @@ pub(super) type Told<'d> = (Cow<'d, str>, Option<&'d Value>, Option<&'d Value>);
 /// Every difference of which something is granted, but for those of members, which [`super::member_differences`] goes
 /// through.
 pub(super) fn shown_differences(planned: &PlannedChange, paths: &PathCache) -> Vec<ShownDifference> {
-    let numbered = planned.differences.iter().enumerate();
+    let numbered = planned.differences().iter().enumerate();
     numbered.filter_map(|(place, difference)| show(place, difference, planned, paths)).collect()
 }
 
@@ -74,7 +74,7 @@ pub(super) fn show(
 impl ShownDifference {
     /// The planned difference.
     pub(super) fn of<'p>(&self, planned: &'p PlannedChange) -> Option<&'p Difference> {
-        planned.differences.get(self.place)
+        planned.differences().get(self.place)
     }
 
     /// The part of it that is at or under a path; `None` if nothing is.
@@ -189,7 +189,7 @@ pub(super) fn changes(path: &PreparedPath, planned: &PlannedChange) -> bool {
     let kept_apart = path.path.attribute_storage() != Storage::Inline;
     if path.path.filter.is_none() || kept_apart || planned.action == Action::Delete {
         let selection = Selection::new(path, planned);
-        return planned.differences.iter().any(|difference| selection.differs(difference));
+        return planned.differences().iter().any(|difference| selection.differs(difference));
     }
     selected_texts(path, planned.before.as_ref()) != selected_texts(path, planned.after.as_ref())
 }

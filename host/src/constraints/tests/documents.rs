@@ -189,7 +189,7 @@ async fn questions_themselves_are_taken_from_the_budget_granted_or_not() {
 fn title_changed() -> PlannedChange {
     let mut planned = updating(ada(), ada());
     let attribute = |path: &str| AttributeRef::parse(path, &planned.resource_type).unwrap();
-    planned.differences = vec![
+    let differences = vec![
         Difference {
             path: "emails[value eq \"ada@new.org\"]".into(),
             attribute: attribute("emails"),
@@ -203,6 +203,7 @@ fn title_changed() -> PlannedChange {
             after: Some(json!("Countess")),
         },
     ];
+    planned.differences = differences.into();
     planned
 }
 

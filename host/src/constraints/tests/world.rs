@@ -73,7 +73,7 @@ pub(super) fn creating(after: Resource) -> PlannedChange {
         after: Some(after),
         members: MembersChange::default(),
         secrets: Vec::new(),
-        differences: Vec::new(),
+        differences: Vec::new().into(),
     }
 }
 

@@ -80,7 +80,7 @@ pub(crate) fn planned(before: Option<&Resource>, after: Option<&Resource>, membe
         after: after.cloned(),
         members,
         secrets: Vec::new(),
-        differences: Vec::new(),
+        differences: Vec::new().into(),
     }
 }
 
