@@ -28,7 +28,7 @@ use serde_json::Value;
 
 use crate::scim::error::ScimError;
 use crate::scim::members::MemberEdit;
-use crate::scim::normalize::value::{Place, check_members, normalize_value};
+use crate::scim::normalize::value::{Place, check_members, each_once, normalize_value};
 use crate::scim::normalize::{keep_secret, once, secret_parts};
 use crate::scim::path::Path;
 use crate::scim::reading::Reading;
@@ -64,7 +64,18 @@ pub fn apply(reading: Reading<'_>, resource: &Resource, operations: &[PatchOpera
             (kind, None) => patch.write_each(kind, "", operation.value()?)?,
         }
     }
+    patch.patched.attributes.values_mut().for_each(settle);
     Ok(patch.patched)
+}
+
+/// Values that have become the same are one: what is written to all of them, or taken from them, may have been all that
+/// told them apart.
+fn settle(value: &mut Value) {
+    match value {
+        Value::Array(values) => each_once(values),
+        Value::Object(object) => object.values_mut().for_each(settle),
+        _ => {}
+    }
 }
 
 struct Patch<'r> {

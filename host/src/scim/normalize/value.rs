@@ -99,15 +99,18 @@ pub(crate) fn normalize_values(
     for value in values {
         normal.extend(normalize_single(reading, attribute, value, place)?);
     }
-    Ok(each_once(normal))
+    each_once(&mut normal);
+    Ok(normal)
 }
 
 /// RFC 7643 §2.4: service providers "SHOULD NOT return the same (type, value) combination more than once".
-fn each_once(mut values: Vec<Value>) -> Vec<Value> {
+pub(crate) fn each_once(values: &mut Vec<Value>) {
+    if values.len() < 2 {
+        return;
+    }
     let mut seen = HashSet::with_capacity(values.len());
     let mut is_first = values.iter().map(|value| seen.insert(value)).collect::<Vec<bool>>().into_iter();
     values.retain(|_| is_first.next() == Some(true));
-    values
 }
 
 /// One value of the attribute; `None` for what counts as no value.

@@ -200,6 +200,21 @@ fn a_complex_attribute_is_merged_and_null_takes_away() {
 }
 
 #[test]
+fn values_that_become_the_same_are_one() {
+    let before = json!({ "emails": [{ "value": "a@x", "type": "work" }, { "value": "b@x" }, { "value": "a@x" }] });
+    check(
+        before.clone(),
+        json!([{ "op": "remove", "path": "emails[type eq \"work\"].type" }]),
+        json!({ "emails": [{ "value": "a@x" }, { "value": "b@x" }] }),
+    );
+    check(
+        before,
+        json!([{ "op": "replace", "path": "emails.value", "value": "c@x" }]),
+        json!({ "emails": [{ "value": "c@x", "type": "work" }, { "value": "c@x" }] }),
+    );
+}
+
+#[test]
 fn a_value_that_is_there_is_not_added_again_and_a_new_primary_is_the_only_one() {
     let before = json!({ "emails": [{ "value": "a@x", "type": "work", "primary": true }] });
     let add = |value: Value| json!([{ "op": "add", "path": "emails", "value": value }]);
