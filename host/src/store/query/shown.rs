@@ -1,5 +1,5 @@
 //! What is read to be shown: which resources, and what of them. One question to a snapshot carries all of it, so that a
-//! read costs one hop to the store's threads, however many resources, groups and names it comes to.
+//! read costs at most one hop to the store's threads, however many resources, groups and names it comes to.
 
 use std::sync::Arc;
 
