@@ -1,9 +1,9 @@
 //! Read connections: opened when needed, up to a maximum, kept for the next.
 //!
-//! Queries run on [`Threads`] of the store's own, but for glances at a few rows ([`super::snapshot`]). There are two allowances, so that nobody can
-//! wait for himself: a snapshot may be held while a request thinks, and a request that holds one may still ask brief
-//! questions (a token, the constraints in force), which give their connection back with the answer. A caller holds at
-//! most one snapshot at a time.
+//! Queries run on [`Threads`] of the store's own, but for glances at a few rows ([`super::snapshot`]). There are two
+//! allowances, so that nobody can wait for himself: a snapshot may be held while a request thinks, and a request that
+//! holds one may still ask brief questions (a token, the constraints in force), which give their connection back with the
+//! answer. A caller holds at most one snapshot at a time.
 //!
 //! A tenant may hold a part of the snapshots. Its other requests wait before they stand in the line of all tenants, so
 //! that a tenant whose requests think long keeps nobody waiting but itself.
