@@ -85,6 +85,9 @@ impl ScimLimits {
         json_depth_max: 127,
     };
 
+    /// For what is stored, which nobody sends: no limit of its size.
+    pub const OF_STORED: Self = Self { values_max: usize::MAX, text_bytes_max: usize::MAX, ..Self::DEFAULT };
+
     /// What each limit may be set to. The least is what the examples of the RFC need, the most what the limit's own
     /// documentation has as a reason, or where none is, a hundred times the default.
     pub const RANGES: [Range; 12] = [

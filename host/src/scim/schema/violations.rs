@@ -4,13 +4,16 @@
 //! A write stops at the first thing that is wrong; here all of it is told, since nobody can send the state again.
 //! Whether a value is unique only the store knows.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
+use crate::scim::limits::ScimLimits;
 use crate::scim::normalize::value::{Place, normalize_single};
 use crate::scim::path::parse::excerpt;
 use crate::scim::reading::Reading;
 use crate::scim::resource::Attributes;
-use crate::scim::schema::{Attribute, Mutability, Returned, Storage};
+use crate::scim::schema::{Attribute, Mutability, ResourceType, Returned, Storage};
 
 /// Most violations that are told of one resource. A state in the wrong form has one for each of its values, and the
 /// first twenty say so.
@@ -27,10 +30,10 @@ pub struct SchemaViolation {
     pub may_stay: bool,
 }
 
-/// Compares a state with the type that it is to have, and the tenant's limits. The state is canonical as another type
-/// says.
-pub fn violations(reading: Reading<'_>, attributes: &Attributes) -> Vec<SchemaViolation> {
-    let new = reading.resource_type;
+/// Compares a state with the type that it is to have. The state is canonical as another type says. How large it is is no
+/// question: it was within the limits of the request that wrote it.
+pub fn violations(new: &Arc<ResourceType>, attributes: &Attributes) -> Vec<SchemaViolation> {
+    let reading = Reading { limits: &ScimLimits::OF_STORED, ..Reading::strict(new) };
     let mut found = Found { reading, violations: Vec::new() };
     let of_extensions = |name: &str| new.extensions.iter().any(|extension| extension.schema.id == name);
     for (name, value) in attributes.iter().filter(|(name, _)| !of_extensions(name)) {
@@ -112,10 +115,6 @@ fn check(attribute: &Attribute, value: Option<&Value>, path: &str, found: &mut F
         }
         (single, false) => std::slice::from_ref(single),
     };
-    let max = found.reading.limits.values_max;
-    if values.len() > max {
-        found.add(path, format!("has {} values; the limit is {max}", values.len()));
-    }
     for value in values {
         if attribute.sub_attributes.is_empty() {
             check_value(attribute, value, path, found);

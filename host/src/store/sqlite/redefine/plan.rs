@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::found::Looked;
 use crate::scim::index::{self, IndexEntry};
 use crate::scim::path::AttributeRef;
-use crate::scim::reading::Reading;
 use crate::scim::resource::Resource;
 use crate::scim::schema::demand::Demand;
 use crate::scim::schema::reindexed::index_forms;
@@ -118,8 +117,7 @@ impl TypePlan {
 
     /// What is wrong with a resource, and what is to be added to the indexes for it.
     pub(super) fn look_at(&self, resource: &Resource) -> Looked {
-        let reading = Reading::strict(&self.after);
-        let violations = if self.check { violations(reading, &resource.attributes) } else { Vec::new() };
+        let violations = if self.check { violations(&self.after, &resource.attributes) } else { Vec::new() };
         Looked { id: resource.id, violations, entries: self.entries(resource) }
     }
 
