@@ -110,10 +110,7 @@ impl Job {
 
     fn body(&self) -> Option<&Map<String, Value>> {
         match &self.work {
-            Work::Write(request) => match &request.change {
-                Change::Create { body } | Change::Replace { body, .. } | Change::Patch { body, .. } => Some(body),
-                Change::Delete { .. } => None,
-            },
+            Work::Write(request) => request.change.body(),
             Work::Bulk(message) => Some(message),
         }
     }
