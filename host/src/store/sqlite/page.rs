@@ -72,10 +72,7 @@ impl View<'_> {
     /// Everything that an answer shows.
     pub(super) fn show(&self, query: Query) -> Result<Shown, QueryError> {
         let found = match query {
-            Query::One { resource_type, id, wanted } => {
-                let resources = self.resource(&resource_type, id)?.map(|resource| (resource, wanted));
-                Found { total: None, resources: resources.into_iter().collect(), next: None }
-            }
+            Query::One { resource_type, id, wanted } => self.one(&resource_type, id, wanted)?,
             Query::Page { among, from, limit } => self.page(&among, &from, limit)?,
         };
         Ok(found.represented(&mut Shower::new(*self))?)
@@ -84,10 +81,7 @@ impl View<'_> {
     /// The same, if a few rows read by their keys are all that it takes; `None` if it takes more.
     pub(super) fn glance(&self, query: &Query) -> Result<Option<Shown>, QueryError> {
         let found = match query {
-            Query::One { resource_type, id, wanted } => {
-                let resources = self.resource(resource_type, *id)?.map(|resource| (resource, *wanted));
-                Found { total: None, resources: resources.into_iter().collect(), next: None }
-            }
+            Query::One { resource_type, id, wanted } => self.one(resource_type, *id, *wanted)?,
             Query::Page { among, from: from @ From::Offset(_), limit } if among.iter().all(Among::is_single) => {
                 self.page(among, from, *limit)?
             }
@@ -96,6 +90,11 @@ impl View<'_> {
         let mut shower = Shower::within_rows(*self, GLANCE_ROWS);
         let shown = found.represented(&mut shower)?;
         Ok((!shower.exceeded()).then_some(shown))
+    }
+
+    fn one(&self, resource_type: &Arc<ResourceType>, id: ResourceId, wanted: Wanted) -> Result<Found, QueryError> {
+        let resource = self.resource(resource_type, id)?.map(|resource| (resource, wanted));
+        Ok(Found { total: None, resources: resource.into_iter().collect(), next: None })
     }
 
     fn page(&self, among: &[Among], from: &From, limit: usize) -> Result<Found, QueryError> {

@@ -59,7 +59,7 @@ impl SqliteSnapshot {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let moment = self.moment.clone();
+        let moment = Arc::clone(&self.moment);
         let question =
             move || moment.answer(&mut moment.lease.lock().unwrap_or_else(PoisonError::into_inner), question);
         self.pool.threads().blocking(question).await

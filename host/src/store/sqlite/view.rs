@@ -239,13 +239,7 @@ impl View<'_> {
         } else {
             "INSERT INTO resource_attr(tenant_id, rtype, attr, norm, id) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING"
         };
-        let added = self.connection.prepare_cached(sql)?.execute(params![
-            self.tenant.0,
-            self.names.number(resource_type)?,
-            self.names.number(&entry.attribute)?,
-            entry.norm,
-            id.0.as_bytes(),
-        ])?;
+        let added = self.change_entry(sql, resource_type, id, entry)?;
         Ok(added > 0 || !entry.unique)
     }
 
@@ -261,14 +255,25 @@ impl View<'_> {
         } else {
             "DELETE FROM resource_attr WHERE tenant_id = ?1 AND rtype = ?2 AND attr = ?3 AND norm = ?4 AND id = ?5"
         };
-        self.connection.prepare_cached(sql)?.execute(params![
+        self.change_entry(sql, resource_type, id, entry).map(drop)
+    }
+
+    /// Runs a statement whose parameters are an index entry; how many rows it has changed.
+    fn change_entry(
+        &self,
+        sql: &str,
+        resource_type: &str,
+        id: ResourceId,
+        entry: &IndexEntry,
+    ) -> Result<usize, StoreError> {
+        let changed = self.connection.prepare_cached(sql)?.execute(params![
             self.tenant.0,
             self.names.number(resource_type)?,
             self.names.number(&entry.attribute)?,
             entry.norm,
             id.0.as_bytes(),
         ])?;
-        Ok(())
+        Ok(changed)
     }
 }
 
