@@ -37,6 +37,16 @@ async fn cut_off(server: &TestServer, name: &str) -> (Txn, Caller, WriteRequest)
     (txn, caller, request)
 }
 
+/// A server of its own process, and a tenant that allows the preference.
+async fn start_in(data: &Path) -> (ServerProcess, TenantClient) {
+    let server = ServerProcess::start(program(), data).unwrap();
+    let operator = server.operator();
+    operator.post("/api/v1/tenants", json!({ "name": "acme" })).await.expect_status(201);
+    let acme = TenantClient::new(server.address, "acme", &operator).await;
+    allow(&acme).await;
+    (server, acme)
+}
+
 async fn groups_named(acme: &TenantClient, name: &str) -> Vec<Value> {
     let found = acme.query("/Groups", &[("filter", &format!("displayName eq \"{name}\""))]).await.expect_status(200);
     found.body["Resources"].as_array().cloned().unwrap_or_default()
@@ -88,11 +98,7 @@ async fn try_to_be_accepted(acme: TenantClient, name: String, count: Arc<AtomicU
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_server_carries_out_what_it_accepted_once() {
     let data = tempfile::tempdir().unwrap();
-    let server = ServerProcess::start(program(), data.path()).unwrap();
-    let operator = server.operator();
-    operator.post("/api/v1/tenants", json!({ "name": "acme" })).await.expect_status(201);
-    let acme = TenantClient::new(server.address, "acme", &operator).await;
-    allow(&acme).await;
+    let (server, acme) = start_in(data.path()).await;
     let count = Arc::new(AtomicUsize::new(0));
     let sent: Vec<_> = (0..32)
         .map(|number| tokio::spawn(try_to_be_accepted(acme.clone(), format!("Club {number}"), Arc::clone(&count))))
@@ -125,11 +131,7 @@ async fn a_killed_server_carries_out_what_it_accepted_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_asked_to_stop_finishes_what_it_accepted() {
     let data = tempfile::tempdir().unwrap();
-    let server = ServerProcess::start(program(), data.path()).unwrap();
-    let operator = server.operator();
-    operator.post("/api/v1/tenants", json!({ "name": "acme" })).await.expect_status(201);
-    let acme = TenantClient::new(server.address, "acme", &operator).await;
-    allow(&acme).await;
+    let (server, acme) = start_in(data.path()).await;
     let operations: Vec<Value> = (0..1_000)
         .map(|number| {
             let data = group(&format!("Club {number}"), &[]);
