@@ -2,8 +2,9 @@
 //!
 //! A durable commit waits for the disk, about as long for one request as for two hundred. So the writer takes whatever
 //! is queued, gives each request a savepoint of its own, commits once, and only then answers. A request that fails is
-//! rolled back alone; if the commit fails, so does everything in it. Nobody waits for a batch to fill: a request that
-//! comes alone is committed alone, and while that takes, the next batch gathers by itself.
+//! rolled back alone; if the commit fails, so does everything in it. No timer waits for a batch to fill: a request that
+//! comes alone is committed alone, and while that takes, the next batch gathers by itself. Where several come at a time,
+//! the writer lets the other threads go first, once for as long as that brings more.
 //!
 //! Between the batches it sweeps what nobody sees any more ([`super::member_sets`]), a little each time.
 
@@ -155,6 +156,8 @@ fn serve(connection: &Connection, mut requests: mpsc::Receiver<Box<dyn Job>>, ba
     let mut batch = Vec::with_capacity(batch_max);
     // What an earlier run has left, to begin with.
     let mut is_swept = false;
+    // How many the last transaction had.
+    let mut last = 0;
     loop {
         let first = if is_swept {
             requests.blocking_recv()
@@ -170,11 +173,8 @@ fn serve(connection: &Connection, mut requests: mpsc::Receiver<Box<dyn Job>>, ba
         };
         let Some(first) = first else { break };
         batch.push(first);
-        while batch.len() < batch_max
-            && let Ok(next) = requests.try_recv()
-        {
-            batch.push(next);
-        }
+        gather(&mut requests, &mut batch, last, batch_max);
+        last = batch.len();
         let outcome = run_batch(connection, &mut batch).map_err(Arc::new);
         if let Err(error) = &outcome {
             tracing::error!(error = %error, "a transaction of the store failed");
@@ -188,6 +188,30 @@ fn serve(connection: &Connection, mut requests: mpsc::Receiver<Box<dyn Job>>, ba
     // So that the next start finds one file and nothing to recover.
     if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
         tracing::warn!(error = %error, "the store's log could not be emptied");
+    }
+}
+
+/// Takes what is queued; where several come at a time, also what comes while other threads have the processor.
+///
+/// Those who were answered together come back with their next requests at about the same time. On a busy machine the
+/// writer would be faster than they are, and commit each with what few came before it. Giving way costs nothing where
+/// no thread wants the processor, and somebody who comes alone, time after time, does not wait for anybody.
+fn gather(requests: &mut mpsc::Receiver<Box<dyn Job>>, batch: &mut Vec<Box<dyn Job>>, last: usize, batch_max: usize) {
+    let mut gave_way = false;
+    loop {
+        let before = batch.len();
+        while batch.len() < batch_max
+            && let Ok(next) = requests.try_recv()
+        {
+            batch.push(next);
+        }
+        let nobody_came = gave_way && batch.len() == before;
+        let is_alone = batch.len() == 1 && last <= 1;
+        if nobody_came || is_alone || batch.len() == batch_max {
+            break;
+        }
+        std::thread::yield_now();
+        gave_way = true;
     }
 }
 
