@@ -1,13 +1,17 @@
 //! Whether some bytes can be a constraint at all, found out before anything is compiled.
 //!
 //! Only the outermost component's imports and exports are looked at: what it is made of inside is its own affair, and
-//! wasmtime validates all of it when it compiles. Reading is one pass without recursion, so hostile bytes cost no more
-//! than their length.
+//! wasmtime validates all of it when it compiles. How much work that will be is counted here ([`extent`]). Reading is one
+//! pass without recursion, so hostile bytes cost no more than their length.
+
+pub(super) mod extent;
 
 use std::collections::BTreeSet;
 
 use thiserror::Error;
 use wasmparser::{Encoding, Parser, Payload};
+
+use extent::Extent;
 
 /// The package that every import must come from.
 const PACKAGE: &str = "scruple:constraint";
@@ -34,6 +38,9 @@ pub enum ComponentError {
     /// Too many.
     #[error("the component has {bytes} bytes, more than the limit of {bytes_max}")]
     TooLarge { bytes: usize, bytes_max: usize },
+    /// Small enough to be sent, and too much to be compiled.
+    #[error("the component has {found} {what}, more than the limit of {most}")]
+    TooMuch { what: &'static str, found: usize, most: usize },
     /// Something else altogether.
     #[error("this is not WebAssembly: it does not begin with `\\0asm`")]
     NotWasm,
@@ -93,15 +100,16 @@ struct OuterNames<'a> {
 
 fn outer_names(bytes: &[u8]) -> Result<OuterNames<'_>, ComponentError> {
     let mut names = OuterNames::default();
-    // How many modules and components enclose the payload; `parse_all` keeps them in a list, not on the stack.
-    let mut depth = 0_usize;
+    let mut extent = Extent::default();
+    // `parse_all` keeps what encloses a payload in a list, not on the stack.
     for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(malformed)? {
+        let payload = payload.map_err(malformed)?;
+        let depth = extent.depth();
+        extent.count(&payload, bytes)?;
+        match payload {
             Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
                 return Err(ComponentError::CoreModule);
             }
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
                     names.imports.push(import.map_err(malformed)?.name.name);

@@ -1,7 +1,9 @@
 //! What is refused before it is compiled, and the words it is refused with.
 
 use super::guest::Guest;
-use crate::constraints::check_component::{ComponentError, check_component};
+use super::world::{sandbox, schemas};
+use crate::constraints::Limits;
+use crate::constraints::check_component::{ComponentError, check_component, extent};
 
 const BYTES_MAX: usize = 1 << 20;
 
@@ -91,4 +93,94 @@ fn what_a_component_imports_inside_is_its_own_affair() {
         r#"(component (component (import "wasi:cli/environment@0.2.0" (instance))))"#,
         "does not export `scruple:constraint/about@0.1.0`",
     );
+}
+
+/// A component with nothing in it.
+const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+
+/// A section of the binary format: its id, its length in LEB128, its bytes.
+fn section(id: u8, bytes: &[u8]) -> Vec<u8> {
+    [vec![id], leb128(bytes.len()), bytes.to_vec()].concat()
+}
+
+/// A good component with something more in it.
+fn with_section(id: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut component = Guest::new().component();
+    component.extend(section(id, bytes));
+    component
+}
+
+/// Types of components, each declared in the one around it.
+fn types_inside_each_other(depth: usize) -> Vec<u8> {
+    let mut types = vec![1];
+    types.extend([0x41, 0x01, 0x01].repeat(depth));
+    types.extend([0x41, 0x00]);
+    with_section(7, &types)
+}
+
+fn components_inside_each_other(depth: usize) -> Vec<u8> {
+    let innermost = EMPTY.to_vec();
+    let nested = (1..depth).fold(innermost, |inner, _| [EMPTY, &section(4, &inner)].concat());
+    with_section(4, &nested)
+}
+
+/// Each of these killed the process, or took all of its memory, before it was counted.
+#[tokio::test]
+async fn a_small_component_that_is_much_work_to_compile_is_refused_before_it_is_compiled() {
+    fn refused(component: &[u8], expected: &str) {
+        let error = check_component(component, 32 << 20).expect_err("should be refused");
+        assert_eq!(error.to_string(), expected);
+    }
+    let sandbox = sandbox(Limits::default());
+    let taken = async |component: Vec<u8>| drop(sandbox.upload(component, &schemas()).await.expect("within bounds"));
+
+    // 300 KB, 100,000 deep: reading them overflowed the stack.
+    refused(
+        &types_inside_each_other(100_000),
+        "the component has 100001 types of instances inside each other, more than the limit of 200",
+    );
+    taken(types_inside_each_other(extent::NESTED_TYPES_MAX - 1)).await;
+
+    // 240 KB, 20,000 deep: 56 s, 12 GiB.
+    refused(
+        &components_inside_each_other(20_000),
+        "the component has 33 modules and components inside each other, more than the limit of 32",
+    );
+    taken(components_inside_each_other(extent::DEPTH_MAX)).await;
+
+    // Beside each other: a guest has some of its own.
+    let empty = section(1, b"\0asm\x01\0\0\0");
+    let mut many = Guest::new().component();
+    many.extend(empty.repeat(extent::PARTS_MAX));
+    refused(&many, "the component has 257 modules and components, more than the limit of 256");
+
+    // 400 KB: 10 s, 600 MiB. As many as are allowed take half of that.
+    let functions = "the component has 100000 functions, more than the limit of 50000";
+    refused(&[EMPTY, &section(1, &module(100_000, 1))].concat(), functions);
+
+    // 1.2 MB of one function: 10 s, 440 MiB.
+    let length = "the component has 600002 bytes of code in one function, more than the limit of 524288";
+    refused(&[EMPTY, &section(1, &module(1, 600_000))].concat(), length);
+    let code = "the component has 17000068 bytes of code, more than the limit of 16777216";
+    refused(&[EMPTY, &section(1, &module(40, 500_000))].concat(), code);
+}
+
+fn leb128(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number > 0x7f {
+        bytes.push(u8::try_from(number & 0x7f).unwrap() | 0x80);
+        number >>= 7;
+    }
+    bytes.push(u8::try_from(number).unwrap());
+    bytes
+}
+
+/// A core module of so many functions, each of so many instructions that do nothing.
+fn module(functions: usize, instructions: usize) -> Vec<u8> {
+    let body = [&[0], &[0x01].repeat(instructions)[..], &[0x0b]].concat();
+    let body = [leb128(body.len()), body].concat();
+    let types = section(1, &[1, 0x60, 0, 0]);
+    let declared = section(3, &[leb128(functions), vec![0; functions]].concat());
+    let code = section(10, &[leb128(functions), body.repeat(functions)].concat());
+    [b"\0asm\x01\0\0\0".to_vec(), types, declared, code].concat()
 }
