@@ -1,6 +1,8 @@
 //! Settings of a constraint: against the schema its descriptor carries. What JSON Schema cannot say, the component
 //! says itself (`check-settings`, called by [`super::about`]).
 
+mod work;
+
 use jsonschema::{Draft, Validator};
 use serde::Serialize;
 use serde_json::Value;
@@ -17,8 +19,10 @@ pub struct SettingsProblem {
     pub message: String,
 }
 
-/// Compiles a JSON Schema (2020-12). References to other documents are refused: nothing is fetched on a tenant's behalf.
+/// Compiles a JSON Schema (2020-12). References to other documents are refused: nothing is fetched on a tenant's behalf. So
+/// is one that would be too much work: validating runs here and not in the sandbox, and nothing stops it.
 pub(super) fn compile_schema(schema: &Value) -> Result<Validator, String> {
+    work::check_work(schema)?;
     jsonschema::options().with_draft(Draft::Draft202012).build(schema).map_err(|error| error.to_string())
 }
 
