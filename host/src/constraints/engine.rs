@@ -28,6 +28,10 @@ const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 8;
 /// Time between two ticks. 1 ms: what a hostile guest can take from its neighbours before it yields.
 const TICK: Duration = Duration::from_millis(1);
 
+/// Memory images up to this size are made however little data is in them. 1 MiB: the stack and the arena of a Rust
+/// guest lie between pieces of its data.
+const DENSE_IMAGE_BYTES: u64 = 1 << 20;
+
 /// The engine could not be made.
 #[derive(Debug, Error)]
 pub enum EngineError {
@@ -68,6 +72,9 @@ fn config(limits: &Limits) -> Config {
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
     // Memory images are mapped copy-on-write, so an instance pays for the pages that it touches and no others.
     config.memory_init_cow(true);
+    // Only where data fills at least half of the image, from this size on: by default two bytes of data at both ends of
+    // 16 MiB become 16 MiB of memory and of disk.
+    config.memory_guaranteed_dense_image_size(DENSE_IMAGE_BYTES);
     // Fuel decides (the same count on every machine), the epoch schedules and stops what fuel does not see.
     config.consume_fuel(true);
     config.epoch_interruption(true);
