@@ -80,6 +80,7 @@ impl report::Host for GuestState {
 impl log::Host for GuestState {
     fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
         self.count_call()?;
+        let message = one_line(&message);
         let taken = self.take_log_bytes(message.len());
         let message = message.get(..message.floor_char_boundary(taken)).unwrap_or_default();
         if message.is_empty() {
@@ -104,6 +105,19 @@ impl log::Host for GuestState {
         }
         Ok(())
     }
+}
+
+/// The text with its control characters escaped: a line of a guest must not end and begin another, which would look
+/// like one of ours, nor say anything to the terminal that shows it.
+fn one_line(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
+        if c.is_control() {
+            line.extend(c.escape_default())
+        } else {
+            line.push(c)
+        }
+        line
+    })
 }
 
 /// Tables cannot be granted yet, so every answer is `not-granted`.

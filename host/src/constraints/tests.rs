@@ -6,6 +6,8 @@ mod differences;
 mod documents;
 mod faults;
 mod guest;
+mod hostile;
+mod limits;
 mod look_ups;
 mod neighbours;
 mod storage;

@@ -165,6 +165,14 @@ async fn a_small_component_that_is_much_work_to_compile_is_refused_before_it_is_
     refused(&[EMPTY, &section(1, &module(40, 500_000))].concat(), code);
 }
 
+#[tokio::test]
+async fn a_component_of_thirty_megabytes_is_taken_and_costs_what_is_in_it() {
+    let custom = [&[1, b'x'], vec![0; 30 << 20].as_slice()].concat();
+    let checked = sandbox(Limits::default()).upload(with_section(0, &custom), &schemas()).await.unwrap();
+    let image = checked.pre.component().image_range();
+    assert!(image.end.addr() - image.start.addr() < 1 << 20);
+}
+
 fn leb128(mut number: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while number > 0x7f {

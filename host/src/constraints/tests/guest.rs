@@ -18,6 +18,8 @@ pub(super) struct Guest {
     describe: String,
     check_settings: String,
     evaluate: String,
+    realloc: String,
+    pages: u32,
     pub(super) name: String,
     pub(super) settings_schema: String,
     pub(super) resource_types: Vec<String>,
@@ -38,6 +40,8 @@ impl Guest {
             describe: String::new(),
             check_settings: format!("(i32.store8 (i32.const {RESULT}) (i32.const 0)) (return (i32.const {RESULT}))"),
             evaluate: "(return (call $allow))".to_owned(),
+            realloc: REALLOC.to_owned(),
+            pages: 2,
             name: "guest".to_owned(),
             settings_schema: "{}".to_owned(),
             resource_types: Vec::new(),
@@ -75,6 +79,19 @@ impl Guest {
     /// What it runs in `check-settings`.
     pub(super) fn check_settings(mut self, body: &str) -> Self {
         self.check_settings = body.to_owned();
+        self
+    }
+
+    /// What it runs when the host wants room in its memory; locals 0 to 3 are the parameters of `cabi_realloc`, `$at` is there
+    /// to be used.
+    pub(super) fn realloc(mut self, body: &str) -> Self {
+        self.realloc = body.to_owned();
+        self
+    }
+
+    /// How many pages of 64 KiB its memory has from the start.
+    pub(super) fn pages(mut self, pages: u32) -> Self {
+        self.pages = pages;
         self
     }
 
@@ -150,9 +167,9 @@ impl Guest {
         for byte in &self.data {
             write!(data, "\\{byte:02x}").unwrap();
         }
-        let Self { items, describe, check_settings, evaluate, .. } = self;
+        let Self { items, describe, check_settings, evaluate, realloc, pages, .. } = self;
         // Only what the text uses is imported, so that a guest imports what it needs and no more.
-        let body = format!("{PRELUDE} {items} {describe} {check_settings} {evaluate}");
+        let body = format!("{PRELUDE} {items} {realloc} {describe} {check_settings} {evaluate}");
         let imports: String = IMPORTS
             .iter()
             .filter(|(name, ..)| body.contains(&format!("${name} ")) || body.contains(&format!("${name})")))
@@ -162,12 +179,15 @@ impl Guest {
             .collect();
         let text = format!(
             r#"(module {imports}
-            (memory (export "memory") 2)
+            (memory (export "memory") {pages})
             (global $next (mut i32) (i32.const 65536))
             (global $doc (mut i32) (i32.const 0))
             (data (i32.const {DATA}) "{data}")
             {PRELUDE}
             {items}
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+                (local $at i32)
+                {realloc})
             (func (export "scruple:constraint/about@0.1.0#describe") (result i32)
                 (local $i i32) (local $j i32)
                 {describe}
@@ -204,6 +224,8 @@ const IMPORTS: &[(&str, &str, &str, &str)] = &[
     ("op_after", "scim", "[method]operation.after", "(param i32 i32)"),
     ("op_changes", "scim", "[method]operation.changes", "(param i32 i32 i32 i32)"),
     ("op_differences", "scim", "[method]operation.differences", "(param i32 i32 i32 i32 i32)"),
+    ("op_drop", "scim", "[resource-drop]operation", "(param i32)"),
+    ("doc_drop", "scim", "[resource-drop]document", "(param i32)"),
     ("doc_read", "scim", "[method]document.read", "(param i32 i32 i32 i32)"),
     ("doc_read-all", "scim", "[method]document.read-all", "(param i32 i32 i32 i32)"),
     ("doc_has", "scim", "[method]document.has", "(param i32 i32 i32 i32)"),
@@ -220,13 +242,13 @@ const IMPORTS: &[(&str, &str, &str, &str)] = &[
     ("table_contains", "tables", "contains", "(param i32 i32 i32 i32 i32)"),
 ];
 
-/// What guests are made of: allocation without end, the three answers, opening a document, reading from it.
-const PRELUDE: &str = r#"
-(func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
-    (local $at i32)
-    (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
+/// Allocation without end.
+const REALLOC: &str = "(local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
     (global.set $next (i32.add (local.get $at) (local.get 3)))
-    (local.get $at))
+    (local.get $at)";
+
+/// What guests are made of: the three answers, opening a document, reading from it.
+const PRELUDE: &str = r#"
 (func $allow (result i32)
     (i32.store8 (i32.const 512) (i32.const 0))
     (i32.store8 (i32.const 516) (i32.const 0))
