@@ -1,7 +1,8 @@
 //! One hostile guest per limit: what stops it, how it is recorded, what the client sees. A fault is never a denial.
 
 use scruple_tests::components::{
-    ANSWERS, DEEP_RECURSION, FAILS, GROW_MEMORY, HOST_CALL_FLOOD, HUGE_OUTPUT, PANIC_WITH_MESSAGE, SPIN_FOREVER, TRAP,
+    ANSWERS, CHECK_SETTINGS_BREAKS, DEEP_RECURSION, FAILS, GROW_MEMORY, HOST_CALL_FLOOD, HUGE_OUTPUT,
+    PANIC_WITH_MESSAGE, PANICS_WITH_ALL_IT_READ, SPIN_FOREVER, TRAP,
 };
 use scruple_tests::{TenantClient, TestServer, user};
 use serde_json::{Value, json};
@@ -128,4 +129,52 @@ async fn one_tenants_broken_constraint_does_not_stop_another_tenant() {
     acme.enforce(SPIN_FOREVER, json!({})).await;
     let (refused, passed) = tokio::join!(acme.post("/Users", user("ada")), globex.post("/Users", user("ada")));
     assert_eq!((refused.status, passed.status), (403, 201));
+}
+
+/// Its message may have what it was granted, and is for the log alone; a password is nowhere.
+#[tokio::test]
+async fn a_panic_with_all_that_could_be_read_tells_the_client_nothing_and_the_log_no_secret() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    acme.enforce(PANICS_WITH_ALL_IT_READ, json!({})).await;
+    let mut ada = user("ada");
+    ada["password"] = json!("open-sesame-4711");
+    ada["title"] = json!("of the analytical engine ".repeat(400));
+    let refused = acme.post("/Users", ada).await.expect_status(403);
+    let answer = refused.body.to_string();
+    for word in ["open-sesame", "ada@example.com", "analytical"] {
+        assert!(!answer.contains(word), "{answer}");
+    }
+    let decision = acme.decision(&refused.decision_id().unwrap()).await;
+    let message = decision["evaluations"][0]["fault"]["message"].as_str().unwrap();
+    assert!(message.contains("`password` is not granted") && message.contains("ada@example.com"), "{message}");
+    assert!(message.ends_with('…') && message.len() < 4_096 + 100, "{} bytes", message.len());
+    assert!(!decision.to_string().contains("open-sesame"), "{decision:#}");
+}
+
+#[tokio::test]
+async fn a_constraint_that_breaks_over_its_settings_is_not_put_to_work() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let component = std::fs::read(CHECK_SETTINGS_BREAKS).unwrap();
+    acme.upload("rules", component).await.expect_status(201);
+    for (way, expected) in [
+        ("loop", "used all of its fuel (5000000)"),
+        ("trap", "wasm `unreachable` instruction executed"),
+        ("panic", "the settings are not to my liking"),
+        ("problems", "1000 problems, more than the limit of 32"),
+    ] {
+        let body = json!({ "plugin": "rules", "settings": { "way": way } });
+        let refused = acme.set("rules", body).await.expect_status(422);
+        assert_eq!(refused.body["code"], "component-fault", "{:#}", refused.body);
+        assert!(refused.detail().contains(expected), "{way}: {}", refused.detail());
+    }
+    for wrong in [json!({ "way": 7 }), json!([]), json!(null), json!({ "way": "loop", "more": 1 })] {
+        let body = json!({ "plugin": "rules", "settings": wrong });
+        let refused = acme.set("rules", body).await;
+        assert!(matches!(refused.status, 400 | 422), "{wrong}: {:#}", refused.body);
+    }
+    let listed = acme.admin.get(&acme.api_path("/constraints")).await.expect_status(200).body;
+    assert!(!listed.to_string().contains("rules"), "{listed:#}");
+    acme.post("/Users", user("ada")).await.expect_status(201);
 }
