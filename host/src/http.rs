@@ -5,6 +5,7 @@
 
 pub mod apart;
 pub mod auth;
+pub mod bulk_message;
 pub mod extract;
 pub mod origin;
 pub mod rate;

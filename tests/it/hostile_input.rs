@@ -8,8 +8,8 @@ async fn still_works(acme: &TenantClient) {
     assert_eq!(total, 0);
 }
 
-async fn post_raw(acme: &TenantClient, body: String) -> scruple_tests::Response {
-    let request = acme.scim.request(reqwest::Method::POST, &acme.scim_path("/Users"));
+async fn post_raw(acme: &TenantClient, path: &str, body: String) -> scruple_tests::Response {
+    let request = acme.scim.request(reqwest::Method::POST, &acme.scim_path(path));
     acme.scim.send(request.header("content-type", "application/scim+json").body(body)).await
 }
 
@@ -19,7 +19,7 @@ async fn json_nested_a_hundred_thousand_deep_is_refused() {
     let acme = server.tenant("acme").await;
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         let body = format!("{{\"userName\":{}1{}}}", open.repeat(100_000), close.repeat(100_000));
-        let refused = post_raw(&acme, body).await.expect_status(400);
+        let refused = post_raw(&acme, "/Users", body).await.expect_status(400);
         assert_eq!(refused.body["scimType"], "invalidSyntax");
         assert!(refused.detail().contains("recursion limit"), "{}", refused.detail());
     }
@@ -52,8 +52,28 @@ async fn a_body_larger_than_the_limit_is_refused_by_its_size() {
     let limit = server.app.scim.body_bytes_max;
     let mut body = user("ada");
     body["title"] = "x".repeat(limit).into();
-    let refused = post_raw(&acme, body.to_string()).await.expect_status(413);
+    let refused = post_raw(&acme, "/Users", body.to_string()).await.expect_status(413);
     assert!(refused.detail().contains(&limit.to_string()), "{}", refused.detail());
+    still_works(&acme).await;
+}
+
+#[tokio::test]
+async fn of_operations_beyond_the_limit_nothing_is_looked_at_but_their_number() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    let max = server.app.scim.limits.bulk_operations_max;
+    // Deeper than JSON may be that is looked at.
+    let deep = format!("{}{}", "[".repeat(1_000), "]".repeat(1_000));
+    let operations = format!("{}{deep}", "1,".repeat(max));
+    let bulk = |operations: &str| {
+        let body = format!(
+            r#"{{"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"Operations":[{operations}]}}"#
+        );
+        post_raw(&acme, "/Bulk", body)
+    };
+    let refused = bulk(&operations).await.expect_status(413);
+    assert!(refused.detail().contains(&format!("{} operations", max + 1)), "{}", refused.detail());
+    bulk(&deep).await.expect_status(400);
     still_works(&acme).await;
 }
 

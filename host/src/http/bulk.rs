@@ -14,7 +14,7 @@ use crate::http::apart::apart;
 use crate::http::asynchronous;
 use crate::http::asynchronous::job::Work;
 use crate::http::error::{ScimFailure, Told};
-use crate::http::extract::{BaseUrl, Client, ScimJson};
+use crate::http::extract::{BaseUrl, BulkJson, Client};
 use crate::http::respond;
 use crate::pipeline::bulk::{Done, Tried};
 use crate::pipeline::write::Caller;
@@ -25,7 +25,7 @@ use crate::scim::error::ScimError;
 pub async fn run(
     State(app): State<Arc<App>>,
     client: Client,
-    ScimJson(message): ScimJson,
+    BulkJson(message): BulkJson,
 ) -> Result<Response, ScimFailure> {
     asynchronous::answer(&app, client, Work::Bulk(message)).await
 }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::app::App;
 use crate::http::auth::Principal;
+use crate::http::bulk_message;
 use crate::http::error::{Failure, ScimFailure};
 use crate::http::middleware::RequestId;
 use crate::http::prefer::Preference;
@@ -43,23 +44,41 @@ impl FromRequest<Arc<App>> for ScimJson {
     type Rejection = ScimFailure;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ScimFailure> {
-        media_type(request.headers())?;
-        let bytes = body(request, app.scim.body_bytes_max).await?;
-        match parse(bytes).await? {
-            Ok(Value::Object(object)) => Ok(Self(object)),
-            Ok(_) => Err(ScimError::invalid_syntax("the request body is not a JSON object").into()),
-            Err(error) => Err(ScimError::invalid_syntax(format!("the request body is not valid JSON: {error}")).into()),
-        }
+        parse(request, app, |bytes| serde_json::from_slice(bytes)).await.map(Self)
     }
 }
 
-/// Reads JSON, away from the workers if there is much of it: they have others to answer meanwhile.
-async fn parse(bytes: Bytes) -> Result<serde_json::Result<Value>, ScimFailure> {
-    if bytes.len() < PARSED_APART_BYTES_MIN {
-        return Ok(serde_json::from_slice(&bytes));
+/// The message of a bulk request, with `null` for each operation beyond the limit.
+pub struct BulkJson(pub Map<String, Value>);
+
+impl FromRequest<Arc<App>> for BulkJson {
+    type Rejection = ScimFailure;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ScimFailure> {
+        let operations_max = app.scim.limits.bulk_operations_max;
+        parse(request, app, move |bytes| bulk_message::parse(bytes, operations_max)).await.map(Self)
     }
-    let parsing = tokio::task::spawn_blocking(move || serde_json::from_slice(&bytes));
-    parsing.await.map_err(|panicked| ScimFailure::Internal(Arc::new(panicked)))
+}
+
+/// Reads a message, away from the workers if there is much of it: they have others to answer meanwhile.
+async fn parse(
+    request: Request,
+    app: &App,
+    read: impl FnOnce(&[u8]) -> serde_json::Result<Value> + Send + 'static,
+) -> Result<Map<String, Value>, ScimFailure> {
+    media_type(request.headers())?;
+    let bytes = body(request, app.scim.body_bytes_max).await?;
+    let parsed = if bytes.len() < PARSED_APART_BYTES_MIN {
+        read(&bytes)
+    } else {
+        let parsing = tokio::task::spawn_blocking(move || read(&bytes));
+        parsing.await.map_err(|panicked| ScimFailure::Internal(Arc::new(panicked)))?
+    };
+    match parsed {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(ScimError::invalid_syntax("the request body is not a JSON object").into()),
+        Err(error) => Err(ScimError::invalid_syntax(format!("the request body is not valid JSON: {error}")).into()),
+    }
 }
 
 /// RFC 7644 §3.1: `application/scim+json`, and `application/json`; with parameters. No type at all is let pass, as
