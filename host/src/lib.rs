@@ -1,6 +1,7 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
 
 pub mod causes;
+pub mod one_line;
 pub mod scim;
 pub mod change;
 pub mod decision;

@@ -7,6 +7,7 @@ use comfy_table::{ContentArrangement, Table};
 use serde_json::Value;
 
 use crate::cli::Failure;
+use crate::one_line::one_line;
 
 /// Where a command prints.
 pub(super) struct Output {
@@ -63,21 +64,36 @@ fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// A member of a JSON object as people read it.
+/// A member of a JSON object as people read it, in one line: it may be what a tenant's code said.
 pub(super) fn text(value: &Value, name: &str) -> String {
     match value.get(name) {
         None | Some(Value::Null) => "–".to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(items)) => {
-            let items: Vec<String> =
-                items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect();
-            items.join(", ")
-        }
-        Some(other) => other.to_string(),
+        Some(Value::Array(items)) => items.iter().map(word).collect::<Vec<_>>().join(", "),
+        Some(other) => word(other),
     }
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), one_line)
 }
 
 /// The items of an array member.
 pub(super) fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::text;
+
+    #[test]
+    fn what_a_constraint_said_says_nothing_to_the_terminal() {
+        let reason =
+            json!({ "message": "no\u{1b}]0;owned\u{7}\ndecision allowed", "paths": ["a\nb", 7], "none": null });
+        assert_eq!(text(&reason, "message"), r"no\u{1b}]0;owned\u{7}\ndecision allowed");
+        assert_eq!(text(&reason, "paths"), r"a\nb, 7");
+        assert_eq!([text(&reason, "none"), text(&reason, "missing")], ["–", "–"]);
+    }
 }

@@ -20,6 +20,7 @@ use super::convert::{bad_output, message_from_wit, note_from_wit, reason_bytes, 
 use super::recorder::READ_BYTES;
 use super::state::{GuestState, ReadFailure};
 use crate::decision::ConstraintFault;
+use crate::one_line::one_line;
 
 /// Tells `bindgen!` that the host functions work on the whole of the store's data.
 struct WholeState;
@@ -80,7 +81,9 @@ impl report::Host for GuestState {
 impl log::Host for GuestState {
     fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
         self.count_call()?;
-        let message = one_line(&message);
+        // Cut first: to escape what is not kept would be work at the host's expense.
+        let most = message.floor_char_boundary(self.limits.log_bytes_max);
+        let message = one_line(message.get(..most).unwrap_or_default());
         let taken = self.take_log_bytes(message.len());
         let message = message.get(..message.floor_char_boundary(taken)).unwrap_or_default();
         if message.is_empty() {
@@ -105,19 +108,6 @@ impl log::Host for GuestState {
         }
         Ok(())
     }
-}
-
-/// The text with its control characters escaped: a line of a guest must not end and begin another, which would look
-/// like one of ours, nor say anything to the terminal that shows it.
-fn one_line(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
-        if c.is_control() {
-            line.extend(c.escape_default())
-        } else {
-            line.push(c)
-        }
-        line
-    })
 }
 
 /// Tables cannot be granted yet, so every answer is `not-granted`.
