@@ -25,7 +25,7 @@ impl Output {
 
     /// A line of text, or its JSON.
     pub(super) fn line(&self, json: &Value, text: impl AsRef<str>) -> Result<(), Failure> {
-        if self.json { print(&format!("{json:#}")) } else { print(text.as_ref()) }
+        if self.json { print(&format!("{json:#}")) } else { print(&harmless(text.as_ref())) }
     }
 
     /// JSON as it is, one value a line.
@@ -45,14 +45,19 @@ impl Output {
         table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
         table.set_header(header.to_vec());
         table.add_rows(rows);
-        print(&table.to_string())
+        print(&harmless(&table.to_string()))
     }
 
     /// Why the command failed, on standard error.
     pub(super) fn failure(&self, text: &str) {
         // Nobody is left to be told if standard error is closed.
-        let _ = writeln!(io::stderr().lock(), "error: {text}");
+        let _ = writeln!(io::stderr().lock(), "error: {}", harmless(text));
     }
+}
+
+/// The lines as they are, with nothing in them that says something to the terminal. JSON is not changed: it is for programs.
+fn harmless(lines: &str) -> String {
+    lines.split('\n').map(one_line).collect::<Vec<_>>().join("\n")
 }
 
 fn print(text: &str) -> Result<(), Failure> {
@@ -86,7 +91,12 @@ pub(super) fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
 mod tests {
     use serde_json::json;
 
-    use super::text;
+    use super::{harmless, text};
+
+    #[test]
+    fn whatever_is_printed_says_nothing_to_the_terminal() {
+        assert_eq!(harmless("a\u{1b}[2J\n  b\u{9b}2J\n"), "a\\u{1b}[2J\n  b\\u{9b}2J\n");
+    }
 
     #[test]
     fn what_a_constraint_said_says_nothing_to_the_terminal() {
