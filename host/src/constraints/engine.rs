@@ -28,6 +28,10 @@ const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 8;
 /// Time between two ticks. 1 ms: what a hostile guest can take from its neighbours before it yields.
 const TICK: Duration = Duration::from_millis(1);
 
+/// What host functions may take of a fiber's stack. 512 KiB: a read takes 11 KiB without optimisation, a filter nested as deep
+/// as it may be (50 levels) ten times that. It costs address space alone.
+const HOST_STACK_BYTES: usize = 512 << 10;
+
 /// Memory images up to this size are made however little data is in them. 1 MiB: the stack and the arena of a Rust
 /// guest lie between pieces of its data.
 const DENSE_IMAGE_BYTES: u64 = 1 << 20;
@@ -78,9 +82,11 @@ fn config(limits: &Limits) -> Config {
     // Fuel decides (the same count on every machine), the epoch schedules and stops what fuel does not see.
     config.consume_fuel(true);
     config.epoch_interruption(true);
-    // Guest code and host functions share the fiber's stack: half for each.
+    // The whole stack of a guest counts from where the engine enters it, and it is entered a second time from inside a host
+    // function that asks it for room (not a third time: then it may call nobody). Both stacks and the host's are on one fiber,
+    // whose overflow would end the process.
     config.max_wasm_stack(limits.stack_bytes_max);
-    config.async_stack_size(limits.stack_bytes_max.saturating_mul(2));
+    config.async_stack_size(limits.stack_bytes_max.saturating_mul(2).saturating_add(HOST_STACK_BYTES));
     // A verdict must not depend on the bits of a NaN, which differ from CPU to CPU.
     config.cranelift_nan_canonicalization(true);
     // The same for relaxed SIMD, whose very point is to differ. Plain SIMD is deterministic and stays.

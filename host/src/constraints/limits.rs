@@ -29,8 +29,8 @@ pub struct Limits {
     /// Elements of one table. 20,000: SpiderMonkey has 12,000 functions in its table. 8 bytes each.
     /// Not more than [`POOL_TABLE_ELEMENTS_MAX`].
     pub table_elements_max: usize,
-    /// WebAssembly stack, for the whole engine. 512 KiB: half of the fiber's stack (1 MiB), the other half is for the
-    /// host functions that the guest calls on the same fiber.
+    /// WebAssembly stack, for the whole engine. 512 KiB: a third of the fiber's stack (1.5 MiB). Another third is for the guest
+    /// when a host function asks it for room, the last for the host functions.
     pub stack_bytes_max: usize,
     /// Calls of host functions. 10,000: at 0.25 µs each that is 2.5 ms, as much as fuel allows to compute.
     pub host_calls_max: u32,

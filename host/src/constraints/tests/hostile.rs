@@ -41,6 +41,47 @@ async fn room_that_is_none_is_a_trap() {
     assert_eq!(message, "wasm trap: cannot leave component instance");
 }
 
+/// Each time the engine enters a guest it gives it a whole stack, below what the host uses at that moment. So a guest that
+/// has used up nearly all of its stack gets another one when it is asked for room: both, and the host's part between
+/// them, have to fit on the fiber, or else the whole process ends.
+#[tokio::test]
+async fn a_guest_that_fills_a_second_stack_in_a_call_of_the_host_ends_itself_alone() {
+    let down = "(func $deep (param i32) (result i32) (i32.add (call $deep (local.get 0)) (i32.const 1)))
+        (global $armed (mut i32) (i32.const 0))
+        (func $down (param i32) (result i32)
+            (if (result i32) (local.get 0)
+                (then (i32.add (call $down (i32.sub (local.get 0) (i32.const 1))) (i32.const 1)))
+                (else (if (global.get $armed) (then (call $read PATH))) (i32.const 0))))";
+    let going_down = |depth: u32, armed: u32| {
+        let mut guest = Guest::new();
+        let path = guest.text("userName");
+        guest
+            .with(&down.replace("PATH", &path))
+            .realloc("(if (global.get $armed) (then (return (call $deep (i32.const 0))))) (i32.const 65536)")
+            .evaluate(&format!(
+                "(call $open_after (local.get $op)) (global.set $armed (i32.const {armed}))
+                 (drop (call $down (i32.const {depth}))) (return (call $allow))"
+            ))
+    };
+    let stack = ConstraintFault::Stack { stack_bytes_max: 512 << 10 };
+    // The greatest depth that it comes back from, when it does nothing down there.
+    let (mut fits, mut overflows) = (0, 100_000);
+    while fits + 1 < overflows {
+        let depth = u32::midpoint(fits, overflows);
+        match ask(going_down(depth, 0), creating(ada())).await.answer {
+            Ok(_) => fits = depth,
+            Err(fault) => {
+                assert_eq!(fault, stack);
+                overflows = depth;
+            }
+        }
+    }
+    // From a stack that is as full as can be to one that has 5 % left.
+    for depth in (fits - fits / 20..=fits).step_by(20) {
+        assert_eq!(fault_of(going_down(depth, 1), Limits::default()).await, stack, "at depth {depth} of {fits}");
+    }
+}
+
 /// When its answer has been taken, the guest is called once more, to free it.
 #[tokio::test]
 async fn a_guest_that_loops_after_its_answer_runs_out_of_fuel() {
