@@ -253,14 +253,28 @@ pub struct Limiter {
 }
 
 impl ResourceLimiter for Limiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let total = self.memory_bytes.saturating_sub(current).saturating_add(desired);
         if total > self.memory_bytes_max {
             self.fault = Some(ConstraintFault::Memory { memory_bytes_max: self.memory_bytes_max });
             return Err(wasmtime::Error::msg("over the memory limit"));
         }
+        // What it has itself declared never to need: it is told no, as on every host, and nothing is used.
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
         self.memory_bytes = total;
         Ok(true)
+    }
+
+    /// Growth that was granted and cannot be had. By default the guest would be told no and go on, and its verdict would hang
+    /// on how the host was doing at that moment. Where it asks for more than any host has, that is its own doing.
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.fault = Some(match error.downcast_ref::<std::io::Error>() {
+            Some(error) => ConstraintFault::Unavailable { detail: format!("the host has no memory for it: {error}") },
+            None => ConstraintFault::Memory { memory_bytes_max: self.memory_bytes_max },
+        });
+        Err(error)
     }
 
     fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
@@ -269,5 +283,34 @@ impl ResourceLimiter for Limiter {
             return Err(wasmtime::Error::msg("over the table limit"));
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limiter() -> Limiter {
+        Limiter { memory_bytes_max: 1_000, table_elements_max: 10, memory_bytes: 0, fault: None }
+    }
+
+    #[test]
+    fn growth_that_the_host_cannot_give_stops_the_guest_instead_of_telling_it() {
+        let mut limiter = limiter();
+        assert!(limiter.memory_growing(0, 500, None).unwrap());
+        let error = std::io::Error::from(std::io::ErrorKind::OutOfMemory);
+        limiter.memory_grow_failed(error.into()).expect_err("the guest would be told that it has no memory");
+        assert!(matches!(limiter.fault, Some(ConstraintFault::Unavailable { .. })), "{:?}", limiter.fault);
+    }
+
+    #[test]
+    fn what_a_memory_has_declared_never_to_need_is_refused_and_not_counted() {
+        let mut limiter = limiter();
+        assert!(limiter.memory_growing(0, 100, Some(200)).unwrap());
+        for _ in 0..10 {
+            assert!(!limiter.memory_growing(100, 300, Some(200)).unwrap());
+        }
+        assert!(limiter.memory_growing(100, 200, Some(200)).unwrap());
+        assert_eq!((limiter.memory_bytes, limiter.fault.is_none()), (200, true));
     }
 }
