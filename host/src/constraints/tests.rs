@@ -2,6 +2,7 @@
 //! by [`guest`]; [`world`] has the operation that they judge and the directory that they look into.
 
 mod components;
+mod determinism;
 mod differences;
 mod documents;
 mod faults;
