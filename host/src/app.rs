@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::clock::Clock;
 use crate::config::{Config, ScimConfig, ServerConfig, StoreConfig};
 use crate::constraints::sandbox::SandboxError;
-use crate::constraints::{Registry, Sandbox, SandboxConfig};
+use crate::constraints::{CompilerProgram, Compiling, Registry, Sandbox, SandboxConfig};
 use crate::http::asynchronous;
 use crate::http::asynchronous::under_way::UnderWay;
 use crate::http::auth::Credentials;
@@ -80,8 +80,13 @@ pub struct Opened {
 }
 
 impl App {
-    /// Opens the data folder, making what is missing.
-    pub fn open(config: &Config, operator_token: Option<&str>, clock: Clock) -> Result<Opened, AppError> {
+    /// Opens the data folder, making what is missing. `compiler` is the program that compiles what tenants upload.
+    pub fn open(
+        config: &Config,
+        operator_token: Option<&str>,
+        clock: Clock,
+        compiler: CompilerProgram,
+    ) -> Result<Opened, AppError> {
         let data = config.server.data.as_path();
         let lock = lock(data)?;
         let secrets = Secrets::open(data)?;
@@ -92,6 +97,7 @@ impl App {
             limits: config.sandbox.limits(),
             cache_dir: Some(data.join("compiled")),
             cache_key: secrets.cache_key,
+            compiling: Compiling::Child(compiler),
         })
         .map_err(AppError::Sandbox)?;
 

@@ -1,7 +1,8 @@
-//! The command line: one file a command. Everything but `serve` and `plugin inspect` speaks to a server's
-//! administration API.
+//! The command line: one file a command. Everything but `serve`, what it starts (`compile-component`), and `plugin inspect` speaks to a
+//! server's administration API.
 
 mod client;
+mod compile;
 mod constraint;
 mod decisions;
 mod output;
@@ -65,6 +66,10 @@ enum Command {
     /// Read the decision log.
     #[command(subcommand)]
     Decisions(decisions::Decisions),
+    /// What a server starts to compile a component that a tenant has sent: reads it from standard input and writes machine
+    /// code to standard output. Limits itself first, and is of no use by hand.
+    #[command(hide = true)]
+    CompileComponent(compile::CompileComponent),
 }
 
 /// The tenant a command is about.
@@ -110,6 +115,9 @@ impl fmt::Display for Failure {
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::CompileComponent(compile) = &cli.command {
+        return compile.run();
+    }
     let output = Output::new(cli.global.json);
     match dispatch(&cli, &output) {
         Ok(()) => ExitCode::SUCCESS,
@@ -131,7 +139,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<(), Failure> {
     let client = Client::new(&cli.global.server, cli.global.token.clone())?;
     runtime.block_on(async {
         match &cli.command {
-            Command::Serve(_) => Ok(()),
+            Command::Serve(_) | Command::CompileComponent(_) => Ok(()),
             Command::Tenant(command) => command.run(&client, output).await,
             Command::Token(command) => command.run(&client, output).await,
             Command::Plugin(command) => command.run(&client, output).await,

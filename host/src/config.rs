@@ -217,6 +217,10 @@ sandbox_config! {
     log_bytes_max: usize,
     warnings_bytes_max: usize,
     component_bytes_max: usize,
+    compile_memory_bytes_max: u64,
+    compile_cpu_seconds_max: u64,
+    compile_seconds_max: u64,
+    compiled_bytes_max: usize,
 }
 
 impl SandboxConfig {

@@ -32,6 +32,8 @@ pub mod state;
 mod tests;
 
 pub use admission::Overloaded;
+pub use compile::Compiling;
+pub use compile::child::CompilerProgram;
 pub use descriptor::Descriptor;
 pub use directory::{DirectoryError, DirectoryView};
 pub use grants::Grants;

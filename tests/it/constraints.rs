@@ -1,5 +1,6 @@
 //! Constraints over HTTP: what is uploaded, what it answers, how it breaks, what it may read.
 
+mod compiling;
 mod corpus;
 mod faults;
 mod plugins;

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use scruple::change::{PlannedChange, plan};
 use scruple::constraints::registry::EnabledParts;
 use scruple::constraints::sandbox::Operation;
-use scruple::constraints::{ConstraintSet, DirectoryView, EnabledConstraint, Grants, Limits, Sandbox, SandboxConfig};
+use scruple::constraints::{
+    Compiling, ConstraintSet, DirectoryView, EnabledConstraint, Grants, Limits, Sandbox, SandboxConfig,
+};
 use scruple::decision::{Actor, ConstraintName, DecisionId, Evaluation, FailurePolicy, Mode, TenantId, Verdict};
 use scruple::pipeline::directory::SnapshotDirectory;
 use scruple::scim::reading::Reading;
@@ -74,7 +76,12 @@ impl Subject {
     /// The guest that reads five attributes, with everything granted.
     pub async fn five_reads() -> anyhow::Result<Self> {
         let schemas = Arc::new(SchemaRegistry::core());
-        let config = SandboxConfig { limits: Limits::default(), cache_dir: None, cache_key: [0; 32] };
+        let config = SandboxConfig {
+            limits: Limits::default(),
+            cache_dir: None,
+            cache_key: [0; 32],
+            compiling: Compiling::InProcess,
+        };
         let sandbox = Sandbox::new(config)?;
         let checked = sandbox.upload(std::fs::read(FIVE_READS)?, &schemas).await?;
         let grants = Grants::parse(None, &checked.descriptor, &schemas).map_err(|error| error.to_string());

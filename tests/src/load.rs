@@ -72,7 +72,11 @@ async fn measure_all(args: &Args) -> anyhow::Result<Report> {
 
 /// Our own server, once for each program and each number of users.
 async fn own_targets(args: &Args) -> anyhow::Result<Vec<Target>> {
-    let programs = if args.program.is_empty() { vec![own::program()?] } else { args.program.clone() };
+    let programs = if args.program.is_empty() {
+        vec![crate::process::ServerProcess::program_under_test()?]
+    } else {
+        args.program.clone()
+    };
     let mut targets = Vec::new();
     for (place, program) in programs.iter().enumerate() {
         for users in &args.users {

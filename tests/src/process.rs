@@ -21,9 +21,14 @@ impl ServerProcess {
     /// Starts the server program on a folder, on a free port of the loopback interface.
     pub fn start(program: &Path, data: &Path) -> anyhow::Result<Self> {
         // One token stands for many clients here, and how fast they can go is what is measured.
+        Self::start_with(program, data, "[scim]\nrequests_per_second = 0\n")
+    }
+
+    /// The same with a configuration, in TOML.
+    pub fn start_with(program: &Path, data: &Path, settings: &str) -> anyhow::Result<Self> {
         std::fs::create_dir_all(data)?;
         let config = data.join("scruple.toml");
-        std::fs::write(&config, "[scim]\nrequests_per_second = 0\n")?;
+        std::fs::write(&config, settings)?;
         let mut child = Command::new(program)
             .args(["serve", "--listen", "127.0.0.1:0", "--config"])
             .arg(config)
@@ -49,12 +54,13 @@ impl ServerProcess {
 
     /// The server program: beside this program, where the workspace's build puts both.
     pub fn program() -> anyhow::Result<PathBuf> {
-        let here = std::env::current_exe()?;
-        here.ancestors()
-            .skip(1)
-            .map(|folder| folder.join("scruple"))
-            .find(|path| path.is_file())
-            .context("the program `scruple` is not built: run `cargo build --package scruple`")
+        beside("scruple").context("the program `scruple` is not built: run `cargo build --package scruple`")
+    }
+
+    /// The same under the name that the tests' own package has it by.
+    pub fn program_under_test() -> anyhow::Result<PathBuf> {
+        beside("scruple-under-test")
+            .context("the program `scruple-under-test` is not built: run `cargo build --package scruple-tests --bins`")
     }
 
     /// Its process id.
@@ -82,6 +88,13 @@ impl ServerProcess {
         self.child.wait()?;
         Ok(())
     }
+}
+
+/// A program of the workspace's build, which puts tests a folder deeper than programs.
+fn beside(name: &str) -> anyhow::Result<PathBuf> {
+    let here = std::env::current_exe()?;
+    let found = here.ancestors().skip(1).map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.with_context(|| format!("there is no `{name}` beside `{}`", here.display()))
 }
 
 impl Drop for ServerProcess {

@@ -8,11 +8,13 @@ use scruple::app::{App, Opened};
 use scruple::build_handler;
 use scruple::clock::Clock;
 use scruple::config::Config;
+use scruple::constraints::CompilerProgram;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use crate::client::{ApiClient, TenantClient};
+use crate::process::ServerProcess;
 
 /// The operator's token in tests.
 pub const OPERATOR_TOKEN: &str = "the-operators-token-in-tests-0123456789";
@@ -38,10 +40,17 @@ impl TestServer {
     }
 
     /// Starts a server whose time is the test's to set.
-    pub async fn start_at(mut config: Config, clock: Clock) -> Self {
+    pub async fn start_at(config: Config, clock: Clock) -> Self {
+        let compiler = ServerProcess::program_under_test().expect("a compiler");
+        Self::start_compiling_by(CompilerProgram::at(compiler), config, clock).await
+    }
+
+    /// Starts a server that has another program compile what is uploaded.
+    pub async fn start_compiling_by(compiler: CompilerProgram, mut config: Config, clock: Clock) -> Self {
         let data = tempfile::tempdir().expect("a temporary folder");
         config.server.data = data.path().join("data");
-        let Opened { app, .. } = App::open(&config, Some(OPERATOR_TOKEN), clock).expect("an app in a fresh folder");
+        let opened = App::open(&config, Some(OPERATOR_TOKEN), clock, compiler);
+        let Opened { app, .. } = opened.expect("an app in a fresh folder");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let router = build_handler(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();

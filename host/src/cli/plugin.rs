@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::cli::client::Client;
 use crate::cli::output::{Output, items, text};
 use crate::cli::{Failure, TenantArg};
-use crate::constraints::{Limits, Sandbox, SandboxConfig};
+use crate::constraints::{Compiling, Limits, Sandbox, SandboxConfig};
 use crate::scim::schema::SchemaRegistry;
 
 #[derive(Debug, Subcommand)]
@@ -104,7 +104,13 @@ async fn inspect(file: &Path, output: &Output) -> Result<(), Failure> {
     let component = read(file)?;
     let size = component.len();
     // Nothing is kept, so the key is of no use to anybody.
-    let config = SandboxConfig { limits: Limits::default(), cache_dir: None, cache_key: [0; 32] };
+    let config = SandboxConfig {
+        limits: Limits::default(),
+        cache_dir: None,
+        cache_key: [0; 32],
+        // The bytes are the author's own.
+        compiling: Compiling::InProcess,
+    };
     let sandbox = Sandbox::new(config).map_err(|error| Failure::Local(format!("cannot start the sandbox: {error}")))?;
     let spinner = spinner("compiling");
     let checked = sandbox.upload(component, &SchemaRegistry::core()).await;

@@ -17,6 +17,7 @@ use crate::causes::with_causes;
 use crate::cli::Failure;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::constraints::CompilerProgram;
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -70,8 +71,8 @@ impl Serve {
 }
 
 async fn serve(config: &Config, admin_token: Option<&str>) -> Result<(), Failure> {
-    let Opened { app, operator_token } =
-        App::open(config, admin_token, Clock::system()).map_err(|error| Failure::Local(with_causes(&error)))?;
+    let Opened { app, operator_token } = App::open(config, admin_token, Clock::system(), CompilerProgram::running())
+        .map_err(|error| Failure::Local(with_causes(&error)))?;
     app.resume().await.map_err(|error| Failure::Local(with_causes(&error)))?;
     let listen = config.server.listen;
     let listener = TcpListener::bind(listen)

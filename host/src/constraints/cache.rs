@@ -6,7 +6,6 @@
 //! was changed, cut short, swapped with another or made by another build does not pass, and is made anew.
 
 use std::fs::{self, File};
-use std::hash::{Hash, Hasher};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tracing::warn;
 use wasmtime::Engine;
 use wasmtime::component::Component;
+
+use super::engine::fingerprint;
 
 /// Bytes of the MAC in front of the machine code.
 const MAC_BYTES: usize = 32;
@@ -33,7 +34,7 @@ impl CompiledFiles {
     /// Opens the folder, making it if it is not there.
     pub fn open(folder: &Path, key: [u8; 32], engine: &Engine) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        let compatibility = compatibility(engine);
+        let compatibility = fingerprint(engine);
         Ok(Self { folder: folder.to_owned(), key, compatibility, unfinished: AtomicU64::new(0) })
     }
 
@@ -114,28 +115,9 @@ impl CompiledFiles {
 #[expect(unsafe_code, reason = "loading machine code is believing it; the MAC is why we may")]
 fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: `Component::deserialize` demands bytes that `Component::serialize` has made. `code` was verified under a
-    // key that only this host knows and with which it signs nothing but what `serialize` has returned, and the very
+    // key that only this host knows and with which it signs nothing but what `serialize` has returned (for a component
+    // that was compiled by a process of ours or in this one), and the very
     // bytes that were verified are loaded: they are in our memory, so that changing the file between the check and the
     // use changes nothing. That they fit this version of wasmtime and its settings is checked by wasmtime itself.
     unsafe { Component::deserialize(engine, code) }
-}
-
-fn compatibility(engine: &Engine) -> String {
-    let mut hasher = IntoBlake3(blake3::Hasher::new());
-    engine.precompile_compatibility_hash().hash(&mut hasher);
-    hasher.0.finalize().to_hex().chars().take(16).collect()
-}
-
-/// Lets `Hash` feed a hash that is the same in every build of Rust.
-struct IntoBlake3(blake3::Hasher);
-
-impl Hasher for IntoBlake3 {
-    fn finish(&self) -> u64 {
-        let hash = self.0.finalize();
-        hash.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
 }

@@ -3,6 +3,7 @@
 //! Every setting is here and says why. Changing one changes the engine's compatibility hash, so that components
 //! compiled before are compiled again ([`super::cache`]).
 
+use std::hash::{Hash, Hasher};
 use std::thread;
 use std::time::Duration;
 
@@ -61,19 +62,35 @@ pub enum EngineError {
 pub fn build_engine(limits: &Limits) -> Result<Engine, EngineError> {
     check_pool("memory_bytes_max", limits.memory_bytes_max, POOL_MEMORY_BYTES_MAX)?;
     check_pool("table_elements_max", limits.table_elements_max, POOL_TABLE_ELEMENTS_MAX)?;
-    let engine = Engine::new(&config(limits)).map_err(EngineError::Config)?;
+    let mut config = code_config(limits.stack_bytes_max);
+    // A fresh instance for each evaluation is only affordable from a pool: 29 µs without, 6 µs with.
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+    let engine = Engine::new(&config).map_err(EngineError::Config)?;
     start_ticker(&engine).map_err(EngineError::Ticker)?;
     Ok(engine)
+}
+
+/// Makes an engine that compiles for the one above and runs nothing: without the pool, whose address space would be more
+/// than a compiler process may have, and without the ticker.
+pub(super) fn build_compiling_engine(stack_bytes_max: usize) -> wasmtime::Result<Engine> {
+    Engine::new(&code_config(stack_bytes_max))
+}
+
+/// Hash of what machine code depends on besides the component: wasmtime's version, its settings, the processor. What two
+/// engines of the same fingerprint compile, either can load.
+pub(super) fn fingerprint(engine: &Engine) -> String {
+    let mut hasher = IntoBlake3(blake3::Hasher::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.0.finalize().to_hex().chars().take(16).collect()
 }
 
 fn check_pool(limit: &'static str, value: usize, most: usize) -> Result<(), EngineError> {
     if value > most { Err(EngineError::Pool { limit, value, most }) } else { Ok(()) }
 }
 
-fn config(limits: &Limits) -> Config {
+/// Everything that machine code depends on, and that whoever compiles it and whoever runs it must agree about.
+fn code_config(stack_bytes_max: usize) -> Config {
     let mut config = Config::new();
-    // A fresh instance for each evaluation is only affordable from a pool: 29 µs without, 6 µs with.
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
     // Memory images are mapped copy-on-write, so an instance pays for the pages that it touches and no others.
     config.memory_init_cow(true);
     // Only where data fills at least half of the image, from this size on: by default two bytes of data at both ends of
@@ -85,8 +102,8 @@ fn config(limits: &Limits) -> Config {
     // The whole stack of a guest counts from where the engine enters it, and it is entered a second time from inside a host
     // function that asks it for room (not a third time: then it may call nobody). Both stacks and the host's are on one fiber,
     // whose overflow would end the process.
-    config.max_wasm_stack(limits.stack_bytes_max);
-    config.async_stack_size(limits.stack_bytes_max.saturating_mul(2).saturating_add(HOST_STACK_BYTES));
+    config.max_wasm_stack(stack_bytes_max);
+    config.async_stack_size(stack_bytes_max.saturating_mul(2).saturating_add(HOST_STACK_BYTES));
     // A verdict must not depend on the bits of a NaN, which differ from CPU to CPU.
     config.cranelift_nan_canonicalization(true);
     // The same for relaxed SIMD, whose very point is to differ. Plain SIMD is deterministic and stays.
@@ -144,6 +161,20 @@ fn start_ticker(engine: &Engine) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Lets `Hash` feed a hash that is the same in every build of Rust.
+struct IntoBlake3(blake3::Hasher);
+
+impl Hasher for IntoBlake3 {
+    fn finish(&self) -> u64 {
+        let hash = self.0.finalize();
+        hash.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,5 +184,14 @@ mod tests {
         let limits = Limits { memory_bytes_max: POOL_MEMORY_BYTES_MAX + 1, ..Limits::default() };
         let error = build_engine(&limits).expect_err("too large");
         assert_eq!(error.to_string(), "`memory_bytes_max` of 67108865 is more than the pool's 67108864");
+    }
+
+    #[test]
+    fn the_engine_that_compiles_makes_what_the_engine_that_runs_can_load() {
+        let limits = Limits::default();
+        let running = build_engine(&limits).unwrap();
+        let compiling = build_compiling_engine(limits.stack_bytes_max).unwrap();
+        assert_eq!(fingerprint(&compiling), fingerprint(&running));
+        assert_ne!(fingerprint(&Engine::new(&Config::new()).unwrap()), fingerprint(&running));
     }
 }

@@ -79,6 +79,20 @@ pub struct Limits {
     pub log_bytes_max: usize,
     /// Size of a component. 32 MiB: SpiderMonkey with a rule is 12 MB, CPython 20 MB.
     pub component_bytes_max: usize,
+    /// Memory that compiling a component may take, beyond what the compiler itself is. 1 GiB: SpiderMonkey with a rule
+    /// takes 414 MiB, and as much again and more is for the largest component that may be sent. Two are compiled at once, so that
+    /// a host needs twice as much at the worst.
+    pub compile_memory_bytes_max: u64,
+    /// Processor time of compiling a component, in seconds. 60: SpiderMonkey with a rule takes 14, CPython less; the most
+    /// functions that a component may have take 5. Four times the costliest honest one.
+    pub compile_cpu_seconds_max: u64,
+    /// How long compiling a component may take by the clock on the wall, in seconds; waiting for its turn does not count.
+    /// 240: on processors that all others want, compiling has a tenth of them, and the 14 seconds of SpiderMonkey become
+    /// 140. A backstop: a compiler uses its processor time long before, if it gets it.
+    pub compile_seconds_max: u64,
+    /// Bytes of a compiled component. 128 MiB: SpiderMonkey's 12 MB become 37, so that the largest component that may be
+    /// sent becomes 100.
+    pub compiled_bytes_max: usize,
     /// Bytes of the settings of a constraint. 64 KiB: the guest parses them in each evaluation.
     pub settings_bytes_max: usize,
     /// Bytes of each text in a descriptor but the settings' schema. 1 KiB.
@@ -120,6 +134,10 @@ impl Default for Limits {
             note_bytes_max: 1 << 10,
             log_bytes_max: 8 << 10,
             component_bytes_max: 32 << 20,
+            compile_memory_bytes_max: 1 << 30,
+            compile_cpu_seconds_max: 60,
+            compile_seconds_max: 240,
+            compiled_bytes_max: 128 << 20,
             settings_bytes_max: 64 << 10,
             descriptor_text_bytes_max: 1 << 10,
             descriptor_entries_max: 256,

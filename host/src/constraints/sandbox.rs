@@ -24,7 +24,7 @@ use wasmtime::component::Component;
 use super::admission::{Admission, Overloaded};
 use super::cache::CompiledFiles;
 use super::check_component::{ComponentError, check_component};
-use super::compile::{CompileError, Compiler, ConstraintPre, digest};
+use super::compile::{CompileError, Compiler, Compiling, ConstraintPre, digest};
 use super::descriptor::{Descriptor, DescriptorError};
 use super::directory::DirectoryView;
 use super::engine::{ABOUT_CALLS_MAX, EVALUATIONS_MAX, EngineError, build_engine};
@@ -40,7 +40,7 @@ use crate::scim::schema::SchemaRegistry;
 /// seven of SpiderMonkey's 37.
 const LOADED_BYTES_MAX: u64 = 256 << 20;
 
-/// Threads on which components are compiled and loaded. 4: two compilations ([`super::compile`]) and two loads.
+/// Threads on which components are loaded. 4: two that were compiled just now ([`super::compile`]) and two from disk.
 const BLOCKING_THREADS: usize = 4;
 
 /// How the sandbox is set up.
@@ -52,6 +52,8 @@ pub struct SandboxConfig {
     pub cache_dir: Option<PathBuf>,
     /// The key of their MAC. Whoever has it can make us run any machine code.
     pub cache_key: [u8; 32],
+    /// Where components are compiled.
+    pub compiling: Compiling,
 }
 
 /// What constraints are asked about.
@@ -128,6 +130,12 @@ impl UploadError {
         match self {
             Self::Component(ComponentError::TooLarge { .. }) => "component-too-large",
             Self::Component(_) => "component-invalid",
+            Self::Compile(
+                CompileError::Memory { .. }
+                | CompileError::CpuSeconds { .. }
+                | CompileError::Seconds { .. }
+                | CompileError::CompiledBytes { .. },
+            ) => "component-compilation-limit",
             Self::Compile(_) => "component-compilation-failed",
             Self::Describe(_) => "component-describe-failed",
             Self::Descriptor(_) => "component-descriptor-invalid",
@@ -154,6 +162,9 @@ pub enum LoadError {
         /// What it is.
         found: String,
     },
+    /// It is larger or deeper than components may be by now.
+    #[error(transparent)]
+    Component(#[from] ComponentError),
     /// It does not compile or link.
     #[error(transparent)]
     Compile(#[from] CompileError),
@@ -176,15 +187,16 @@ impl Sandbox {
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
         let engine = build_engine(&config.limits)?;
         let runtime = build_runtime().map_err(SandboxError::Runtime)?;
-        let compiler = Compiler::new(engine.clone(), runtime.handle().clone()).map_err(SandboxError::Contract)?;
+        let limits = Arc::new(config.limits);
+        let compiler = Compiler::new(engine.clone(), Arc::clone(&limits), config.compiling, runtime.handle().clone());
         let open = |path: PathBuf| match CompiledFiles::open(&path, config.cache_key, &engine) {
             Ok(files) => Ok(Arc::new(files)),
             Err(source) => Err(SandboxError::CacheDir { path, source }),
         };
         Ok(Self {
             files: config.cache_dir.map(open).transpose()?,
-            runner: Runner { engine, limits: Arc::new(config.limits) },
-            compiler: Arc::new(compiler),
+            runner: Runner { engine, limits },
+            compiler: Arc::new(compiler.map_err(SandboxError::Contract)?),
             loaded: Cache::builder().max_capacity(LOADED_BYTES_MAX).weigher(|_, pre| code_bytes(pre)).build(),
             admission: Admission::new(EVALUATIONS_MAX),
             about_calls: Semaphore::new(ABOUT_CALLS_MAX),
@@ -334,6 +346,8 @@ impl Sandbox {
         if found != expected {
             return Err(LoadError::Digest { expected: expected.to_owned(), found });
         }
+        // The bounds may be narrower than those it was taken by.
+        check_component(&bytes, self.limits().component_bytes_max)?;
         let (component, compile_ms) = self.compiler.compile(bytes).await?;
         info!(component.digest = expected, compile_ms, "compiled a stored component");
         self.keep(component.clone(), expected).await;
@@ -365,8 +379,8 @@ fn build_runtime() -> std::io::Result<Runtime> {
         .worker_threads(cores)
         .max_blocking_threads(BLOCKING_THREADS)
         .thread_name("scruple-guest")
-        // Look-ups have a time limit.
-        .enable_time()
+        // Look-ups have a time limit; compiler processes have pipes.
+        .enable_all()
         .build()
 }
 

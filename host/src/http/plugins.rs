@@ -72,6 +72,7 @@ impl From<PushError> for Problem {
     fn from(failure: PushError) -> Self {
         match failure {
             PushError::Refused { code, detail } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail),
+            PushError::Compiler(error) => Self::Internal(Arc::new(error)),
             PushError::Store(error) => error.into(),
         }
     }

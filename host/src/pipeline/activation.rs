@@ -8,7 +8,9 @@ use thiserror::Error;
 use tracing::{error, info};
 
 use crate::causes::with_causes;
+use crate::constraints::compile::CompileError;
 use crate::constraints::registry::EnabledParts;
+use crate::constraints::sandbox::UploadError;
 use crate::constraints::settings::SettingsProblem;
 use crate::constraints::{ConstraintSet, Descriptor, EnabledConstraint, Grants};
 use crate::decision::{ConstraintFault, ConstraintName, FailurePolicy, Mode, TenantId};
@@ -35,9 +37,21 @@ pub enum PushError {
         /// What is wrong, and what helps.
         detail: String,
     },
+    /// Nothing can be compiled.
+    #[error(transparent)]
+    Compiler(CompileError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<UploadError> for PushError {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::Compile(error) if error.is_ours() => Self::Compiler(error),
+            error => Self::Refused { code: error.code(), detail: with_causes(&error) },
+        }
+    }
 }
 
 /// An uploaded component.
@@ -191,11 +205,7 @@ impl Pipeline {
         component: Vec<u8>,
     ) -> Result<Uploaded, PushError> {
         let model = self.store.tenant(tenant).model().await?;
-        let checked = self
-            .sandbox
-            .upload(component.clone(), &model.schemas)
-            .await
-            .map_err(|error| PushError::Refused { code: error.code(), detail: with_causes(&error) })?;
+        let checked = self.sandbox.upload(component.clone(), &model.schemas).await?;
         let version = NewVersion {
             plugin: plugin.to_owned(),
             digest: checked.digest,

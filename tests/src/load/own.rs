@@ -1,6 +1,6 @@
 //! Our own server as a target: its folder, its users, its process.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,6 +9,7 @@ use reqwest::Method;
 use scruple::app::App;
 use scruple::clock::Clock;
 use scruple::config::Config;
+use scruple::constraints::CompilerProgram;
 use scruple::decision::Actor;
 use scruple::pipeline::answer::Answer;
 use scruple::pipeline::write::{Caller, Change, WriteRequest};
@@ -63,18 +64,6 @@ pub(super) async fn target(args: &Args, name: &str, program: &Path, users: usize
     Ok(Target::new(name.to_owned(), endpoint, None, population).owning(process, temporary))
 }
 
-/// The server program beside this one, where the workspace's build puts both.
-pub(super) fn program() -> anyhow::Result<PathBuf> {
-    let here = std::env::current_exe()?;
-    let beside = here.with_file_name("scruple-under-test");
-    ensure!(
-        beside.is_file(),
-        "`{}` is not built: run `cargo build --release --package scruple-tests --bins`",
-        beside.display()
-    );
-    Ok(beside)
-}
-
 /// Makes the tenant unless an earlier run has, and a token.
 async fn tenant_token(process: &ServerProcess) -> anyhow::Result<String> {
     let operator = process.operator();
@@ -97,7 +86,8 @@ async fn preload(data: &Path, filling: Filling) -> anyhow::Result<Vec<String>> {
     let mut config = Config::default();
     config.server.data = data.to_owned();
     config.store.snapshots_max = WRITERS;
-    let app = App::open(&config, Some(OPERATOR_TOKEN), Clock::system())?.app;
+    let compiler = CompilerProgram::at(ServerProcess::program_under_test()?);
+    let app = App::open(&config, Some(OPERATOR_TOKEN), Clock::system(), compiler)?.app;
     let tenant = app.store.create_tenant(TENANT, app.clock.now()).await?;
     let tenant = tenant.context("the tenant of a fresh folder is taken")?.id;
     let actor = Actor { subject: "load".to_owned(), label: "load".to_owned(), scopes: vec!["scim".to_owned()] };

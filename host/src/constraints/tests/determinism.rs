@@ -15,7 +15,7 @@ use super::guest::Guest;
 use super::world::{Residents, ada, creating, enabled, operation, resource, schemas};
 use crate::change::PlannedChange;
 use crate::constraints::sandbox::Checked;
-use crate::constraints::{ConstraintSet, DirectoryView, Limits, Sandbox, SandboxConfig};
+use crate::constraints::{Compiling, ConstraintSet, DirectoryView, Limits, Sandbox, SandboxConfig};
 use crate::decision::{ConstraintFault, Evaluation, TenantId, Verdict};
 
 const THREADS: u32 = 8;
@@ -65,7 +65,8 @@ async fn copies(component: &[u8]) -> [Copy; 3] {
     let folder = tempfile::tempdir().unwrap();
     let sandbox = || {
         let cache_dir = Some(folder.path().to_owned());
-        Sandbox::new(SandboxConfig { limits: limits(), cache_dir, cache_key: [7; 32] }).unwrap()
+        Sandbox::new(SandboxConfig { limits: limits(), cache_dir, cache_key: [7; 32], compiling: Compiling::InProcess })
+            .unwrap()
     };
     let uploading = sandbox();
     let checked = uploading.upload(component.to_vec(), &schemas()).await.unwrap();

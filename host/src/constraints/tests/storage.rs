@@ -9,10 +9,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::guest::Guest;
 use super::world::schemas;
 use crate::constraints::sandbox::{LoadError, Sandbox, SandboxConfig};
-use crate::constraints::{Limits, compile};
+use crate::constraints::{Compiling, Limits, compile};
 
 fn sandbox(folder: &Path, key: u8) -> Sandbox {
-    let config = SandboxConfig { limits: Limits::default(), cache_dir: Some(folder.to_owned()), cache_key: [key; 32] };
+    let config = SandboxConfig {
+        limits: Limits::default(),
+        cache_dir: Some(folder.to_owned()),
+        cache_key: [key; 32],
+        compiling: Compiling::InProcess,
+    };
     Sandbox::new(config).unwrap()
 }
 

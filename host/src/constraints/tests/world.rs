@@ -13,7 +13,7 @@ use crate::change::{Action, MembersChange, PlannedChange};
 use crate::constraints::directory::{DirectoryError, DirectoryView};
 use crate::constraints::registry::{ConstraintSet, EnabledConstraint, EnabledParts};
 use crate::constraints::sandbox::{Checked, Operation, Sandbox, SandboxConfig};
-use crate::constraints::{Grants, Limits};
+use crate::constraints::{Compiling, Grants, Limits};
 use crate::decision::{
     Actor, ConstraintFault, ConstraintName, DecisionId, Evaluation, FailurePolicy, Mode, TenantId, Verdict,
 };
@@ -29,7 +29,8 @@ pub(super) fn schemas() -> Arc<SchemaRegistry> {
 }
 
 pub(super) fn sandbox(limits: Limits) -> Sandbox {
-    Sandbox::new(SandboxConfig { limits, cache_dir: None, cache_key: [7; 32] }).unwrap()
+    Sandbox::new(SandboxConfig { limits, cache_dir: None, cache_key: [7; 32], compiling: Compiling::InProcess })
+        .unwrap()
 }
 
 pub(super) fn id(number: u128) -> ResourceId {
