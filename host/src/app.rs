@@ -15,6 +15,7 @@ use crate::http::asynchronous::under_way::UnderWay;
 use crate::http::auth::Credentials;
 use crate::http::origin::Origins;
 use crate::http::rate::Rates;
+use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
 use crate::scim::cursor::Cursors;
 use crate::secrets::{Secrets, SecretsError};
@@ -93,11 +94,14 @@ impl App {
         let (operator, operator_token) = secrets.operator(data, operator_token)?;
 
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(data, config.store.options())?);
+        let metrics = Arc::new(Metrics::default());
         let sandbox = Sandbox::new(SandboxConfig {
             limits: config.sandbox.limits(),
             cache_dir: Some(data.join("compiled")),
             cache_key: secrets.cache_key,
             compiling: Compiling::Child(compiler),
+            writes_waiting_max: config.scim.writes_waiting_max,
+            metrics: Arc::clone(&metrics),
         })
         .map_err(AppError::Sandbox)?;
 
@@ -110,6 +114,7 @@ impl App {
             turnstile: Default::default(),
             cursors: Cursors::new(&secrets.cursor_key, config.scim.cursor_seconds),
             limits: Arc::new(config.scim.limits.clone()),
+            metrics,
         };
         let app = Self {
             pipeline,

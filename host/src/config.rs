@@ -125,6 +125,9 @@ pub struct ScimConfig {
     /// passed over, with 0 always. 32: of one tenant 16 changes are judged at a time (`store.snapshots_max`), and as many
     /// wait, so that a place that comes free is taken at once. With the largest bodies that is 256 MiB of requests.
     pub async_requests_max: usize,
+    /// Writes of a tenant that wait to be judged; one more is 503. 1,024: two are judged at once, so that at 10 µs each they
+    /// are done in 5 ms, and at the worst that fuel allows (4 ms) in 2 s, which is as long as a client should wait.
+    pub writes_waiting_max: usize,
     /// `[scim.limits]`: of one request.
     pub limits: ScimLimits,
 }
@@ -138,6 +141,7 @@ impl Default for ScimConfig {
             body_bytes_max: 8 << 20,
             requests_per_second: 10_000,
             async_requests_max: 32,
+            writes_waiting_max: 1_024,
             limits: ScimLimits::DEFAULT,
         }
     }

@@ -28,4 +28,5 @@ pub mod plugins;
 pub mod constraints;
 pub mod decisions;
 pub mod health;
+pub mod metrics;
 pub mod openapi;

@@ -5,6 +5,7 @@ pub mod one_line;
 pub mod scim;
 pub mod change;
 pub mod decision;
+pub mod metrics;
 pub mod constraints;
 pub mod store;
 pub mod pipeline;

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::constraints::{Registry, Sandbox};
+use crate::metrics::Metrics;
 use crate::pipeline::passwords::Passwords;
 use crate::pipeline::turnstile::Turnstile;
 use crate::scim::cursor::Cursors;
@@ -43,6 +44,8 @@ pub struct Pipeline {
     pub cursors: Cursors,
     /// How large what clients send may be.
     pub limits: Arc<ScimLimits>,
+    /// Where it is counted what happens.
+    pub metrics: Arc<Metrics>,
 }
 
 /// How what a tenant's clients send is read.

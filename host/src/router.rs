@@ -12,8 +12,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::app::App;
 use crate::http::auth::{Access, Scope, authorize};
 use crate::http::{
-    asynchronous, bulk, constraints, decisions, discovery, health, me, middleware, openapi, plugins, query, resources,
-    schemas, tenants, tokens,
+    asynchronous, bulk, constraints, decisions, discovery, health, me, metrics, middleware, openapi, plugins, query,
+    resources, schemas, tenants, tokens,
 };
 
 /// One route.
@@ -101,6 +101,7 @@ pub fn routes() -> Vec<Route> {
         //
         route(Method::GET, "/healthz", PUBLIC, get(health::alive)),
         route(Method::GET, "/readyz", PUBLIC, get(health::ready)),
+        route(Method::GET, "/metrics", OPERATOR, get(metrics::show)),
     ]
 }
 
@@ -117,5 +118,6 @@ pub fn build_handler(app: Arc<App>) -> Router {
         .layer(CatchPanicLayer::custom(middleware::panicked))
         .layer(from_fn(middleware::explain_failures))
         .layer(from_fn(middleware::request_id))
+        .layer(from_fn_with_state(Arc::clone(&app), metrics::count))
         .with_state(app)
 }

@@ -3,6 +3,7 @@
 mod compiling;
 mod corpus;
 mod faults;
+mod neighbours;
 mod plugins;
 mod reads;
 mod spellings;

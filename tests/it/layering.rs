@@ -11,14 +11,30 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("scim", &[]),
     ("change", &["scim"]),
     ("decision", &["change", "scim"]),
-    ("constraints", &["decision", "change", "one_line", "scim"]),
+    ("metrics", &["decision"]),
+    ("constraints", &["metrics", "decision", "change", "one_line", "scim"]),
     ("store", &["decision", "change", "scim"]),
     ("clock", &[]),
     ("secrets", &["store"]),
-    ("pipeline", &["causes", "clock", "constraints", "store", "decision", "change", "scim"]),
+    ("pipeline", &["causes", "clock", "constraints", "metrics", "store", "decision", "change", "scim"]),
     ("config", &["constraints", "store", "scim"]),
-    ("http", &["app", "causes", "clock", "secrets", "pipeline", "constraints", "store", "decision", "change", "scim"]),
-    ("app", &["clock", "config", "http", "pipeline", "constraints", "store", "scim", "secrets"]),
+    (
+        "http",
+        &[
+            "app",
+            "causes",
+            "clock",
+            "secrets",
+            "pipeline",
+            "constraints",
+            "metrics",
+            "store",
+            "decision",
+            "change",
+            "scim",
+        ],
+    ),
+    ("app", &["clock", "config", "http", "pipeline", "constraints", "metrics", "store", "scim", "secrets"]),
     ("router", &["app", "http"]),
     ("cli", &["app", "build_handler", "causes", "clock", "config", "constraints", "decision", "one_line", "scim"]),
 ];
@@ -31,6 +47,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("rusqlite", &["store"]),
     ("reqwest", &["cli"]),
     ("clap", &["cli"]),
+    ("prometheus_client", &["metrics"]),
 ];
 
 /// What a pure module must not mention: I/O, clocks, concurrency, randomness.

@@ -22,6 +22,7 @@ mod large_groups;
 mod layering;
 mod limits;
 mod me;
+mod metrics;
 mod origin;
 mod plugin_sizes;
 mod rfc7644;

@@ -7,9 +7,7 @@ use jiff::Timestamp;
 use scruple::change::{PlannedChange, plan};
 use scruple::constraints::registry::EnabledParts;
 use scruple::constraints::sandbox::Operation;
-use scruple::constraints::{
-    Compiling, ConstraintSet, DirectoryView, EnabledConstraint, Grants, Limits, Sandbox, SandboxConfig,
-};
+use scruple::constraints::{ConstraintSet, DirectoryView, EnabledConstraint, Grants, Limits, Sandbox, SandboxConfig};
 use scruple::decision::{Actor, ConstraintName, DecisionId, Evaluation, FailurePolicy, Mode, TenantId, Verdict};
 use scruple::pipeline::directory::SnapshotDirectory;
 use scruple::scim::reading::Reading;
@@ -76,14 +74,9 @@ impl Subject {
     /// The guest that reads five attributes, with everything granted.
     pub async fn five_reads() -> anyhow::Result<Self> {
         let schemas = Arc::new(SchemaRegistry::core());
-        let config = SandboxConfig {
-            limits: Limits::default(),
-            cache_dir: None,
-            cache_key: [0; 32],
-            compiling: Compiling::InProcess,
-        };
+        let config = SandboxConfig::for_own_components(Limits::default());
         let sandbox = Sandbox::new(config)?;
-        let checked = sandbox.upload(std::fs::read(FIVE_READS)?, &schemas).await?;
+        let checked = sandbox.upload(TenantId(1), std::fs::read(FIVE_READS)?, &schemas).await?;
         let grants = Grants::parse(None, &checked.descriptor, &schemas).map_err(|error| error.to_string());
         let parts = EnabledParts {
             name: ConstraintName("five-reads".to_owned()),
@@ -130,7 +123,8 @@ impl Subject {
     pub async fn evaluate_as_the_server_does(&self) -> Option<Evaluation> {
         let operation = Arc::clone(&self.operation);
         let directory = Arc::clone(&self.directory);
-        let asked = self.sandbox.evaluate(TenantId(1), &self.constraints, operation, directory).await;
+        let place = self.sandbox.admit_write(TenantId(1)).ok()?;
+        let asked = self.sandbox.evaluate(&place, &self.constraints, operation, directory).await;
         asked.ok()?.pop()
     }
 

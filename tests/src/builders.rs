@@ -1,5 +1,7 @@
 //! Resources and messages as provisioning clients send them.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 /// A user with a name and an e-mail address.
@@ -31,4 +33,29 @@ pub fn patch_op(op: &str, path: &str, value: Value) -> Value {
 /// Settings of `safe-values`: e-mail addresses at this domain only.
 pub fn mail_at(domain: &str) -> Value {
     json!({ "rules": [{ "path": "emails.value", "domains": [domain] }] })
+}
+
+/// A component of so many functions. It has what is looked at before it is compiled, and to compile 40,000 of them takes some
+/// seconds and 200 MB.
+pub fn compile_heavy(functions: usize) -> Vec<u8> {
+    let mut bodies = String::new();
+    for number in 0..functions {
+        write!(
+            bodies,
+            "(func (param i32 i64) (result i32) (i32.add (local.get 0) (i32.mul (i32.const {number}) \
+             (i32.load (i32.wrap_i64 (local.get 1))))))"
+        )
+        .expect("a text takes what is written");
+    }
+    let text = format!(
+        r#"(component
+            (core module $m (memory 1) {bodies} (func (export "f")))
+            (core instance $c (instantiate $m))
+            (func $f (canon lift (core func $c "f")))
+            (instance $about (export "describe" (func $f)) (export "check-settings" (func $f)))
+            (instance $check (export "evaluate" (func $f)))
+            (export "scruple:constraint/about@0.1.0" (instance $about))
+            (export "scruple:constraint/check@0.1.0" (instance $check)))"#
+    );
+    wat::parse_str(text).expect("a component")
 }

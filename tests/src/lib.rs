@@ -17,7 +17,7 @@ pub mod load;
 pub mod process;
 pub mod server;
 
-pub use builders::{group, mail_at, patch_op, user};
+pub use builders::{compile_heavy, group, mail_at, patch_op, user};
 pub use client::{Response, TenantClient};
 pub use process::ServerProcess;
 pub use server::TestServer;

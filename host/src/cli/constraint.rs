@@ -79,8 +79,8 @@ impl Constraint {
             Self::Set(set) => set.run(client, output).await,
             Self::List { tenant } => {
                 let found = client.get(&["tenants", &tenant.tenant, "constraints"]).await?;
-                let rows = items(&found, "constraints").iter().map(state).collect();
-                output.table(&found, &STATE, rows)
+                let rows = items(&found, "constraints").iter().map(in_use).collect();
+                output.table(&found, &IN_USE, rows)
             }
             Self::History { tenant, name } => {
                 let found = client.get(&["tenants", &tenant.tenant, "constraints", name, "history"]).await?;
@@ -159,4 +159,21 @@ const STATE: [&str; 8] = ["constraint", "revision", "plugin", "version", "mode",
 
 fn state(state: &Value) -> Vec<String> {
     ["name", "revision", "plugin", "version", "mode", "on_fault", "by", "at"].map(|name| text(state, name)).into()
+}
+
+const IN_USE: [&str; 9] = ["constraint", "revision", "plugin", "version", "mode", "on fault", "by", "at", "faults"];
+
+/// A constraint in force: its state, and how often it broke since the server was started.
+fn in_use(constraint: &Value) -> Vec<String> {
+    let faults = constraint.get("faults").map_or_else(String::new, |faults| {
+        format!(
+            "{}, the last ({}) in {}",
+            text(faults, "count"),
+            text(faults, "last_kind"),
+            text(faults, "last_decision")
+        )
+    });
+    let mut row = state(constraint);
+    row.push(faults);
+    row
 }

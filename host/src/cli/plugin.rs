@@ -10,8 +10,12 @@ use serde_json::{Value, json};
 use crate::cli::client::Client;
 use crate::cli::output::{Output, items, text};
 use crate::cli::{Failure, TenantArg};
-use crate::constraints::{Compiling, Limits, Sandbox, SandboxConfig};
+use crate::constraints::{Limits, Sandbox, SandboxConfig};
+use crate::decision::TenantId;
 use crate::scim::schema::SchemaRegistry;
+
+/// There are no tenants here.
+const NOBODY: TenantId = TenantId(0);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Plugin {
@@ -103,17 +107,10 @@ fn spinner(what: &'static str) -> ProgressBar {
 async fn inspect(file: &Path, output: &Output) -> Result<(), Failure> {
     let component = read(file)?;
     let size = component.len();
-    // Nothing is kept, so the key is of no use to anybody.
-    let config = SandboxConfig {
-        limits: Limits::default(),
-        cache_dir: None,
-        cache_key: [0; 32],
-        // The bytes are the author's own.
-        compiling: Compiling::InProcess,
-    };
+    let config = SandboxConfig::for_own_components(Limits::default());
     let sandbox = Sandbox::new(config).map_err(|error| Failure::Local(format!("cannot start the sandbox: {error}")))?;
     let spinner = spinner("compiling");
-    let checked = sandbox.upload(component, &SchemaRegistry::core()).await;
+    let checked = sandbox.upload(NOBODY, component, &SchemaRegistry::core()).await;
     spinner.finish_and_clear();
     let checked = checked.map_err(|error| Failure::Component(format!("`{}`: {error}", file.display())))?;
     let descriptor = checked.descriptor.to_json();

@@ -2,7 +2,7 @@
 //!
 //! Compiling takes from 30 ms to many seconds, and hundreds of MB of memory, and the bytes are a stranger's. So it
 //! happens in a process of its own ([`child`] is our side of it, [`program`] what runs there) with limits on everything that it
-//! could use up; that it dies is an error of the upload and nothing more. Few at once.
+//! could use up; that it dies is an error of the upload and nothing more. Few at once ([`admission`](super::admission)).
 
 pub mod child;
 mod order;
@@ -15,21 +15,19 @@ use std::time::Instant;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
 use self::child::CompilerProgram;
 use self::order::Order;
+use super::admission::Turn;
 use super::bindings;
 use super::engine::fingerprint;
 use super::host_api;
 use super::limits::Limits;
 use super::state::GuestState;
-
-/// Components compiled at once. 2: each may use two processors, and as much memory as its limit says.
-const COMPILATIONS_MAX: usize = 2;
+use crate::metrics::Compilation;
 
 /// Where components are compiled.
 #[derive(Clone, Debug)]
@@ -106,6 +104,19 @@ impl CompileError {
     pub fn is_ours(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::CutOff)
     }
+
+    /// What it is counted as.
+    pub(super) fn ending(&self) -> Compilation {
+        match self {
+            Self::Invalid(_) | Self::Contract(_) => Compilation::Invalid,
+            Self::Memory { .. } => Compilation::Memory,
+            Self::CpuSeconds { .. } => Compilation::CpuSeconds,
+            Self::Seconds { .. } => Compilation::Seconds,
+            Self::CompiledBytes { .. } => Compilation::CompiledBytes,
+            Self::Crashed { .. } => Compilation::Crashed,
+            Self::Unavailable { .. } | Self::CutOff => Compilation::Unavailable,
+        }
+    }
 }
 
 /// Compiles and links components.
@@ -117,7 +128,6 @@ pub struct Compiler {
     /// Where the child processes are started from and listened to. The kernel kills a child when the thread that
     /// started it ends, so it has to be one of the workers, which live as long as the sandbox.
     threads: Handle,
-    turns: Arc<Semaphore>,
 }
 
 /// SHA-256 of a component, in lower-case hexadecimal: what a plugin version is known by.
@@ -130,7 +140,7 @@ impl Compiler {
     pub fn new(engine: Engine, limits: Arc<Limits>, compiling: Compiling, threads: Handle) -> wasmtime::Result<Self> {
         let mut linker = Linker::new(&engine);
         host_api::add_to_linker(&mut linker)?;
-        Ok(Self { engine, limits, linker, compiling, threads, turns: Arc::new(Semaphore::new(COMPILATIONS_MAX)) })
+        Ok(Self { engine, limits, linker, compiling, threads })
     }
 
     /// The engine it compiles for.
@@ -138,10 +148,9 @@ impl Compiler {
         &self.engine
     }
 
-    /// Compiles a component; also tells how many milliseconds that took, waiting excluded. It is cut off when nobody
-    /// waits for it any more.
-    pub async fn compile(&self, bytes: Vec<u8>) -> Result<(Component, u64), CompileError> {
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_closed| CompileError::CutOff)?;
+    /// Compiles a component in a turn; also tells how many milliseconds that took. It is cut off when nobody waits for it
+    /// any more.
+    pub async fn compile(&self, bytes: Vec<u8>, turn: Turn) -> Result<(Component, u64), CompileError> {
         let started = Instant::now();
         let component = match &self.compiling {
             Compiling::InProcess => {

@@ -10,30 +10,31 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use moka::future::Cache;
 use serde_json::Value;
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 use wasmtime::component::Component;
 
-use super::admission::{Admission, Overloaded};
+use super::admission::{Admission, Overloaded, Place, Shares, Turn};
 use super::cache::CompiledFiles;
-use super::check_component::{ComponentError, check_component};
+use super::check_component::{ComponentError, ComponentShape, check_component};
 use super::compile::{CompileError, Compiler, Compiling, ConstraintPre, digest};
 use super::descriptor::{Descriptor, DescriptorError};
 use super::directory::DirectoryView;
-use super::engine::{ABOUT_CALLS_MAX, EVALUATIONS_MAX, EngineError, build_engine};
+use super::engine::{EngineError, build_engine};
 use super::evaluate::Runner;
 use super::limits::Limits;
 use super::registry::ConstraintSet;
 use super::settings::{SettingsProblem, check_schema};
 use crate::change::PlannedChange;
 use crate::decision::{Actor, ConstraintFault, DecisionId, Evaluation, TenantId};
+use crate::metrics::{Compilation, Metrics};
 use crate::scim::schema::SchemaRegistry;
 
 /// Machine code of components kept in memory beside those in force. 256 MiB: about 1,400 of a Rust rule's 0.18 MiB, or
@@ -54,6 +55,25 @@ pub struct SandboxConfig {
     pub cache_key: [u8; 32],
     /// Where components are compiled.
     pub compiling: Compiling,
+    /// Writes of one tenant that may wait to be judged.
+    pub writes_waiting_max: usize,
+    /// Where it is counted what happens.
+    pub metrics: Arc<Metrics>,
+}
+
+impl SandboxConfig {
+    /// For components that are the caller's own: compiled in this process, and nothing is kept of them.
+    pub fn for_own_components(limits: Limits) -> Self {
+        Self {
+            limits,
+            cache_dir: None,
+            // Nothing is kept, so the key is of no use to anybody.
+            cache_key: [0; 32],
+            compiling: Compiling::InProcess,
+            writes_waiting_max: 1_024,
+            metrics: Arc::default(),
+        }
+    }
 }
 
 /// What constraints are asked about.
@@ -107,6 +127,30 @@ pub enum SandboxError {
     },
 }
 
+/// A write that may be judged: taken before anything else is done for it.
+#[derive(Debug)]
+pub struct WritePlace(Place);
+
+/// An upload that may be compiled: taken before its body is read.
+#[derive(Debug)]
+pub struct UploadPlace(Place);
+
+/// Nobody judges any more, since the server stops, or because of a failure of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the sandbox has stopped")]
+pub struct Stopped;
+
+/// A component was not asked about itself or its settings.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum AboutError {
+    /// It broke.
+    #[error(transparent)]
+    Fault(#[from] ConstraintFault),
+    /// The tenant asks too much at once.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
+}
+
 /// An uploaded component was not taken. Each is the author's to mend, and says how.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum UploadError {
@@ -122,6 +166,18 @@ pub enum UploadError {
     /// What it says of itself is not valid.
     #[error(transparent)]
     Descriptor(#[from] DescriptorError),
+    /// Nothing is wrong with it: the tenant uploads too much at once.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
+}
+
+impl From<AboutError> for UploadError {
+    fn from(error: AboutError) -> Self {
+        match error {
+            AboutError::Fault(fault) => Self::Describe(fault),
+            AboutError::Overloaded(overloaded) => Self::Overloaded(overloaded),
+        }
+    }
 }
 
 impl UploadError {
@@ -139,6 +195,7 @@ impl UploadError {
             Self::Compile(_) => "component-compilation-failed",
             Self::Describe(_) => "component-describe-failed",
             Self::Descriptor(_) => "component-descriptor-invalid",
+            Self::Overloaded(_) => "overloaded",
         }
     }
 }
@@ -176,8 +233,10 @@ pub struct Sandbox {
     compiler: Arc<Compiler>,
     files: Option<Arc<CompiledFiles>>,
     loaded: Cache<String, Arc<ConstraintPre>>,
-    admission: Admission,
-    about_calls: Semaphore,
+    writes: Admission,
+    about_calls: Admission,
+    uploads: Admission,
+    metrics: Arc<Metrics>,
     /// `None` only while being dropped.
     runtime: Option<Runtime>,
 }
@@ -198,8 +257,10 @@ impl Sandbox {
             runner: Runner { engine, limits },
             compiler: Arc::new(compiler.map_err(SandboxError::Contract)?),
             loaded: Cache::builder().max_capacity(LOADED_BYTES_MAX).weigher(|_, pre| code_bytes(pre)).build(),
-            admission: Admission::new(EVALUATIONS_MAX),
-            about_calls: Semaphore::new(ABOUT_CALLS_MAX),
+            writes: Admission::new(Shares::of_writes(config.writes_waiting_max)),
+            about_calls: Admission::new(Shares::ABOUT_CALLS),
+            uploads: Admission::new(Shares::UPLOADS),
+            metrics: config.metrics,
             runtime: Some(runtime),
         })
     }
@@ -214,19 +275,57 @@ impl Sandbox {
         &self.runner
     }
 
+    /// Lets a write in that is to be judged.
+    pub fn admit_write(&self, tenant: TenantId) -> Result<WritePlace, Overloaded> {
+        self.enter(&self.writes, tenant).map(WritePlace)
+    }
+
+    /// Lets an upload in.
+    pub fn admit_upload(&self, tenant: TenantId) -> Result<UploadPlace, Overloaded> {
+        self.enter(&self.uploads, tenant).map(UploadPlace)
+    }
+
+    /// Who is turned away is counted, by tenant.
+    fn enter(&self, admission: &Admission, tenant: TenantId) -> Result<Place, Overloaded> {
+        let entered = admission.enter(tenant);
+        entered.inspect_err(|_| self.metrics.noteworthy().refused(tenant, admission.queue().as_str()))
+    }
+
+    /// How many stand in each queue, those that are served included.
+    pub fn under_way(&self) -> Vec<(&'static str, usize)> {
+        let queues = [&self.writes, &self.about_calls, &self.uploads];
+        queues.map(|admission| (admission.queue().as_str(), admission.under_way())).into()
+    }
+
+    /// Checks a component that is at hand already: see [`upload_in`](Self::upload_in).
+    pub async fn upload(
+        &self,
+        tenant: TenantId,
+        bytes: Vec<u8>,
+        schemas: &SchemaRegistry,
+    ) -> Result<Checked, UploadError> {
+        let place = self.admit_upload(tenant)?;
+        self.upload_in(&place, bytes, schemas).await
+    }
+
     /// Checks an uploaded component: its shape, that it compiles and fits the contract, what it says of itself.
     /// What it names has to exist in `schemas`, the uploader's. Nothing of one that is refused is kept.
-    pub async fn upload(&self, bytes: Vec<u8>, schemas: &SchemaRegistry) -> Result<Checked, UploadError> {
-        let shape = check_component(&bytes, self.limits().component_bytes_max)?;
-        let digest = digest(&bytes);
+    pub async fn upload_in(
+        &self,
+        UploadPlace(place): &UploadPlace,
+        bytes: Vec<u8>,
+        schemas: &SchemaRegistry,
+    ) -> Result<Checked, UploadError> {
+        let (shape, digest, bytes) = self.look_at(bytes).await?;
         let (pre, compile_ms) = match self.loaded.get(&digest).await {
             Some(pre) => (pre, 0),
             None => {
-                let (component, compile_ms) = self.compiler.compile(bytes).await?;
+                let turn = place.turn().await;
+                let (component, compile_ms) = self.compile(bytes, turn).await?;
                 (Arc::new(self.compiler.link(&component, digest.clone())?), compile_ms)
             }
         };
-        let described = self.describe(&pre).await.map_err(UploadError::Describe)?;
+        let described = self.describe(place.tenant(), &pre).await?;
         let descriptor = Descriptor::check(described, schemas, self.limits())?;
         self.keep(pre.component().clone(), &digest).await;
         self.loaded.insert(digest.clone(), Arc::clone(&pre)).await;
@@ -234,17 +333,27 @@ impl Sandbox {
         Ok(Checked { digest, world: shape.world, descriptor, compile_ms, pre })
     }
 
+    /// Looks through the bytes and makes their digest: some ten milliseconds for the largest, too long for a request's
+    /// worker.
+    async fn look_at(&self, bytes: Vec<u8>) -> Result<(ComponentShape, String, Vec<u8>), UploadError> {
+        let bytes_max = self.limits().component_bytes_max;
+        let look = move || Ok((check_component(&bytes, bytes_max)?, digest(&bytes), bytes));
+        let runtime = self.runtime.as_ref().ok_or(CompileError::CutOff)?;
+        runtime.spawn_blocking(look).await.map_err(|_panicked| CompileError::CutOff)?
+    }
+
     /// The component of a digest: from memory, else compiled from disk, else compiled from the bytes that `fetch` gives.
-    /// Many that ask at once wait for one that works.
+    /// Many that ask at once wait for one that works. If it has to be compiled, it is in the tenant's turn.
     pub async fn load<E: std::fmt::Display>(
         &self,
+        tenant: TenantId,
         digest: &str,
         fetch: impl Future<Output = Result<Vec<u8>, E>>,
     ) -> Result<Arc<ConstraintPre>, LoadError> {
         let loading = self.loaded.try_get_with_by_ref(digest, async {
             let component = match self.read_compiled(digest).await {
                 Some(component) => component,
-                None => self.compile_stored(digest, fetch).await?,
+                None => self.compile_stored(tenant, digest, fetch).await?,
             };
             Ok::<_, LoadError>(Arc::new(self.compiler.link(&component, digest.to_owned())?))
         });
@@ -254,10 +363,11 @@ impl Sandbox {
     /// What is wrong with settings: by the schema first, then, if nothing is, by the component itself.
     pub async fn check_settings(
         &self,
+        tenant: TenantId,
         pre: &Arc<ConstraintPre>,
         descriptor: &Descriptor,
         settings: &Value,
-    ) -> Result<Vec<SettingsProblem>, ConstraintFault> {
+    ) -> Result<Vec<SettingsProblem>, AboutError> {
         let text = settings.to_string();
         let (bytes, bytes_max) = (text.len(), self.limits().settings_bytes_max);
         if bytes > bytes_max {
@@ -268,33 +378,37 @@ impl Sandbox {
         if !problems.is_empty() {
             return Ok(problems);
         }
-        let _turn = self.about_turn().await?;
+        let place = self.enter(&self.about_calls, tenant)?;
+        let _turn = place.turn().await;
         let runner = self.runner.clone();
         let pre = Arc::clone(pre);
-        self.run(async move { runner.check_settings(&pre, &text).await }).await?
+        Ok(self.run(async move { runner.check_settings(&pre, &text).await }).await.map_err(shutting_down)??)
     }
 
     /// Asks every constraint that judges such a change; all of them, even after a denial, so that the client gets every
     /// reason at once.
     pub async fn evaluate(
         &self,
-        tenant: TenantId,
+        WritePlace(place): &WritePlace,
         constraints: &ConstraintSet,
         operation: Arc<Operation>,
         directory: Arc<dyn DirectoryView>,
-    ) -> Result<Vec<Evaluation>, Overloaded> {
+    ) -> Result<Vec<Evaluation>, Stopped> {
         let applicable = constraints.applicable(&operation.planned);
         if applicable.is_empty() {
             return Ok(Vec::new());
         }
-        let admitted = self.admission.admit(tenant).await?;
-        let runner = self.runner.clone();
+        let turn = place.turn().await;
+        let tenant = place.tenant();
+        let (runner, metrics) = (self.runner.clone(), Arc::clone(&self.metrics));
         let mut asked = Box::pin(async move {
             // Runs out with the guests, also when nobody waits for the answer any more.
-            let _admitted = admitted;
+            let _turn = turn;
             let mut evaluations = Vec::with_capacity(applicable.len());
             for constraint in &applicable {
-                evaluations.push(runner.evaluate(tenant, constraint, &operation, &directory).await);
+                let evaluation = runner.evaluate(tenant, constraint, &operation, &directory).await;
+                metrics.evaluated(tenant, &evaluation, operation.decision, operation.at);
+                evaluations.push(evaluation);
             }
             evaluations
         });
@@ -303,29 +417,24 @@ impl Sandbox {
             return Ok(evaluations);
         }
         // A panic of ours in there must not pass for a verdict of anybody: nothing is decided.
-        self.run(asked).await.map_err(|_unavailable| Overloaded)
+        self.run(asked).await
     }
 
     async fn describe(
         &self,
+        tenant: TenantId,
         pre: &Arc<ConstraintPre>,
-    ) -> Result<super::bindings::exports::scruple::constraint::about::Descriptor, ConstraintFault> {
-        let _turn = self.about_turn().await?;
+    ) -> Result<super::bindings::exports::scruple::constraint::about::Descriptor, AboutError> {
+        let place = self.enter(&self.about_calls, tenant)?;
+        let _turn = place.turn().await;
         let (runner, pre) = (self.runner.clone(), Arc::clone(pre));
-        self.run(async move { runner.describe(&pre).await }).await?
-    }
-
-    async fn about_turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>, ConstraintFault> {
-        self.about_calls.acquire().await.map_err(|_closed| shutting_down())
+        Ok(self.run(async move { runner.describe(&pre).await }).await.map_err(shutting_down)??)
     }
 
     /// Runs something on the guests' runtime; it is stopped when nobody waits for it any more.
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, ConstraintFault> {
-        let runtime = self.runtime.as_ref().ok_or_else(shutting_down)?;
-        AbortOnDropHandle::new(runtime.spawn(work)).await.map_err(|_panicked| shutting_down())
+    async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, Stopped> {
+        let runtime = self.runtime.as_ref().ok_or(Stopped)?;
+        AbortOnDropHandle::new(runtime.spawn(work)).await.map_err(|_panicked| Stopped)
     }
 
     async fn read_compiled(&self, digest: &str) -> Option<Component> {
@@ -337,9 +446,12 @@ impl Sandbox {
 
     async fn compile_stored<E: std::fmt::Display>(
         &self,
+        tenant: TenantId,
         expected: &str,
         fetch: impl Future<Output = Result<Vec<u8>, E>>,
     ) -> Result<Component, LoadError> {
+        // Before the bytes are there: what waits has none.
+        let turn = self.uploads.turn(tenant).await;
         let bytes =
             fetch.await.map_err(|error| LoadError::Fetch { digest: expected.to_owned(), detail: error.to_string() })?;
         let found = digest(&bytes);
@@ -348,10 +460,19 @@ impl Sandbox {
         }
         // The bounds may be narrower than those it was taken by.
         check_component(&bytes, self.limits().component_bytes_max)?;
-        let (component, compile_ms) = self.compiler.compile(bytes).await?;
+        let (component, compile_ms) = self.compile(bytes, turn).await?;
         info!(component.digest = expected, compile_ms, "compiled a stored component");
         self.keep(component.clone(), expected).await;
         Ok(component)
+    }
+
+    /// Compiles, and counts how it ends.
+    async fn compile(&self, bytes: Vec<u8>, turn: Turn) -> Result<(Component, u64), CompileError> {
+        let started = Instant::now();
+        let compiled = self.compiler.compile(bytes, turn).await;
+        let ending = compiled.as_ref().err().map_or(Compilation::Done, CompileError::ending);
+        self.metrics.compiled(ending, u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX));
+        compiled
     }
 
     async fn keep(&self, component: Component, digest: &str) {
@@ -389,6 +510,6 @@ fn code_bytes(pre: &Arc<ConstraintPre>) -> u32 {
     u32::try_from(image.end.addr().saturating_sub(image.start.addr())).unwrap_or(u32::MAX)
 }
 
-fn shutting_down() -> ConstraintFault {
-    ConstraintFault::Unavailable { detail: "the sandbox is shutting down".to_owned() }
+fn shutting_down(stopped: Stopped) -> ConstraintFault {
+    ConstraintFault::Unavailable { detail: stopped.to_string() }
 }

@@ -1,5 +1,6 @@
 //! Constraints: plugin versions put to work, with every earlier state.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -15,6 +16,7 @@ use crate::http::auth::Principal;
 use crate::http::extract::{ApiJson, ApiPath};
 use crate::http::problem::{Problem, ProblemPart};
 use crate::http::tenants::check_name;
+use crate::metrics::noteworthy::Faults;
 use crate::pipeline::activation::{ActivationError, ConstraintRequest};
 use crate::store::Activation;
 
@@ -84,6 +86,36 @@ pub struct ActivationBody {
     pub by: String,
     /// When.
     pub at: String,
+    /// How it broke, if it did since the server was started; only of constraints in force. Its decisions have the causes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub faults: Option<FaultsBody>,
+}
+
+/// How often a constraint broke since the server was started.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FaultsBody {
+    /// How often.
+    pub count: u64,
+    /// How often in which way: `{"out-of-fuel": 3}`.
+    pub kinds: BTreeMap<&'static str, u64>,
+    /// In which way it broke last.
+    pub last_kind: &'static str,
+    /// The decision that has the last fault.
+    pub last_decision: String,
+    /// When that was.
+    pub last_at: String,
+}
+
+impl From<Faults> for FaultsBody {
+    fn from(faults: Faults) -> Self {
+        Self {
+            count: faults.count(),
+            last_kind: faults.last_kind,
+            last_decision: faults.last_decision.to_string(),
+            last_at: faults.last_at.to_string(),
+            kinds: faults.kinds.into_iter().collect(),
+        }
+    }
 }
 
 /// The constraints in force.
@@ -127,6 +159,7 @@ impl From<Activation> for ActivationBody {
             order: None,
             by: activation.by,
             at: activation.at.to_string(),
+            faults: None,
         };
         if let Some(state) = activation.state {
             body.plugin = Some(state.plugin);
@@ -163,6 +196,7 @@ impl From<ActivationError> for Problem {
             ActivationError::TooMany => Self::new(StatusCode::CONFLICT, "too-many-constraints", detail),
             ActivationError::Grants(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-grants", detail),
             ActivationError::Component(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "component-fault", detail),
+            ActivationError::Overloaded(_) => Self::busy(detail),
             ActivationError::Store(error) => error.into(),
         }
     }
@@ -200,6 +234,7 @@ fn request(body: ConstraintBody) -> Result<ConstraintRequest, Problem> {
     params(("tenant" = String, Path), ("name" = String, Path)), request_body = ConstraintBody, responses(
         (status = 200, body = ActivationBody),
         (status = 422, description = "no such version; settings that break the schema; grants beyond the descriptor"),
+        (status = 503, description = "the tenant has as many components asked as it may have; Retry-After says when to try again"),
 ))]
 pub async fn set(
     State(app): State<Arc<App>>,
@@ -246,12 +281,18 @@ pub async fn rollback(
     Ok(Json(activation.into()))
 }
 
+/// A constraint in force, with how it broke.
+fn in_force(app: &App, principal: &Principal, activation: Activation) -> ActivationBody {
+    let faults = app.pipeline.metrics.noteworthy().faults_of(principal.tenant.id, &activation.name);
+    ActivationBody { faults: faults.map(FaultsBody::from), ..activation.into() }
+}
+
 /// Lists the constraints in force.
 #[utoipa::path(get, path = "/api/v1/tenants/{tenant}/constraints", tag = "constraints", params(("tenant" = String, Path)),
     responses((status = 200, body = ConstraintsBody)))]
 pub async fn list(State(app): State<Arc<App>>, principal: Principal) -> Result<Json<ConstraintsBody>, Problem> {
     let (model, activations) = app.store.tenant(principal.tenant.id).activations().await?;
-    let constraints = activations.into_iter().map(ActivationBody::from).collect();
+    let constraints = activations.into_iter().map(|activation| in_force(&app, &principal, activation)).collect();
     Ok(Json(ConstraintsBody { generation: model.generation, constraints }))
 }
 
@@ -267,7 +308,8 @@ pub async fn show(
 ) -> Result<Json<ActivationBody>, Problem> {
     let (_, activations) = app.store.tenant(principal.tenant.id).activations().await?;
     let found = activations.into_iter().find(|activation| activation.name.0 == name);
-    Ok(Json(found.ok_or_else(|| Problem::not_found(format!("constraint `{name}`")))?.into()))
+    let found = found.ok_or_else(|| Problem::not_found(format!("constraint `{name}`")))?;
+    Ok(Json(in_force(&app, &principal, found)))
 }
 
 /// Lists every state a constraint has had, its removals too.

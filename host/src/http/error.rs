@@ -136,7 +136,8 @@ impl From<WriteError> for ScimFailure {
             WriteError::Refused(refusal) => Self::Refused(refusal),
             WriteError::Invalid { error, decision } => Self::Invalid(error, decision),
             WriteError::Secret(error) => Self::Internal(Arc::new(error)),
-            WriteError::Contended | WriteError::Overloaded => Self::Busy(error.to_string()),
+            WriteError::Contended | WriteError::Overloaded(_) => Self::Busy(error.to_string()),
+            WriteError::Stopped(error) => Self::Internal(Arc::new(error)),
             WriteError::Store(error) => Self::Internal(Arc::new(error)),
         }
     }

@@ -72,6 +72,7 @@ impl From<PushError> for Problem {
     fn from(failure: PushError) -> Self {
         match failure {
             PushError::Refused { code, detail } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail),
+            PushError::Overloaded(overloaded) => Self::busy(overloaded.to_string()),
             PushError::Compiler(error) => Self::Internal(Arc::new(error)),
             PushError::Store(error) => error.into(),
         }
@@ -93,6 +94,7 @@ pub struct UploadQuery {
         (status = 200, body = VersionBody, description = "these bytes are a version already"),
         (status = 413, description = "larger than the limit"),
         (status = 422, description = "not a component that this host can run; the detail says why and what helps"),
+        (status = 503, description = "the tenant has as many uploads under way as it may have; Retry-After says when to try again"),
 ))]
 pub async fn upload(
     State(app): State<Arc<App>>,
@@ -105,8 +107,9 @@ pub async fn upload(
     if let Some(tag) = &query.tag {
         check_tag(tag)?;
     }
+    let place = app.pipeline.sandbox.admit_upload(principal.tenant.id).map_err(PushError::Overloaded)?;
     let component = body(request, app.pipeline.sandbox.limits().component_bytes_max).await?;
-    let uploaded = app.pipeline.upload(principal.tenant.id, &plugin, query.tag, component.into()).await?;
+    let uploaded = app.pipeline.upload(principal.tenant.id, &place, &plugin, query.tag, component.into()).await?;
     let status = if uploaded.added { StatusCode::CREATED } else { StatusCode::OK };
     let mut body = VersionBody::from(uploaded.version);
     body.compile_ms = Some(uploaded.compile_ms);

@@ -12,6 +12,10 @@ use utoipa::ToSchema;
 use crate::http::error::{Failure, internal};
 use crate::store::StoreError;
 
+/// What a client should wait when its tenant has too much under way, in seconds: a compilation of an ordinary component
+/// takes a tenth of that, one of the longest takes ten times as long.
+const RETRY_AFTER_SECONDS: u32 = 2;
+
 /// A problem (RFC 9457 §3.1), with `type` left at `about:blank`: the title is the status's own, `code` tells programs
 /// which problem it is, `detail` tells people.
 #[derive(Debug, Serialize, ToSchema)]
@@ -51,6 +55,8 @@ pub enum Problem {
         detail: String,
         /// Parts of the input.
         errors: Vec<ProblemPart>,
+        /// After how many seconds it is worth trying again, where that helps.
+        retry_after: Option<u32>,
     },
     /// 500: the cause, for the log alone.
     Internal(Arc<dyn Error + Send + Sync>),
@@ -59,7 +65,7 @@ pub enum Problem {
 impl Problem {
     /// A problem with the input as a whole.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self::Told { status, code, detail: detail.into(), errors: Vec::new() }
+        Self::Told { status, code, detail: detail.into(), errors: Vec::new(), retry_after: None }
     }
 
     /// 400.
@@ -74,7 +80,18 @@ impl Problem {
 
     /// 422 with what is wrong where.
     pub fn unprocessable(code: &'static str, detail: impl Into<String>, errors: Vec<ProblemPart>) -> Self {
-        Self::Told { status: StatusCode::UNPROCESSABLE_ENTITY, code, detail: detail.into(), errors }
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Self::Told { status, code, detail: detail.into(), errors, retry_after: None }
+    }
+
+    /// 503: there is too much of this already.
+    pub fn busy(detail: impl Into<String>) -> Self {
+        Self::later(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail, RETRY_AFTER_SECONDS)
+    }
+
+    /// Something that is in order and comes too early, with the seconds after which it does not.
+    fn later(status: StatusCode, code: &'static str, detail: impl Into<String>, seconds: u32) -> Self {
+        Self::Told { status, code, detail: detail.into(), errors: Vec::new(), retry_after: Some(seconds) }
     }
 }
 
@@ -100,10 +117,11 @@ impl From<Failure> for Problem {
                 "too-large",
                 format!("the request body is larger than the limit of {bytes_max} bytes"),
             ),
-            Failure::TooMany(seconds) => Self::new(
+            Failure::TooMany(seconds) => Self::later(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too-many-requests",
                 format!("this token has sent more requests than its share; wait {seconds} seconds"),
+                seconds,
             ),
             Failure::Internal(cause) => Self::Internal(cause),
         }
@@ -112,8 +130,8 @@ impl From<Failure> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, code, detail, errors) = match self {
-            Self::Told { status, code, detail, errors } => (status, code, detail, errors),
+        let (status, code, detail, errors, retry_after) = match self {
+            Self::Told { status, code, detail, errors, retry_after } => (status, code, detail, errors, retry_after),
             Self::Internal(cause) => return internal(cause),
         };
         let title = status.canonical_reason().unwrap_or("Error").to_owned();
@@ -123,6 +141,9 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }

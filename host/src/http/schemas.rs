@@ -114,6 +114,7 @@ impl From<DefinitionError> for Problem {
                     code: "resources-break-it",
                     detail,
                     errors: errors.collect(),
+                    retry_after: None,
                 }
             }
             contended @ DefinitionError::Contended => {

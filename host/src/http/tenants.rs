@@ -172,5 +172,6 @@ pub async fn delete(State(app): State<Arc<App>>, ApiPath(name): ApiPath<String>)
     let deleted = deleted.await?;
     app.credentials.forget(tenant.id, None);
     app.pipeline.registry.forget(tenant.id);
+    app.pipeline.metrics.noteworthy().forget(tenant.id);
     if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(missing().into()) }
 }

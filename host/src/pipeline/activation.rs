@@ -10,9 +10,9 @@ use tracing::{error, info};
 use crate::causes::with_causes;
 use crate::constraints::compile::CompileError;
 use crate::constraints::registry::EnabledParts;
-use crate::constraints::sandbox::UploadError;
+use crate::constraints::sandbox::{AboutError, UploadError, UploadPlace};
 use crate::constraints::settings::SettingsProblem;
-use crate::constraints::{ConstraintSet, Descriptor, EnabledConstraint, Grants};
+use crate::constraints::{ConstraintSet, Descriptor, EnabledConstraint, Grants, Overloaded};
 use crate::decision::{ConstraintFault, ConstraintName, FailurePolicy, Mode, TenantId};
 use crate::pipeline::Pipeline;
 use crate::scim::schema::SchemaRegistry;
@@ -40,6 +40,9 @@ pub enum PushError {
     /// Nothing can be compiled.
     #[error(transparent)]
     Compiler(CompileError),
+    /// The tenant uploads too much at once.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -49,6 +52,7 @@ impl From<UploadError> for PushError {
     fn from(error: UploadError) -> Self {
         match error {
             UploadError::Compile(error) if error.is_ours() => Self::Compiler(error),
+            UploadError::Overloaded(overloaded) => Self::Overloaded(overloaded),
             error => Self::Refused { code: error.code(), detail: with_causes(&error) },
         }
     }
@@ -118,9 +122,21 @@ pub enum ActivationError {
     /// The component could not be asked about its settings.
     #[error("the settings could not be checked: {0}")]
     Component(ConstraintFault),
+    /// The tenant has too many components asked at once.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<AboutError> for ActivationError {
+    fn from(error: AboutError) -> Self {
+        match error {
+            AboutError::Fault(fault) => Self::Component(fault),
+            AboutError::Overloaded(overloaded) => Self::Overloaded(overloaded),
+        }
+    }
 }
 
 impl Pipeline {
@@ -137,7 +153,7 @@ impl Pipeline {
         let mut constraints = Vec::with_capacity(activations.len());
         for activation in activations {
             if let Some(state) = activation.state {
-                constraints.push(Arc::new(self.enabled(activation.name, state, &model.schemas).await));
+                constraints.push(Arc::new(self.enabled(tenant, activation.name, state, &model.schemas).await));
             }
         }
         let set = Arc::new(ConstraintSet { generation, constraints });
@@ -162,11 +178,12 @@ impl Pipeline {
     /// must not be skipped because it is broken.
     async fn enabled(
         &self,
+        tenant: TenantId,
         name: ConstraintName,
         state: ActivationState,
         schemas: &Arc<SchemaRegistry>,
     ) -> EnabledConstraint {
-        let loaded = self.sandbox.load(&state.digest, self.component(&state.digest)).await;
+        let loaded = self.sandbox.load(tenant, &state.digest, self.component(&state.digest)).await;
         let pre = loaded.map_err(|error| error.to_string());
         if let Err(detail) = &pre {
             error!(constraint.name = %name, component.digest = state.digest, detail, "a constraint cannot be loaded");
@@ -200,12 +217,13 @@ impl Pipeline {
     pub async fn upload(
         &self,
         tenant: TenantId,
+        place: &UploadPlace,
         plugin: &str,
         tag: Option<String>,
         component: Vec<u8>,
     ) -> Result<Uploaded, PushError> {
         let model = self.store.tenant(tenant).model().await?;
-        let checked = self.sandbox.upload(component.clone(), &model.schemas).await?;
+        let checked = self.sandbox.upload_in(place, component.clone(), &model.schemas).await?;
         let version = NewVersion {
             plugin: plugin.to_owned(),
             digest: checked.digest,
@@ -236,14 +254,10 @@ impl Pipeline {
         let descriptor = Descriptor::from_json(&version.descriptor).map_err(|error| unavailable(error.to_string()))?;
         let pre = self
             .sandbox
-            .load(&version.digest, self.component(&version.digest))
+            .load(tenant, &version.digest, self.component(&version.digest))
             .await
             .map_err(|error| unavailable(error.to_string()))?;
-        let problems = self
-            .sandbox
-            .check_settings(&pre, &descriptor, &request.settings)
-            .await
-            .map_err(ActivationError::Component)?;
+        let problems = self.sandbox.check_settings(tenant, &pre, &descriptor, &request.settings).await?;
         if !problems.is_empty() {
             return Err(ActivationError::Settings(problems));
         }

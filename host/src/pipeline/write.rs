@@ -19,7 +19,8 @@ use tracing::{debug, warn};
 
 use crate::change::members::Resolving;
 use crate::change::{Action, Draft, MembersChange, PlannedChange, members, plan};
-use crate::constraints::sandbox::Operation;
+use crate::constraints::Overloaded;
+use crate::constraints::sandbox::{Operation, Stopped, WritePlace};
 use crate::decision::decide::DecisionContext;
 use crate::decision::{
     Actor, AdmittedChange, ConstraintName, DecisionId, DecisionRecord, KeptSecret, Outcome, Reason, Refusal, TenantId,
@@ -186,11 +187,22 @@ pub enum WriteError {
     #[error("the resource or what its constraints look at changed {TRIES_MAX} times while the request was judged")]
     Contended,
     /// The tenant has more changes waiting to be judged than it may.
-    #[error("too many changes of this tenant are waiting to be judged")]
-    Overloaded,
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
+    /// Nobody judges any more.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// The ids that a request brings into the world.
+#[derive(Clone, Copy)]
+struct NewIds {
+    decision: DecisionId,
+    /// Of the resource, if it creates one.
+    resource: ResourceId,
 }
 
 /// One try's outcome: done with, or to be tried again.
@@ -207,8 +219,10 @@ impl Pipeline {
         let decision = DecisionId(self.clock.new_id(at));
         let new_id = ResourceId(self.clock.new_id(at));
         let (mut turn, mut hashes) = (None, None);
+        // Before it holds anything that others wait for.
+        let place = self.sandbox.admit_write(caller.tenant)?;
         for attempt in 1..=TRIES_MAX {
-            match self.attempt(caller, request, at, decision, new_id, &mut hashes).await {
+            match self.attempt(caller, &place, request, at, NewIds { decision, resource: new_id }, &mut hashes).await {
                 Ok(Attempt::Done(written)) => return Ok(written),
                 Err(WriteError::Scim(mut error)) => {
                     let Some(violation) = error.violation.take() else { return Err(error.into()) };
@@ -231,10 +245,10 @@ impl Pipeline {
     async fn attempt(
         &self,
         caller: &Caller,
+        place: &WritePlace,
         request: &WriteRequest,
         at: Timestamp,
-        decision: DecisionId,
-        new_id: ResourceId,
+        NewIds { decision, resource: new_id }: NewIds,
         hashes: &mut Option<Arc<[KeptSecret]>>,
     ) -> Result<Attempt, WriteError> {
         let tenant_store = self.store.tenant(caller.tenant);
@@ -266,16 +280,14 @@ impl Pipeline {
         };
         let directory = SnapshotDirectory::new(snapshot);
         let operation = Arc::new(Operation { decision, actor: caller.actor.clone(), at, planned: Arc::new(planned) });
-        let evaluations = self
-            .sandbox
-            .evaluate(caller.tenant, &constraints, Arc::clone(&operation), Arc::new(directory))
-            .await
-            .map_err(|_overloaded| WriteError::Overloaded)?;
+        let evaluations =
+            self.sandbox.evaluate(place, &constraints, Arc::clone(&operation), Arc::new(directory)).await?;
 
         match decide(context, Arc::clone(&operation.planned), evaluations) {
             Err(refusal) => {
                 // The log has it before the client does: a refusal that cannot be recorded is not given (500).
                 tenant_store.record_refusal(Arc::clone(&refusal.record)).await?;
+                self.metrics.decided(refusal.record.outcome);
                 Err(WriteError::Refused(refusal))
             }
             Ok(admitted) => {
@@ -286,7 +298,10 @@ impl Pipeline {
                 };
                 let admitted = Arc::new(admitted.keep_secrets(kept));
                 match tenant_store.commit(Arc::clone(&admitted)).await {
-                    Ok(()) => Ok(Attempt::Done(self.written(&showing, &admitted).await?)),
+                    Ok(()) => {
+                        self.metrics.decided(Outcome::Allowed);
+                        Ok(Attempt::Done(self.written(&showing, &admitted).await?))
+                    }
                     Err(CommitError::Duplicate { attribute }) => Err(taken(&operation.planned, &attribute).into()),
                     Err(CommitError::Store(error)) => Err(error.into()),
                     Err(
@@ -333,7 +348,9 @@ impl Pipeline {
             violation: Some(violation),
             evaluations: Vec::new(),
         };
-        tenant_store.record_refusal(Arc::new(record)).await
+        tenant_store.record_refusal(Arc::new(record)).await?;
+        self.metrics.decided(Outcome::Invalid);
+        Ok(())
     }
 
     async fn written(&self, showing: &Showing, admitted: &AdmittedChange) -> Result<Written, WriteError> {

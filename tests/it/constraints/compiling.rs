@@ -2,7 +2,6 @@
 //! upload and nothing more.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use scruple::clock::Clock;
 use scruple::config::Config;
 use scruple::constraints::CompilerProgram;
 use scruple_tests::components::SAFE_VALUES;
-use scruple_tests::{Response, ServerProcess, TenantClient, TestServer, mail_at, user};
+use scruple_tests::{Response, ServerProcess, TenantClient, TestServer, compile_heavy, mail_at, user};
 use serde_json::{Value, json};
 
 /// How long one waits for what takes a moment.
@@ -20,31 +19,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_scruple-under-test"))
-}
-
-/// A component of so many functions. It has what is looked at before it is compiled, and to compile 40,000 of them takes some
-/// seconds and 200 MB.
-fn compile_heavy(functions: usize) -> Vec<u8> {
-    let mut bodies = String::new();
-    for number in 0..functions {
-        write!(
-            bodies,
-            "(func (param i32 i64) (result i32) (i32.add (local.get 0) (i32.mul (i32.const {number}) \
-             (i32.load (i32.wrap_i64 (local.get 1))))))"
-        )
-        .unwrap();
-    }
-    let text = format!(
-        r#"(component
-            (core module $m (memory 1) {bodies} (func (export "f")))
-            (core instance $c (instantiate $m))
-            (func $f (canon lift (core func $c "f")))
-            (instance $about (export "describe" (func $f)) (export "check-settings" (func $f)))
-            (instance $check (export "evaluate" (func $f)))
-            (export "scruple:constraint/about@0.1.0" (instance $about))
-            (export "scruple:constraint/check@0.1.0" (instance $check)))"#
-    );
-    wat::parse_str(text).unwrap()
 }
 
 /// A user whose address `safe-values` refuses.

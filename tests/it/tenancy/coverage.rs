@@ -66,6 +66,7 @@ fn expectation(method: &Method, path: &str) -> Option<(u16, Value)> {
         ("GET", "/api/v1/openapi.json") => (200, nothing),
         ("GET", "/healthz") => (200, nothing),
         ("GET", "/readyz") => (200, nothing),
+        ("GET", "/metrics") => (200, nothing),
         _ => return None,
     })
 }

@@ -1,7 +1,7 @@
 //! What is refused before it is compiled, and the words it is refused with.
 
 use super::guest::Guest;
-use super::world::{sandbox, schemas};
+use super::world::{TENANT, sandbox, schemas};
 use crate::constraints::Limits;
 use crate::constraints::check_component::{ComponentError, check_component, extent};
 
@@ -132,7 +132,8 @@ async fn a_small_component_that_is_much_work_to_compile_is_refused_before_it_is_
         assert_eq!(error.to_string(), expected);
     }
     let sandbox = sandbox(Limits::default());
-    let taken = async |component: Vec<u8>| drop(sandbox.upload(component, &schemas()).await.expect("within bounds"));
+    let taken =
+        async |component: Vec<u8>| drop(sandbox.upload(TENANT, component, &schemas()).await.expect("within bounds"));
 
     // 300 KB, 100,000 deep: reading them overflowed the stack.
     refused(
@@ -168,7 +169,7 @@ async fn a_small_component_that_is_much_work_to_compile_is_refused_before_it_is_
 #[tokio::test]
 async fn a_component_of_thirty_megabytes_is_taken_and_costs_what_is_in_it() {
     let custom = [&[1, b'x'], vec![0; 30 << 20].as_slice()].concat();
-    let checked = sandbox(Limits::default()).upload(with_section(0, &custom), &schemas()).await.unwrap();
+    let checked = sandbox(Limits::default()).upload(TENANT, with_section(0, &custom), &schemas()).await.unwrap();
     let image = checked.pre.component().image_range();
     assert!(image.end.addr() - image.start.addr() < 1 << 20);
 }

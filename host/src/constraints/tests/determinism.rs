@@ -12,10 +12,10 @@ use std::thread;
 use tokio::runtime::Builder;
 
 use super::guest::Guest;
-use super::world::{Residents, ada, creating, enabled, operation, resource, schemas};
+use super::world::{Residents, TENANT, ada, creating, enabled, operation, resource, schemas};
 use crate::change::PlannedChange;
 use crate::constraints::sandbox::Checked;
-use crate::constraints::{Compiling, ConstraintSet, DirectoryView, Limits, Sandbox, SandboxConfig};
+use crate::constraints::{ConstraintSet, DirectoryView, Limits, Sandbox, SandboxConfig};
 use crate::decision::{ConstraintFault, Evaluation, TenantId, Verdict};
 
 const THREADS: u32 = 8;
@@ -54,7 +54,8 @@ impl Copy {
         let evaluation = if alone {
             self.sandbox.runner().evaluate(tenant, &self.constraints.constraints[0], &operation, &directory).await
         } else {
-            self.sandbox.evaluate(tenant, &self.constraints, operation, directory).await.unwrap().remove(0)
+            let place = self.sandbox.admit_write(tenant).unwrap();
+            self.sandbox.evaluate(&place, &self.constraints, operation, directory).await.unwrap().remove(0)
         };
         Evaluation { duration_us: 0, ..evaluation }
     }
@@ -65,16 +66,15 @@ async fn copies(component: &[u8]) -> [Copy; 3] {
     let folder = tempfile::tempdir().unwrap();
     let sandbox = || {
         let cache_dir = Some(folder.path().to_owned());
-        Sandbox::new(SandboxConfig { limits: limits(), cache_dir, cache_key: [7; 32], compiling: Compiling::InProcess })
-            .unwrap()
+        Sandbox::new(SandboxConfig { cache_dir, ..SandboxConfig::for_own_components(limits()) }).unwrap()
     };
     let uploading = sandbox();
-    let checked = uploading.upload(component.to_vec(), &schemas()).await.unwrap();
+    let checked = uploading.upload(TENANT, component.to_vec(), &schemas()).await.unwrap();
     let loading = sandbox();
     let fetch = async { Err::<Vec<u8>, _>("it is on disk") };
-    let loaded = Checked { pre: loading.load(&checked.digest, fetch).await.unwrap(), ..checked.clone() };
+    let loaded = Checked { pre: loading.load(TENANT, &checked.digest, fetch).await.unwrap(), ..checked.clone() };
     let anew = super::world::sandbox(limits());
-    let compiled = anew.upload(component.to_vec(), &schemas()).await.unwrap();
+    let compiled = anew.upload(TENANT, component.to_vec(), &schemas()).await.unwrap();
     assert!(compiled.compile_ms > 0 || !Arc::ptr_eq(&compiled.pre, &checked.pre));
     [Copy::new(uploading, &checked), Copy::new(anew, &compiled), Copy::new(loading, &loaded)]
 }
@@ -245,7 +245,7 @@ fn describe_comes_to_the_same_end() {
         let sandboxes = [super::world::sandbox(limits()), super::world::sandbox(limits())];
         let pres = sandboxes.each_ref().map(|sandbox| {
             let digest = crate::constraints::compile::digest(&component);
-            runtime.block_on(sandbox.load(&digest, async { Ok::<_, String>(component.clone()) })).unwrap()
+            runtime.block_on(sandbox.load(TENANT, &digest, async { Ok::<_, String>(component.clone()) })).unwrap()
         });
         in_all_threads(async |_| {
             for _ in 0..RUNS / THREADS {

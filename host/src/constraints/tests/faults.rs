@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::guest::Guest;
-use super::world::{Residents, ada, ask, ask_with, assert_allowed, creating, fault_of, resource};
+use super::world::{Residents, TENANT, ada, ask, ask_with, assert_allowed, creating, fault_of, resource};
 use crate::constraints::Limits;
 use crate::decision::{ConstraintFault, Verdict};
 
@@ -21,7 +21,7 @@ async fn a_guest_that_never_gets_through_its_start_function_runs_out_of_fuel() {
         .with("(global $armed (mut i32) (i32.const 0))")
         .with(&format!("(func $start {SPIN}) (start $start)"));
     let sandbox = super::world::sandbox(Limits::default());
-    let error = sandbox.upload(guest.component(), &super::world::schemas()).await.unwrap_err();
+    let error = sandbox.upload(TENANT, guest.component(), &super::world::schemas()).await.unwrap_err();
     assert_eq!(error.to_string(), "`describe` failed: the constraint used all of its fuel (5000000)");
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use super::guest::Guest;
-use super::world::{Residents, ada, ask, ask_with, assert_allowed, creating, fault_of, sandbox, schemas};
+use super::world::{Residents, TENANT, ada, ask, ask_with, assert_allowed, creating, fault_of, sandbox, schemas};
 use crate::constraints::Limits;
 use crate::decision::ConstraintFault;
 
@@ -18,7 +18,7 @@ async fn trap_of(guest: Guest) -> String {
 }
 
 async fn refusal_of(guest: Guest) -> String {
-    sandbox(Limits::default()).upload(guest.component(), &schemas()).await.unwrap_err().to_string()
+    sandbox(Limits::default()).upload(TENANT, guest.component(), &schemas()).await.unwrap_err().to_string()
 }
 
 /// To give the guest an answer, the host calls the guest: it asks it for room in its memory.
@@ -206,8 +206,8 @@ async fn a_guest_cannot_say_another_name_the_next_time() {
         (if (i32.gt_u (global.get $asked) (i32.const 1)) (then unreachable))";
     let component = Guest::new().with(counting).describe(describe).component();
     let sandbox = sandbox(Limits::default());
-    let first = sandbox.upload(component.clone(), &schemas()).await.unwrap();
-    let second = sandbox.upload(component, &schemas()).await.unwrap();
+    let first = sandbox.upload(TENANT, component.clone(), &schemas()).await.unwrap();
+    let second = sandbox.upload(TENANT, component, &schemas()).await.unwrap();
     assert_eq!(first.descriptor, second.descriptor);
 }
 
@@ -228,17 +228,14 @@ async fn what_could_differ_from_run_to_run_does_not() {
     ));
     let component = guest.component();
     let sandbox = sandbox(Limits::default());
-    let checked = sandbox.upload(component, &schemas()).await.unwrap();
+    let checked = sandbox.upload(TENANT, component, &schemas()).await.unwrap();
     let mut seen = Vec::new();
     for _ in 0..10 {
         let constraint = Arc::new(super::world::enabled(&checked, None, "{}", sandbox.limits()));
         let set = crate::constraints::ConstraintSet { generation: 1, constraints: vec![constraint] };
-        let asked = sandbox.evaluate(
-            super::world::TENANT,
-            &set,
-            super::world::operation(creating(ada())),
-            Arc::new(Residents::default()),
-        );
+        let place = sandbox.admit_write(TENANT).unwrap();
+        let asked =
+            sandbox.evaluate(&place, &set, super::world::operation(creating(ada())), Arc::new(Residents::default()));
         let evaluation = asked.await.unwrap().remove(0);
         assert_allowed(&evaluation);
         seen.push((format!("{:?} {:?}", evaluation.notes, evaluation.reads), evaluation.fuel_used));
@@ -250,7 +247,7 @@ async fn what_could_differ_from_run_to_run_does_not() {
 #[tokio::test]
 async fn two_bytes_of_data_far_apart_do_not_become_all_that_is_between_them() {
     let far = Guest::new().pages(255).with("(data (i32.const 16700000) \"x\")");
-    let checked = sandbox(Limits::default()).upload(far.component(), &schemas()).await.unwrap();
+    let checked = sandbox(Limits::default()).upload(TENANT, far.component(), &schemas()).await.unwrap();
     let image = checked.pre.component().image_range();
     let bytes = image.end.addr() - image.start.addr();
     assert!(bytes < 1 << 20, "{bytes} bytes");

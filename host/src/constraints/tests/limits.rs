@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::guest::Guest;
-use super::world::{Residents, ada, creating, enabled, id, operation, resource, sandbox, schemas, updating};
+use super::world::{Residents, TENANT, ada, creating, enabled, id, operation, resource, sandbox, schemas, updating};
 use crate::constraints::{ConstraintSet, Limits};
 use crate::decision::TenantId;
 use crate::scim::resource::Member;
@@ -245,11 +245,11 @@ const CASES: &[Case] = &[
 /// Everything that can be seen of a guest under these limits: whether it is taken, and how it judges.
 async fn seen(guest: Guest, limits: Limits) -> String {
     let sandbox = sandbox(limits);
-    let checked = match sandbox.upload(guest.component(), &schemas()).await {
+    let checked = match sandbox.upload(TENANT, guest.component(), &schemas()).await {
         Ok(checked) => checked,
         Err(error) => return error.to_string(),
     };
-    let problems = sandbox.check_settings(&checked.pre, &checked.descriptor, &json!({})).await;
+    let problems = sandbox.check_settings(TENANT, &checked.pre, &checked.descriptor, &json!({})).await;
     let constraint = Arc::new(enabled(&checked, None, "{}", sandbox.limits()));
     let set = ConstraintSet { generation: 1, constraints: vec![constraint] };
     let member = |number| (id(1), Member { id: id(number), resource_type: "User".into() });
@@ -261,7 +261,10 @@ async fn seen(guest: Guest, limits: Limits) -> String {
     let group = || resource("Group", 1, json!({ "displayName": "all" }));
     let mut seen = format!("{problems:?}");
     for planned in [creating(ada()), updating(group(), group())] {
-        let answers = sandbox.evaluate(TenantId(1), &set, operation(planned), Arc::new(residents())).await.unwrap();
+        let answers = sandbox
+            .evaluate(&sandbox.admit_write(TenantId(1)).unwrap(), &set, operation(planned), Arc::new(residents()))
+            .await
+            .unwrap();
         let answer = &answers[0];
         seen += &format!("{:?} {:?} warnings: {:?} {:?}", answer.answer, answer.reads, answer.warnings, answer.notes);
     }

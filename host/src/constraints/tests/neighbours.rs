@@ -11,7 +11,7 @@ use crate::decision::{ConstraintFault, Mode, TenantId, Verdict};
 async fn set_of(sandbox: &Sandbox, guests: Vec<Guest>) -> Arc<ConstraintSet> {
     let mut constraints = Vec::new();
     for guest in guests {
-        let checked = sandbox.upload(guest.component(), &schemas()).await.unwrap();
+        let checked = sandbox.upload(TENANT, guest.component(), &schemas()).await.unwrap();
         constraints.push(Arc::new(enabled(&checked, None, "{}", sandbox.limits())));
     }
     Arc::new(ConstraintSet { generation: 1, constraints })
@@ -31,12 +31,18 @@ async fn a_tenant_whose_guests_loop_does_not_stop_another() {
         .map(|_| {
             let (sandbox, looping) = (Arc::clone(&sandbox), Arc::clone(&looping));
             tokio::spawn(async move {
-                sandbox.evaluate(TENANT, &looping, operation(creating(ada())), residents()).await.unwrap()
+                sandbox
+                    .evaluate(&sandbox.admit_write(TENANT).unwrap(), &looping, operation(creating(ada())), residents())
+                    .await
+                    .unwrap()
             })
         })
         .collect();
     tokio::task::yield_now().await;
-    let answers = sandbox.evaluate(TenantId(2), &honest, operation(creating(ada())), residents()).await.unwrap();
+    let answers = sandbox
+        .evaluate(&sandbox.admit_write(TenantId(2)).unwrap(), &honest, operation(creating(ada())), residents())
+        .await
+        .unwrap();
     assert_eq!(answers[0].answer, Ok(Verdict::Allow));
     // Eight loops of half a second, two at once, are far from done.
     assert!(!loops.iter().all(|task| task.is_finished()));
@@ -56,7 +62,10 @@ async fn everybody_is_asked_even_after_a_fault_and_a_denial() {
         Guest::new(),
     ];
     let set = set_of(&sandbox, guests).await;
-    let answers = sandbox.evaluate(TENANT, &set, operation(creating(ada())), residents()).await.unwrap();
+    let answers = sandbox
+        .evaluate(&sandbox.admit_write(TENANT).unwrap(), &set, operation(creating(ada())), residents())
+        .await
+        .unwrap();
     assert_eq!(answers.len(), 3);
     assert!(matches!(answers[0].answer, Err(ConstraintFault::Trap { .. })));
     assert!(matches!(answers[1].answer, Ok(Verdict::Deny(_))));
@@ -66,13 +75,16 @@ async fn everybody_is_asked_even_after_a_fault_and_a_denial() {
 #[tokio::test]
 async fn a_constraint_that_cannot_be_loaded_is_a_fault_and_one_that_is_off_is_not_asked() {
     let sandbox = sandbox(Limits::default());
-    let checked = sandbox.upload(Guest::new().component(), &schemas()).await.unwrap();
+    let checked = sandbox.upload(TENANT, Guest::new().component(), &schemas()).await.unwrap();
     let mut broken = enabled(&checked, None, "{}", sandbox.limits());
     broken.pre = Err("the component is gone".into());
     let mut off = enabled(&checked, None, "{}", sandbox.limits());
     off.mode = Mode::Off;
     let set = ConstraintSet { generation: 1, constraints: vec![Arc::new(broken), Arc::new(off)] };
-    let answers = sandbox.evaluate(TENANT, &set, operation(creating(ada())), residents()).await.unwrap();
+    let answers = sandbox
+        .evaluate(&sandbox.admit_write(TENANT).unwrap(), &set, operation(creating(ada())), residents())
+        .await
+        .unwrap();
     assert_eq!(answers.len(), 1);
     assert_eq!(answers[0].answer, Err(ConstraintFault::Unavailable { detail: "the component is gone".into() }));
 }
@@ -84,11 +96,13 @@ async fn an_evaluation_that_nobody_waits_for_any_more_is_stopped() {
     let looping = set_of(&sandbox, vec![Guest::evaluating("(loop $again (br $again))")]).await;
     for _ in 0..4 {
         // More than may run at once: the later ones get their turn because the earlier ones are gone.
-        let asked = sandbox.evaluate(TENANT, &looping, operation(creating(ada())), residents());
+        let place = sandbox.admit_write(TENANT).unwrap();
+        let asked = sandbox.evaluate(&place, &looping, operation(creating(ada())), residents());
         assert!(tokio::time::timeout(Duration::from_millis(20), asked).await.is_err());
     }
     let honest = set_of(&sandbox, vec![Guest::new()]).await;
-    let asked = sandbox.evaluate(TENANT, &honest, operation(creating(ada())), residents());
+    let place = sandbox.admit_write(TENANT).unwrap();
+    let asked = sandbox.evaluate(&place, &honest, operation(creating(ada())), residents());
     let answers = tokio::time::timeout(Duration::from_secs(20), asked).await.expect("a turn was free").unwrap();
     assert_eq!(answers[0].answer, Ok(Verdict::Allow));
 }

@@ -7,16 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::guest::Guest;
-use super::world::schemas;
+use super::world::{TENANT, schemas};
 use crate::constraints::sandbox::{LoadError, Sandbox, SandboxConfig};
-use crate::constraints::{Compiling, Limits, compile};
+use crate::constraints::{Limits, compile};
 
 fn sandbox(folder: &Path, key: u8) -> Sandbox {
     let config = SandboxConfig {
-        limits: Limits::default(),
         cache_dir: Some(folder.to_owned()),
         cache_key: [key; 32],
-        compiling: Compiling::InProcess,
+        ..SandboxConfig::for_own_components(Limits::default())
     };
     Sandbox::new(config).unwrap()
 }
@@ -33,7 +32,7 @@ async fn compiles(folder: &Path, key: u8, bytes: &[u8]) -> bool {
         Ok::<_, Infallible>(bytes.to_vec())
     };
     let digest = compile::digest(bytes);
-    let pre = sandbox(folder, key).load(&digest, fetch).await.unwrap();
+    let pre = sandbox(folder, key).load(TENANT, &digest, fetch).await.unwrap();
     assert_eq!(pre.digest(), digest);
     fetched.load(Ordering::Relaxed) == 1
 }
@@ -42,7 +41,7 @@ async fn compiles(folder: &Path, key: u8, bytes: &[u8]) -> bool {
 async fn an_uploaded_component_is_compiled_once() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = Guest::new().component();
-    sandbox(folder.path(), 1).upload(bytes.clone(), &schemas()).await.unwrap();
+    sandbox(folder.path(), 1).upload(TENANT, bytes.clone(), &schemas()).await.unwrap();
     assert!(!compiles(folder.path(), 1, &bytes).await);
 }
 
@@ -84,7 +83,7 @@ async fn a_file_of_another_key_or_of_another_component_is_not_loaded() {
 async fn a_refused_component_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let guest = Guest::new().describe("unreachable");
-    sandbox(folder.path(), 1).upload(guest.component(), &schemas()).await.unwrap_err();
+    sandbox(folder.path(), 1).upload(TENANT, guest.component(), &schemas()).await.unwrap_err();
     assert_eq!(kept(folder.path()), [] as [PathBuf; 0]);
 }
 
@@ -103,7 +102,7 @@ async fn many_that_load_at_once_wait_for_one() {
                     fetched.fetch_add(1, Ordering::Relaxed);
                     Ok::<_, Infallible>(bytes)
                 };
-                sandbox.load(&digest, fetch).await.unwrap();
+                sandbox.load(TENANT, &digest, fetch).await.unwrap();
             })
         })
         .collect();
@@ -117,6 +116,6 @@ async fn many_that_load_at_once_wait_for_one() {
 async fn bytes_of_another_digest_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let fetch = async { Ok::<_, Infallible>(Guest::new().component()) };
-    let error = sandbox(folder.path(), 1).load("00ff", fetch).await.unwrap_err();
+    let error = sandbox(folder.path(), 1).load(TENANT, "00ff", fetch).await.unwrap_err();
     assert!(matches!(error, LoadError::Digest { .. }), "{error}");
 }

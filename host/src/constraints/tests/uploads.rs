@@ -5,20 +5,21 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::guest::Guest;
-use super::world::{ada, creating, enabled, sandbox, schemas, updating};
+use super::world::{TENANT, ada, creating, enabled, sandbox, schemas, updating};
 use crate::constraints::sandbox::UploadError;
 use crate::constraints::{ConstraintSet, Descriptor, Grants, Limits, Registry};
 use crate::decision::{ConstraintFault, TenantId};
 
 async fn refused(guest: Guest) -> String {
-    let error = sandbox(Limits::default()).upload(guest.component(), &schemas()).await.expect_err("should be refused");
+    let error =
+        sandbox(Limits::default()).upload(TENANT, guest.component(), &schemas()).await.expect_err("should be refused");
     error.to_string()
 }
 
 #[tokio::test]
 async fn a_descriptor_comes_back_as_it_was_given_with_canonical_paths() {
     let guest = Guest::new().reads(&["USERNAME", "emails.Value"]).capabilities(&["directory:Group"]);
-    let checked = sandbox(Limits::default()).upload(guest.component(), &schemas()).await.unwrap();
+    let checked = sandbox(Limits::default()).upload(TENANT, guest.component(), &schemas()).await.unwrap();
     assert_eq!(checked.descriptor.reads, ["userName", "emails.value"]);
     let json = checked.descriptor.to_json();
     assert_eq!(json["settings_schema"], json!({}));
@@ -66,7 +67,7 @@ async fn a_component_with_other_types_than_the_contracts_is_refused() {
         (instance $check (export "evaluate" (func $f)))
         (export "scruple:constraint/about@0.1.0" (instance $about))
         (export "scruple:constraint/check@0.1.0" (instance $check)))"#;
-    let error = sandbox(Limits::default()).upload(wat::parse_str(text).unwrap(), &schemas()).await.unwrap_err();
+    let error = sandbox(Limits::default()).upload(TENANT, wat::parse_str(text).unwrap(), &schemas()).await.unwrap_err();
     let UploadError::Describe(ConstraintFault::Unavailable { detail }) = error else { panic!("{error}") };
     assert_eq!(detail, "expected 1-tuple, found 0-tuple");
 }
@@ -76,8 +77,9 @@ async fn settings_are_checked_by_the_schema_and_then_by_the_component() {
     let sandbox = sandbox(Limits::default());
     let mut guest = Guest::new();
     guest.settings_schema = r#"{"type": "object", "properties": {"minimum": {"type": "integer"}}}"#.into();
-    let checked = sandbox.upload(guest.component(), &schemas()).await.unwrap();
-    let check = async |settings: Value| sandbox.check_settings(&checked.pre, &checked.descriptor, &settings).await;
+    let checked = sandbox.upload(TENANT, guest.component(), &schemas()).await.unwrap();
+    let check =
+        async |settings: Value| sandbox.check_settings(TENANT, &checked.pre, &checked.descriptor, &settings).await;
     assert_eq!(check(json!({ "minimum": 2 })).await.unwrap(), []);
     let problems = check(json!({ "minimum": "two" })).await.unwrap();
     assert_eq!(problems.len(), 1);
@@ -91,15 +93,15 @@ async fn settings_are_checked_by_the_schema_and_then_by_the_component() {
          (i32.store (i32.const 516) (i32.const 640)) (i32.store (i32.const 520) (i32.const 1))
          (return (i32.const 512))",
     );
-    let checked = sandbox.upload(objects.component(), &schemas()).await.unwrap();
-    let problems = sandbox.check_settings(&checked.pre, &checked.descriptor, &json!("abc")).await.unwrap();
+    let checked = sandbox.upload(TENANT, objects.component(), &schemas()).await.unwrap();
+    let problems = sandbox.check_settings(TENANT, &checked.pre, &checked.descriptor, &json!("abc")).await.unwrap();
     assert_eq!(problems[0].message, "\"abc");
 }
 
 #[tokio::test]
 async fn grants_are_at_most_what_the_descriptor_asks_for() {
     let guest = Guest::new().reads(&["name", "emails.value"]).capabilities(&["directory:Group"]);
-    let descriptor = sandbox(Limits::default()).upload(guest.component(), &schemas()).await.unwrap().descriptor;
+    let descriptor = sandbox(Limits::default()).upload(TENANT, guest.component(), &schemas()).await.unwrap().descriptor;
     let check = |given: Option<Value>, expected: Result<Value, &str>| {
         let found = Grants::parse(given.as_ref(), &descriptor, &schemas());
         match expected {
@@ -129,7 +131,7 @@ async fn a_constraint_is_asked_by_type_and_action_alone() {
     let mut guest = Guest::new().reads(&["title"]);
     guest.resource_types = vec!["User".into()];
     guest.actions = vec![1];
-    let checked = sandbox.upload(guest.component(), &schemas()).await.unwrap();
+    let checked = sandbox.upload(TENANT, guest.component(), &schemas()).await.unwrap();
     let constraint = enabled(&checked, None, "{}", sandbox.limits());
     assert!(!constraint.applies_to(&creating(ada())));
     // Nothing that it reads differs, and it is asked all the same.

@@ -13,7 +13,7 @@ use crate::change::{Action, MembersChange, PlannedChange};
 use crate::constraints::directory::{DirectoryError, DirectoryView};
 use crate::constraints::registry::{ConstraintSet, EnabledConstraint, EnabledParts};
 use crate::constraints::sandbox::{Checked, Operation, Sandbox, SandboxConfig};
-use crate::constraints::{Compiling, Grants, Limits};
+use crate::constraints::{Grants, Limits};
 use crate::decision::{
     Actor, ConstraintFault, ConstraintName, DecisionId, Evaluation, FailurePolicy, Mode, TenantId, Verdict,
 };
@@ -29,8 +29,7 @@ pub(super) fn schemas() -> Arc<SchemaRegistry> {
 }
 
 pub(super) fn sandbox(limits: Limits) -> Sandbox {
-    Sandbox::new(SandboxConfig { limits, cache_dir: None, cache_key: [7; 32], compiling: Compiling::InProcess })
-        .unwrap()
+    Sandbox::new(SandboxConfig::for_own_components(limits)).unwrap()
 }
 
 pub(super) fn id(number: u128) -> ResourceId {
@@ -183,10 +182,13 @@ pub(super) async fn ask_with(
     residents: Residents,
 ) -> Evaluation {
     let sandbox = sandbox(limits);
-    let checked = sandbox.upload(guest.component(), &schemas()).await.unwrap();
+    let checked = sandbox.upload(TENANT, guest.component(), &schemas()).await.unwrap();
     let constraint = Arc::new(enabled(&checked, grants, "{}", sandbox.limits()));
     let set = ConstraintSet { generation: 1, constraints: vec![constraint] };
-    let mut answers = sandbox.evaluate(TENANT, &set, operation(planned), Arc::new(residents)).await.unwrap();
+    let mut answers = sandbox
+        .evaluate(&sandbox.admit_write(TENANT).unwrap(), &set, operation(planned), Arc::new(residents))
+        .await
+        .unwrap();
     assert_eq!(answers.len(), 1);
     answers.remove(0)
 }
