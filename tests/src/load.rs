@@ -13,6 +13,7 @@ mod scenario;
 mod measure;
 mod abuse;
 mod life;
+mod neighbours;
 mod statistics;
 mod usage;
 mod required;
@@ -63,11 +64,12 @@ async fn measure_all(args: &Args) -> anyhow::Result<Report> {
     let rows = measure::run(&scenarios, &targets, args.rounds, time_max, &run, &progress).await?;
     let lived = life::run(args, &targets, &run, &progress).await?;
     let abused = abuse::run(args, &targets, &run, &progress).await?;
+    let neighboured = neighbours::run(args, &targets, &run, &progress).await?;
     let subjects = targets.iter().map(|target| {
         let filling = target.population.filling;
         Subject { name: target.name.clone(), users: filling.users, members: filling.members }
     });
-    Ok(Report { subjects: subjects.collect(), rounds: args.rounds, rows, lived, abused })
+    Ok(Report { subjects: subjects.collect(), rounds: args.rounds, rows, lived, abused, neighboured })
 }
 
 /// Our own server, once for each program and each number of users.

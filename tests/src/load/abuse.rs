@@ -81,7 +81,7 @@ pub(super) struct Percentiles {
 }
 
 impl Percentiles {
-    fn of(milliseconds: &[f64]) -> Self {
+    pub(super) fn of(milliseconds: &[f64]) -> Self {
         let of = |percent| percentile(milliseconds, percent).unwrap_or(f64::NAN);
         Self { p50_ms: of(50.0), p99_ms: of(99.0) }
     }

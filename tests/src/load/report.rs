@@ -1,5 +1,7 @@
 //! What a run came to: tables for people, JSON for programs.
 
+use std::collections::BTreeMap;
+
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde_json::{Value, json};
@@ -7,6 +9,7 @@ use serde_json::{Value, json};
 use crate::load::abuse::Abused;
 use crate::load::life::Lived;
 use crate::load::measure::Row;
+use crate::load::neighbours::Neighboured;
 use crate::load::required::{self, Check, Subject};
 
 /// Everything that was measured.
@@ -16,6 +19,7 @@ pub(super) struct Report {
     pub(super) rows: Vec<Row>,
     pub(super) lived: Vec<Lived>,
     pub(super) abused: Vec<Abused>,
+    pub(super) neighboured: Vec<Neighboured>,
 }
 
 impl Report {
@@ -36,6 +40,9 @@ impl Report {
         if !self.abused.is_empty() {
             parts.push(self.abuse());
         }
+        if !self.neighboured.is_empty() {
+            parts.push(self.neighbours());
+        }
         let checks = self.checks();
         if !checks.is_empty() {
             parts.push(required_figures(&checks));
@@ -44,7 +51,9 @@ impl Report {
     }
 
     fn checks(&self) -> Vec<Check> {
-        required::checks(&self.rows, &self.lived, &self.abused, &self.subjects)
+        let mut checks = required::checks(&self.rows, &self.lived, &self.abused, &self.subjects);
+        checks.extend(required::neighbours(&self.neighboured, &self.subjects));
+        checks
     }
 
     fn scenarios(&self) -> String {
@@ -135,6 +144,38 @@ impl Report {
         table(&header, 4, rows)
     }
 
+    fn neighbours(&self) -> String {
+        let header = [
+            "one tenant attacks",
+            "server",
+            "its writes",
+            "its uploads",
+            "stopped p50",
+            "p99",
+            "quiet p50",
+            "p99",
+            "beside p50",
+            "p99",
+            "× p99",
+        ];
+        let rows = self.neighboured.iter().map(|row| {
+            vec![
+                "loops, memory, compiling".to_owned(),
+                self.subjects[row.target].name.clone(),
+                statuses(&row.writes),
+                statuses(&row.uploads),
+                figure(Some(row.stopped.p50_ms), 2),
+                figure(Some(row.stopped.p99_ms), 2),
+                figure(Some(row.quiet.p50_ms), 2),
+                figure(Some(row.quiet.p99_ms), 2),
+                figure(Some(row.beside.p50_ms), 2),
+                figure(Some(row.beside.p99_ms), 2),
+                figure(row.ratio(), 2),
+            ]
+        });
+        table(&header, 4, rows)
+    }
+
     /// For programs.
     pub(super) fn json(&self) -> Value {
         let rows = self.rows.iter().map(|row| {
@@ -174,8 +215,7 @@ impl Report {
                 "abuse": abuse.name,
                 "server": self.subjects[abuse.target].name,
                 "users": self.subjects[abuse.target].users,
-                "statuses": abuse.statuses.iter().map(|(status, times)| (status.to_string(), json!(times)))
-                    .collect::<serde_json::Map<_, _>>(),
+                "statuses": counted(&abuse.statuses),
                 "in_protocol": abuse.in_protocol,
                 "answer_ms": abuse.answer_ms,
                 "quiet_p50_ms": abuse.quiet.p50_ms,
@@ -184,6 +224,21 @@ impl Report {
                 "beside_p99_ms": abuse.beside.p99_ms,
                 "p99_ratio": abuse.ratio(),
                 "peak_mib": abuse.peak_mib,
+            })
+        });
+        let neighboured = self.neighboured.iter().map(|row| {
+            json!({
+                "server": self.subjects[row.target].name,
+                "users": self.subjects[row.target].users,
+                "writes": counted(&row.writes),
+                "uploads": counted(&row.uploads),
+                "stopped_p50_ms": row.stopped.p50_ms,
+                "stopped_p99_ms": row.stopped.p99_ms,
+                "quiet_p50_ms": row.quiet.p50_ms,
+                "quiet_p99_ms": row.quiet.p99_ms,
+                "beside_p50_ms": row.beside.p50_ms,
+                "beside_p99_ms": row.beside.p99_ms,
+                "p99_ratio": row.ratio(),
             })
         });
         let checks = self.checks();
@@ -198,6 +253,7 @@ impl Report {
             "scenarios": rows.collect::<Vec<_>>(),
             "life": lived.collect::<Vec<_>>(),
             "abuse": abused.collect::<Vec<_>>(),
+            "neighbours": neighboured.collect::<Vec<_>>(),
             "required": checks.collect::<Vec<_>>(),
         })
     }
@@ -213,13 +269,21 @@ fn required_figures(checks: &[Check]) -> String {
 }
 
 fn answers(abuse: &Abused) -> String {
-    let statuses: Vec<String> =
-        abuse.statuses.iter().map(|(status, times)| format!("{status} ({times} times)")).collect();
-    match (statuses.is_empty(), abuse.in_protocol) {
+    match (abuse.statuses.is_empty(), abuse.in_protocol) {
         (true, _) => "not supported (no group)".to_owned(),
-        (_, true) => statuses.join(", "),
-        (_, false) => format!("{}: NOT all SCIM", statuses.join(", ")),
+        (_, true) => statuses(&abuse.statuses),
+        (_, false) => format!("{}: NOT all SCIM", statuses(&abuse.statuses)),
     }
+}
+
+/// How often each status was the answer: `403 (7 times), 503 (2 times)`.
+fn statuses(statuses: &BTreeMap<u16, usize>) -> String {
+    let told: Vec<String> = statuses.iter().map(|(status, times)| format!("{status} ({times} times)")).collect();
+    told.join(", ")
+}
+
+fn counted(statuses: &BTreeMap<u16, usize>) -> Value {
+    statuses.iter().map(|(status, times)| (status.to_string(), json!(times))).collect::<serde_json::Map<_, _>>().into()
 }
 
 fn figure(value: Option<f64>, digits: usize) -> String {
@@ -260,6 +324,7 @@ mod tests {
             rows: vec![row(0, 2.0), row(1, 5.0), refused],
             lived: Vec::new(),
             abused: Vec::new(),
+            neighboured: Vec::new(),
         }
     }
 

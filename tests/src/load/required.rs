@@ -3,6 +3,7 @@
 use crate::load::abuse::Abused;
 use crate::load::life::Lived;
 use crate::load::measure::Row;
+use crate::load::neighbours::Neighboured;
 use crate::load::scenario::{Group, Place, Step};
 
 /// The server's milliseconds of processor for a request, at [`CPU_USERS`] users.
@@ -31,6 +32,10 @@ const LIFE_MIB_MAX: f64 = 200.0;
 /// Of abuse: resident memory, and how many times later the others may be answered.
 const ABUSE_MIB_MAX: f64 = 512.0;
 const ABUSE_RATIO_MAX: f64 = 3.0;
+
+/// Of a tenant that attacks: how many times later the others may be answered, and how long a guest of its may run.
+const NEIGHBOURS_RATIO_MAX: f64 = 3.0;
+const STOPPED_MS_MAX: f64 = 50.0;
 
 /// What the figures are about: the name in the report and what the server holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +92,21 @@ pub(super) fn checks(rows: &[Row], lived: &[Lived], abused: &[Abused], subjects:
         for (figure, required, seen, unit) in figures {
             checks.extend(seen.map(|seen| Check { what: about(figure), required, seen, unit }));
         }
+    }
+    checks
+}
+
+/// Of the tenants beside one that attacks.
+pub(super) fn neighbours(neighboured: &[Neighboured], subjects: &[Subject]) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for row in neighboured {
+        let about = |figure: &str| format!("{}: one tenant attacks, {figure}", describe(&subjects[row.target]));
+        if let Some(seen) = row.ratio() {
+            let what = about("p99 of the others to quiet");
+            checks.push(Check { what, required: NEIGHBOURS_RATIO_MAX, seen, unit: "×" });
+        }
+        let what = about("p99 until a guest is stopped");
+        checks.push(Check { what, required: STOPPED_MS_MAX, seen: row.stopped.p99_ms, unit: "ms" });
     }
     checks
 }

@@ -134,7 +134,7 @@ pub(super) struct Target {
     pub(super) cursors: Mutex<HashMap<usize, String>>,
     serial: AtomicUsize,
     // Ended, and its folder removed if it was for this run only, with the target; in this order.
-    _process: Option<ServerProcess>,
+    process: Option<ServerProcess>,
     _folder: Option<TempDir>,
 }
 
@@ -148,14 +148,19 @@ impl Target {
             spares: Mutex::default(),
             cursors: Mutex::default(),
             serial: AtomicUsize::new(0),
-            _process: None,
+            process: None,
             _folder: None,
         }
     }
 
     /// A target that is this program's own to end.
     pub(super) fn owning(self, process: ServerProcess, folder: Option<TempDir>) -> Self {
-        Self { pid: Some(process.pid()), _process: Some(process), _folder: folder, ..self }
+        Self { pid: Some(process.pid()), process: Some(process), _folder: folder, ..self }
+    }
+
+    /// The server, if it is this program's own.
+    pub(super) fn process(&self) -> Option<&ServerProcess> {
+        self.process.as_ref()
     }
 
     /// A number that no other request of this run has.

@@ -14,9 +14,11 @@ impl Constraint for GrowMemory {
     fn evaluate(_: &Operation, _: &NoSettings) -> Result<Verdict, Error> {
         let mut taken = Vec::new();
         loop {
-            // Touched in one place only: filling it would use up the fuel before the memory.
+            // Each page of the kernel's is touched, and no more of it: filling it would use up the fuel before the memory.
             let mut block: Vec<u8> = Vec::with_capacity(1024 * 1024);
-            block.push(1);
+            for byte in block.spare_capacity_mut().iter_mut().step_by(4096) {
+                byte.write(1);
+            }
             taken.push(std::hint::black_box(block));
         }
     }
