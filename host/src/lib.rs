@@ -3,6 +3,7 @@
 pub mod causes;
 pub mod one_line;
 pub mod scim;
+pub mod tables;
 pub mod change;
 pub mod decision;
 pub mod metrics;

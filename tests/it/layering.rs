@@ -9,15 +9,16 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("causes", &[]),
     ("one_line", &[]),
     ("scim", &[]),
+    ("tables", &[]),
     ("change", &["scim"]),
     ("decision", &["change", "scim"]),
     ("metrics", &["decision"]),
     ("constraints", &["metrics", "decision", "change", "one_line", "scim"]),
-    ("store", &["decision", "change", "scim"]),
+    ("store", &["decision", "change", "scim", "tables"]),
     ("clock", &[]),
     ("secrets", &["store"]),
-    ("pipeline", &["causes", "clock", "constraints", "metrics", "store", "decision", "change", "scim"]),
-    ("config", &["constraints", "store", "scim"]),
+    ("pipeline", &["causes", "clock", "constraints", "metrics", "store", "decision", "change", "scim", "tables"]),
+    ("config", &["constraints", "store", "scim", "tables"]),
     (
         "http",
         &[
@@ -32,6 +33,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "decision",
             "change",
             "scim",
+            "tables",
         ],
     ),
     ("app", &["clock", "config", "http", "pipeline", "constraints", "metrics", "store", "scim", "secrets"]),
@@ -51,7 +53,7 @@ const ONLY: &[(&str, &[&str])] = &[
 ];
 
 /// What a pure module must not mention: I/O, clocks, concurrency, randomness.
-const PURE: &[&str] = &["scim", "change", "decision"];
+const PURE: &[&str] = &["scim", "tables", "change", "decision"];
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::net",
