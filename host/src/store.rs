@@ -9,6 +9,7 @@ pub mod model;
 pub mod query;
 pub mod schema;
 pub mod sqlite;
+pub mod table;
 pub mod write_set;
 
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ pub use model::{
 };
 pub use query::{Choose, Found, Matches, Page, Reference, Represented, ShowError, Shown, Wanted};
 pub use sqlite::{SqliteOptions, SqliteStore};
+pub use table::{FoundRow, NewTable, TableChangeError, TableRevision, TableState, TablesKept};
 pub use write_set::WriteSet;
 
 #[cfg(test)]
@@ -218,6 +220,39 @@ pub trait TenantStore: Send + Sync {
     /// Every state a constraint has had, newest first. A state of `None` is a removal.
     async fn activation_history(&self, name: &ConstraintName) -> Result<Vec<Activation>, StoreError>;
 
+    /// Makes these the contents of a table, as a new revision, and raises the generation. If they are already, nothing is
+    /// done; `false` then.
+    async fn put_table(&self, new: NewTable, kept: TablesKept) -> Result<(TableRevision, bool), TableChangeError>;
+    /// Gives a table an earlier state, as a new revision, and raises the generation: that of `revision`, or the newest that
+    /// differs from the present one.
+    async fn restore_table(
+        &self,
+        name: &str,
+        revision: Option<u32>,
+        made: (&str, jiff::Timestamp),
+        kept: TablesKept,
+    ) -> Result<TableRevision, TableChangeError>;
+    /// Removes a table, which is a revision too, and raises the generation.
+    async fn remove_table(
+        &self,
+        name: &str,
+        made: (&str, jiff::Timestamp),
+        kept: TablesKept,
+    ) -> Result<TableRevision, TableChangeError>;
+    /// The tables that there are, by name.
+    async fn tables(&self) -> Result<Vec<TableRevision>, StoreError>;
+    /// Every state of a table that is kept, newest first. A state of `None` is a removal.
+    async fn table_history(&self, name: &str) -> Result<Vec<TableRevision>, StoreError>;
+    /// Rows of a table in one of its states, by key, after one of them, at most `limit`; `None` if that state is a removal
+    /// or not kept any more.
+    async fn table_rows(
+        &self,
+        name: &str,
+        revision: u32,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Vec<(String, String)>>, StoreError>;
+
     /// Keeps a request. Returns once it is durable: from then on its client may be told that it is accepted.
     async fn accept(&self, request: NewAsyncRequest) -> Result<(), StoreError>;
     /// A request that was accepted, as long as it is kept.
@@ -282,4 +317,7 @@ pub trait Snapshot: Send + Sync {
     /// can answer what the other cannot. The limits are for all look-ups that this snapshot is asked, as the commit's are
     /// for all of a decision; one that is asked again costs nothing.
     async fn look_up(&self, look_up: &LookUp) -> Result<Found, QueryError>;
+    /// What a table leads to from a key; `None` if there is no such table. A commit need not ask it again: another state of
+    /// any table is another generation.
+    async fn table_row(&self, table: &str, key: &str) -> Result<Option<FoundRow>, StoreError>;
 }

@@ -8,6 +8,7 @@ mod decision_log;
 mod member_sets;
 mod queries;
 mod shown;
+mod tables;
 mod world;
 
 pub(crate) use administration::*;
@@ -17,6 +18,7 @@ pub(crate) use decision_log::*;
 pub(crate) use member_sets::*;
 pub(crate) use queries::*;
 pub(crate) use shown::*;
+pub(crate) use tables::*;
 pub(crate) use world::*;
 
 /// Makes one test of each: `conformance!(open; a, b, c)`, where `open` gives something to keep, and a store.

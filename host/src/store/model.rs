@@ -18,7 +18,7 @@ pub struct Tenant {
     pub id: TenantId,
     /// Its name in URLs: lower-case letters, digits and dashes.
     pub name: String,
-    /// Raised by every change to its constraints, its schemas and its profile.
+    /// Raised by every change to its constraints, its schemas, its tables and its profile.
     pub generation: i64,
     /// For which provisioning clients it is set up.
     pub profile: Profile,

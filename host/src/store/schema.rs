@@ -27,6 +27,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, template: include_str!("schema/0002_model.sql") },
     Migration { version: 3, template: include_str!("schema/0003_async.sql") },
     Migration { version: 4, template: include_str!("schema/0004_member_sets.sql") },
+    Migration { version: 5, template: include_str!("schema/0005_tables.sql") },
 ];
 
 /// The shape that this program reads and writes.

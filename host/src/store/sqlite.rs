@@ -25,6 +25,8 @@ mod redefine;
 mod represent;
 mod row;
 mod snapshot;
+mod table_upload;
+mod tables;
 mod tenants;
 mod threads;
 mod tokens;
@@ -48,14 +50,16 @@ use self::names::Names;
 use self::pool::Pool;
 use self::redefine::{Redefinition, Turns, Watches};
 use self::snapshot::SqliteSnapshot;
+use self::table_upload::TableUpload;
 use self::writer::Writer;
 use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, TenantId, Txn};
 use crate::scim::schema::SchemaRegistry;
 use crate::store::write_set::{DecisionRow, MembersWrite, WriteSet};
 use crate::store::{
     Activation, ActivationState, AsyncRequest, CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish,
-    NewAsyncRequest, NewDefinitions, NewToken, NewVersion, PluginVersion, Snapshot, Store, StoreError, StoredDecision,
-    Tenant, TenantChange, TenantModel, TenantStore, Token, TokenHash, TokenOwner,
+    NewAsyncRequest, NewDefinitions, NewTable, NewToken, NewVersion, PluginVersion, Snapshot, Store, StoreError,
+    StoredDecision, TableChangeError, TableRevision, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token,
+    TokenHash, TokenOwner,
 };
 
 /// The file's name in the data directory.
@@ -119,6 +123,7 @@ impl SqliteStore {
         })?;
         finish_deletions(&connection)?;
         member_sets::abandon_all(&connection)?;
+        tables::abandon_all(&connection)?;
         let pool = Arc::new(Pool::new(path, options.snapshots_max)?);
         let writer = Writer::start(connection, options.batch_max)?;
         let (watches, turns, fillings) = (Watches::default(), Turns::default(), Fillings::default());
@@ -330,6 +335,58 @@ impl TenantStore for SqliteTenant {
     async fn activation_history(&self, name: &ConstraintName) -> Result<Vec<Activation>, StoreError> {
         let name = name.clone();
         self.read(move |connection, tenant| activations::history(connection, tenant, &name)).await
+    }
+
+    async fn put_table(&self, new: NewTable, kept: TablesKept) -> Result<(TableRevision, bool), TableChangeError> {
+        let writer = self.inner.writer.loose_end();
+        let upload = TableUpload { tenant: self.tenant, writer, new: Arc::new(new), kept };
+        // What is begun is finished or given up, also when the caller goes away.
+        self.inner.pool.threads().detached(upload.run()).await
+    }
+
+    async fn restore_table(
+        &self,
+        name: &str,
+        revision: Option<u32>,
+        (by, at): (&str, Timestamp),
+        kept: TablesKept,
+    ) -> Result<TableRevision, TableChangeError> {
+        let (tenant, name, by) = (self.tenant, name.to_owned(), by.to_owned());
+        let work =
+            move |connection: &Connection| tables::restore(connection, tenant, (&name, revision), (&by, at), kept);
+        self.inner.writer.write(work).await
+    }
+
+    async fn remove_table(
+        &self,
+        name: &str,
+        (by, at): (&str, Timestamp),
+        kept: TablesKept,
+    ) -> Result<TableRevision, TableChangeError> {
+        let (tenant, name, by) = (self.tenant, name.to_owned(), by.to_owned());
+        let work = move |connection: &Connection| tables::remove(connection, tenant, &name, (&by, at), kept);
+        self.inner.writer.write(work).await
+    }
+
+    async fn tables(&self) -> Result<Vec<TableRevision>, StoreError> {
+        self.read(tables::all).await
+    }
+
+    async fn table_history(&self, name: &str) -> Result<Vec<TableRevision>, StoreError> {
+        let name = name.to_owned();
+        self.read(move |connection, tenant| tables::history(connection, tenant, &name)).await
+    }
+
+    async fn table_rows(
+        &self,
+        name: &str,
+        revision: u32,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Vec<(String, String)>>, StoreError> {
+        let (name, after) = (name.to_owned(), after.map(str::to_owned));
+        self.read(move |connection, tenant| tables::rows(connection, tenant, &name, revision, after.as_deref(), limit))
+            .await
     }
 
     async fn accept(&self, request: NewAsyncRequest) -> Result<(), StoreError> {

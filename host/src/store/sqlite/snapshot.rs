@@ -10,6 +10,7 @@ use super::look_up::LookUps;
 use super::page::GLANCE_ROWS;
 use super::pool::{Lease, Pool};
 use super::represent::Shower;
+use super::tables;
 use super::view::View;
 use crate::decision::{LookUp, TenantId};
 use crate::scim::filter::Filter;
@@ -17,8 +18,8 @@ use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
 use crate::store::query::{Effort, Found};
 use crate::store::{
-    Choose, Matches, Page, QueryError, Reference, Represented, ShowError, Shown, Snapshot, StoreError, TenantModel,
-    Wanted,
+    Choose, FoundRow, Matches, Page, QueryError, Reference, Represented, ShowError, Shown, Snapshot, StoreError,
+    TenantModel, Wanted,
 };
 
 /// A tenant's resources at the moment of the first question. The transaction begins in the same hop as that question,
@@ -224,5 +225,10 @@ impl Snapshot for SqliteSnapshot {
     async fn look_up(&self, look_up: &LookUp) -> Result<Found, QueryError> {
         let (look_up, look_ups) = (look_up.clone(), Arc::clone(&self.look_ups));
         self.ask(move |view| look_ups.lock().unwrap_or_else(PoisonError::into_inner).find(&view, &look_up)).await
+    }
+
+    async fn table_row(&self, table: &str, key: &str) -> Result<Option<FoundRow>, StoreError> {
+        let (table, key) = (table.to_owned(), key.to_owned());
+        self.glance(move |view, _| tables::look(view.connection, view.tenant, &table, &key)).await
     }
 }

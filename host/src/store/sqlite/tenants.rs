@@ -13,7 +13,7 @@ use crate::store::{StoreError, Tenant, TenantChange};
 const PURGE_ROWS: i64 = 2_000;
 
 /// Every table that has rows of a tenant, but for `tenant` itself.
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 17] = [
     "token",
     "definitions",
     "secret",
@@ -28,6 +28,9 @@ const TABLES: [&str; 14] = [
     "async_request",
     "activation",
     "plugin_version",
+    "table_revision",
+    "table_contents_hidden",
+    "table_row",
 ];
 
 const COLUMNS: &str = "tenant_id, name, generation, profile, respond_async, created_at";
@@ -160,6 +163,9 @@ fn delete_some(connection: &Connection, table: &str, tenant: TenantId) -> rusqli
         "member_set_hidden" => "group_id, set_no",
         "activation" => "name, revision",
         "plugin_version" => "plugin, version",
+        "table_revision" => "name, revision",
+        "table_contents_hidden" => "name, contents",
+        "table_row" => "name, contents, key",
         _ => "rowid",
     };
     let sql = format!(

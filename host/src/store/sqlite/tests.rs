@@ -69,6 +69,14 @@ conformance!(open;
     a_replacement_that_does_not_hold_any_more_replaces_nothing,
     of_replacements_at_the_same_time_one_is_committed,
     membership_through_groups_ends_where_a_replacement_took_it,
+    other_contents_are_a_new_revision_and_generation_and_the_same_are_none,
+    a_look_answers_as_of_its_snapshot,
+    a_change_judged_by_an_older_table_is_not_committed,
+    a_table_goes_back_and_away_and_comes_back,
+    so_many_revisions_are_kept_with_the_contents_that_they_have,
+    removed_tables_make_room_and_others_do_not,
+    contents_of_many_rows_come_in_pages,
+    of_the_same_upload_at_the_same_time_one_is_a_revision,
     a_refusal_is_recorded_in_full,
     the_log_is_searched_by_time_outcome_constraint_and_resource,
 );
@@ -103,7 +111,11 @@ async fn fill(store: &SqliteStore, world: &World) {
                 INSERT INTO secret SELECT tenant_id, zeroblob(16), 1, '' FROM tenant; \
                 INSERT INTO async_request SELECT tenant_id, zeroblob(16), 0, NULL, '', NULL FROM tenant; \
                  INSERT INTO member_set SELECT tenant_id, zeroblob(16), 1 FROM tenant; \
-                 INSERT INTO member_set_hidden SELECT tenant_id, zeroblob(16), 2, 1 FROM tenant";
+                 INSERT INTO member_set_hidden SELECT tenant_id, zeroblob(16), 2, 1 FROM tenant; \
+                 INSERT INTO table_revision(tenant_id, name, revision, generation, made_by, made_at) \
+                   SELECT tenant_id, 't', 1, 1, '', 0 FROM tenant; \
+                 INSERT INTO table_row SELECT tenant_id, 't', 1, 'k', '{}' FROM tenant; \
+                 INSERT INTO table_contents_hidden SELECT tenant_id, 't', 2, 1 FROM tenant";
     store.inner.writer.write(|connection| Ok::<_, StoreError>(connection.execute_batch(rest)?)).await.unwrap();
 }
 

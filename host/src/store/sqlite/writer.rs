@@ -6,7 +6,7 @@
 //! comes alone is committed alone, and while that takes, the next batch gathers by itself. Where several come at a time,
 //! the writer lets the other threads go first, once for as long as that brings more.
 //!
-//! Between the batches it sweeps what nobody sees any more ([`super::member_sets`]), a little each time.
+//! Between the batches it sweeps what nobody sees any more ([`super::member_sets`], [`super::tables`]), a little each time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use rusqlite::Connection;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
-use super::member_sets;
+use super::{member_sets, tables};
 use crate::store::StoreError;
 
 /// Requests that may wait: four full batches. Beyond that, a caller waits for its place before it is queued.
@@ -217,18 +217,25 @@ fn gather(requests: &mut mpsc::Receiver<Box<dyn Job>>, batch: &mut Vec<Box<dyn J
 
 /// Sweeps a little; whether nothing is left. What fails is tried again after the next batch.
 fn sweep(connection: &Connection) -> bool {
-    let swept = member_sets::is_swept(connection).and_then(|is_swept| {
-        if is_swept {
-            return Ok(true);
-        }
-        execute(connection, "BEGIN IMMEDIATE")?;
-        member_sets::sweep(connection).and_then(|left| execute(connection, "COMMIT").map(|()| !left)).or_else(|error| {
-            if connection.is_autocommit() { Err(error) } else { execute(connection, "ROLLBACK").and(Err(error)) }
-        })
-    });
+    let swept = sweep_one(connection, member_sets::is_swept, member_sets::sweep)
+        .and_then(|is_swept| if is_swept { sweep_one(connection, tables::is_swept, tables::sweep) } else { Ok(false) });
     swept.unwrap_or_else(|error| {
         tracing::error!(error = %error, "rows that nobody sees could not be deleted");
         true
+    })
+}
+
+fn sweep_one(
+    connection: &Connection,
+    is_swept: impl FnOnce(&Connection) -> rusqlite::Result<bool>,
+    sweep: impl FnOnce(&Connection) -> rusqlite::Result<bool>,
+) -> rusqlite::Result<bool> {
+    if is_swept(connection)? {
+        return Ok(true);
+    }
+    execute(connection, "BEGIN IMMEDIATE")?;
+    sweep(connection).and_then(|left| execute(connection, "COMMIT").map(|()| !left)).or_else(|error| {
+        if connection.is_autocommit() { Err(error) } else { execute(connection, "ROLLBACK").and(Err(error)) }
     })
 }
 
