@@ -1,7 +1,7 @@
 //! The sandbox: what a tenant's component is compiled into, run in, allowed to read and stopped by.
 //!
-//! The only module that knows wasmtime. It knows nothing of storage: look-ups go through the trait
-//! [`DirectoryView`] that the caller lends. Start at [`sandbox`] (what the rest of the program calls), then
+//! The only module that knows wasmtime. It knows nothing of storage: look-ups go through the traits
+//! [`DirectoryView`] and [`TableView`] that the caller lends. Start at [`sandbox`] (what the rest of the program calls), then
 //! [`evaluate`] (one constraint asked about one change) and `host_api` (what it may call meanwhile).
 //!
 //! On the way in: [`check_component`] → [`compile`] → [`about`] → [`descriptor`]; kept by [`cache`]; put to work by
@@ -28,6 +28,7 @@ pub mod registry;
 pub mod sandbox;
 pub mod settings;
 pub mod state;
+pub mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -40,3 +41,4 @@ pub use grants::Grants;
 pub use limits::Limits;
 pub use registry::{ConstraintSet, EnabledConstraint, Registry};
 pub use sandbox::{Operation, Sandbox, SandboxConfig};
+pub use tables::{TableRow, TableView};

@@ -19,6 +19,7 @@ wasmtime::component::bindgen!({
         "scruple:constraint/scim@0.1.0.[method]operation.differences": async | trappable,
         "scruple:constraint/scim@0.1.0.[method]operation.changes": async | trappable,
         "scruple:constraint/directory@0.1.0": async | trappable,
+        "scruple:constraint/tables@0.1.0": async | trappable,
         default: trappable,
     },
     exports: { default: async },

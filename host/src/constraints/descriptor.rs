@@ -35,7 +35,7 @@ pub struct Descriptor {
     pub reads: Vec<String>,
     /// Canonical paths a rewriter may edit; empty for a check.
     pub writes: Vec<String>,
-    /// `directory:User`, `tables:protected-accounts`.
+    /// `directory:User`, `tables:protected-accounts`, `tables:*`.
     pub capabilities: Vec<String>,
     /// Key and value, for people.
     pub labels: Vec<(String, String)>,
@@ -59,6 +59,15 @@ pub enum Capability {
     Directory(String),
     /// To look into a table of the tenant.
     Table(String),
+    /// To look into tables whose names the tenant chooses, such as those that settings name.
+    AnyTable,
+}
+
+impl Capability {
+    /// Whether who may do this may do the other.
+    pub fn covers(&self, other: &Self) -> bool {
+        self == other || matches!((self, other), (Self::AnyTable, Self::Table(_)))
+    }
 }
 
 /// A descriptor is not valid. Each message names the field.
@@ -87,7 +96,7 @@ pub enum DescriptorError {
     #[error("`{path}` in `{field}` of the descriptor is not an attribute of {resource_types}")]
     Path { field: &'static str, path: String, resource_types: String },
     /// A capability that is none.
-    #[error("the capability `{0}` of the descriptor is not `directory:ResourceType` or `tables:name`")]
+    #[error("the capability `{0}` of the descriptor is not `directory:ResourceType`, `tables:name` or `tables:*`")]
     Capability(String),
     /// A schema that is none.
     #[error("the settings schema of the descriptor is not valid: {0}")]
@@ -165,7 +174,7 @@ impl Descriptor {
         for text in &self.capabilities {
             match Capability::parse(text) {
                 Some(Capability::Directory(name)) => check_type(&name, schemas)?,
-                Some(Capability::Table(_)) => {}
+                Some(Capability::Table(_) | Capability::AnyTable) => {}
                 None => return Err(DescriptorError::Capability(text.clone())),
             }
         }
@@ -190,9 +199,10 @@ impl Descriptor {
 }
 
 impl Capability {
-    /// Parses `directory:User` or `tables:name`.
+    /// Parses `directory:User`, `tables:name` or `tables:*`.
     pub fn parse(text: &str) -> Option<Self> {
         match text.split_once(':')? {
+            ("tables", "*") => Some(Self::AnyTable),
             ("directory", name) if !name.is_empty() => Some(Self::Directory(name.to_owned())),
             ("tables", name) if is_name(name) => Some(Self::Table(name.to_owned())),
             _ => None,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use thiserror::Error;
 
+use super::tables::TableView;
 use crate::scim::filter::Filter;
 use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
@@ -26,9 +27,9 @@ pub enum DirectoryError {
     Unavailable,
 }
 
-/// A tenant's resources at one moment.
+/// A tenant's resources at one moment, with its tables at the same moment.
 #[async_trait]
-pub trait DirectoryView: Send + Sync {
+pub trait DirectoryView: TableView {
     /// One resource, without its members and groups.
     async fn resource(
         &self,

@@ -24,7 +24,13 @@ use super::descriptor::{Capability, Descriptor, parse_read};
 pub struct Grants {
     reads: Reads,
     directory: BTreeSet<String>,
-    tables: BTreeSet<String>,
+    tables: Tables,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Tables {
+    all: bool,
+    named: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +70,7 @@ pub enum GrantsError {
         resource_types: String,
     },
     /// Not a capability.
-    #[error("the granted capability `{0}` is not `directory:ResourceType` or `tables:name`")]
+    #[error("the granted capability `{0}` is not `directory:ResourceType`, `tables:name` or `tables:*`")]
     UnknownCapability(String),
     /// More than the plugin asks for.
     #[error("the {what} `{item}` is not asked for by the plugin; it asks for {asked}")]
@@ -81,7 +87,7 @@ pub enum GrantsError {
 impl Grants {
     /// Nothing at all: for `describe`.
     pub fn none() -> Self {
-        Self { reads: Reads::Only(Vec::new()), directory: BTreeSet::new(), tables: BTreeSet::new() }
+        Self { reads: Reads::Only(Vec::new()), directory: BTreeSet::new(), tables: Tables::default() }
     }
 
     /// Everything that the descriptor asks for. Without any `reads`, it asks for every attribute.
@@ -129,7 +135,8 @@ impl Grants {
     /// The grants as they are stored and shown.
     pub fn to_json(&self) -> Value {
         let capabilities: Vec<String> = (self.directory.iter().map(|name| format!("directory:{name}")))
-            .chain(self.tables.iter().map(|name| format!("tables:{name}")))
+            .chain(self.tables.all.then(|| "tables:*".to_owned()))
+            .chain(self.tables.named.iter().map(|name| format!("tables:{name}")))
             .collect();
         match &self.reads {
             Reads::All => json!({ "capabilities": capabilities }),
@@ -183,6 +190,11 @@ impl Grants {
     /// Whether resources of the type may be looked up.
     pub fn directory(&self, resource_type: &str) -> bool {
         self.directory.contains(resource_type)
+    }
+
+    /// Whether a table may be looked into.
+    pub fn table(&self, name: &str) -> bool {
+        self.tables.all || self.tables.named.contains(name)
     }
 
     /// Everything of a resource that may be read, as JSON; without what is kept apart (members, groups).
@@ -323,7 +335,8 @@ impl Grants {
     fn allow(&mut self, capability: Capability) {
         match capability {
             Capability::Directory(resource_type) => self.directory.insert(resource_type),
-            Capability::Table(name) => self.tables.insert(name),
+            Capability::Table(name) => self.tables.named.insert(name),
+            Capability::AnyTable => !std::mem::replace(&mut self.tables.all, true),
         };
     }
 }
@@ -363,7 +376,8 @@ fn is_hidden(attribute: Option<&Attribute>) -> bool {
 
 fn check_capability(text: &str, descriptor: &Descriptor) -> Result<Capability, GrantsError> {
     let capability = Capability::parse(text).ok_or_else(|| GrantsError::UnknownCapability(text.to_owned()))?;
-    if descriptor.capabilities.iter().any(|asked| asked == text) {
+    let asked = descriptor.capabilities.iter().filter_map(|asked| Capability::parse(asked));
+    if asked.into_iter().any(|asked| asked.covers(&capability)) {
         Ok(capability)
     } else {
         let asked = listed(&descriptor.capabilities);

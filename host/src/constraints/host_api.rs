@@ -1,8 +1,8 @@
 //! The imports: every function that a component may call.
 //!
 //! Each counts itself first. What a guest may handle is returned to it (`not-granted`, `budget-exhausted`); what it may
-//! not stops it. Documents are in [`document`], the operation in [`operation`], look-ups in [`directory`]; here is
-//! what needs neither.
+//! not stops it. Documents are in [`document`], the operation in [`operation`], look-ups in [`directory`] and [`tables`];
+//! here is what needs none of them.
 
 pub(super) mod differences;
 mod directory;
@@ -10,12 +10,13 @@ mod document;
 mod member_differences;
 mod members;
 mod operation;
+mod tables;
 
 use tracing::{debug, error, info, warn};
 use wasmtime::component::{HasData, Linker};
 
 use super::bindings::Constraint;
-use super::bindings::scruple::constraint::{log, report, scim, tables, types};
+use super::bindings::scruple::constraint::{log, report, scim, types};
 use super::convert::{bad_output, message_from_wit, note_from_wit, reason_bytes, reason_from_wit};
 use super::recorder::READ_BYTES;
 use super::state::{GuestState, ReadFailure};
@@ -110,25 +111,7 @@ impl log::Host for GuestState {
     }
 }
 
-/// Tables cannot be granted yet, so every answer is `not-granted`.
-impl tables::Host for GuestState {
-    fn contains(&mut self, table: String, _key: String) -> Result<bool, ReadFailure> {
-        self.count_call()?;
-        Err(self.table_not_granted(&table))
-    }
-
-    fn get(&mut self, table: String, _key: String) -> Result<Option<String>, ReadFailure> {
-        self.count_call()?;
-        Err(self.table_not_granted(&table))
-    }
-}
-
 impl GuestState {
-    fn table_not_granted(&mut self, table: &str) -> ReadFailure {
-        let error = types::ReadError::NotGranted("this host has no tables yet".to_owned());
-        self.refuse(&format!("table {table}"), error.into())
-    }
-
     /// Records a read that has no answer, at the price of any other: what the budget has no room for is refused for
     /// that.
     fn refuse(&mut self, what: &str, failure: ReadFailure) -> ReadFailure {

@@ -46,6 +46,10 @@ pub struct Limits {
     /// the commit, inside the transaction; those that an index answers take about 20 µs, so 64 of them 1.3 ms. What
     /// the others may cost the writer is bounded by the store's own budget of candidates.
     pub look_ups_max: usize,
+    /// Looks into tables of one evaluation, repeated ones included. 256: each takes some 5 µs, so all of them as long as 64
+    /// look-ups; the commit does not ask them again. A rule asks for each value of an attribute or for each of a user's
+    /// groups, some dozens.
+    pub table_look_ups_max: usize,
     /// Resources one `find` may return, whatever it asks for. 100: as many as a page of a SCIM list; a rule about more
     /// should count.
     pub find_results_max: u32,
@@ -64,7 +68,7 @@ pub struct Limits {
     /// Bytes of a reason's message, or of the message of an error; a longer one is cut. 4 KiB: HTTP clients cut longer
     /// details anyway.
     pub message_bytes_max: usize,
-    /// Bytes of a path or a filter; a longer path of a reason is cut. 2 KiB: the longest core path with its URN is about
+    /// Bytes of a path, a filter or the key of a table's row; a longer path of a reason is cut. 2 KiB: the longest core path with its URN is about
     /// 150 bytes, and a filter with thirty alternatives fits.
     pub path_bytes_max: usize,
     /// Notes of one evaluation. 32.
@@ -121,6 +125,7 @@ impl Default for Limits {
             output_bytes_max: 256 << 10,
             read_bytes_max: 1 << 20,
             look_ups_max: 64,
+            table_look_ups_max: 256,
             find_results_max: 100,
             members_read_max: 1_000,
             reasons_max: 32,

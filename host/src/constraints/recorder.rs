@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::decision::reads::{DocumentAnswer, DocumentRef, LookUp, LookUpAnswer, Read, ReadSet};
+use crate::decision::reads::{DocumentAnswer, DocumentRef, LookUp, LookUpAnswer, Read, ReadSet, TableAnswer};
 use crate::scim::resource::ResourceId;
 
 /// Refused reads that are recorded. 100: they cannot turn a verdict (grants and schema stand outside of the
@@ -40,6 +40,8 @@ pub(super) enum Of {
 pub(super) struct Recorder {
     reads: Vec<Read>,
     seen: HashSet<(Of, Question, Arc<str>)>,
+    /// Table, key, and whether the row was asked for.
+    tables: HashSet<(String, String, bool)>,
     refused: HashSet<(String, &'static str)>,
     is_exhausted: bool,
 }
@@ -68,6 +70,11 @@ impl Recorder {
         !self.reads.iter().any(|read| matches!(read, Read::LookUp { look_up: asked, .. } if asked == look_up))
     }
 
+    /// Whether such a look into a table is new. From now on it is not; the caller records its answer.
+    pub(super) fn is_new_table(&mut self, table: &str, key: &str, whole: bool) -> bool {
+        self.tables.insert((table.to_owned(), key.to_owned(), whole))
+    }
+
     /// Whether such a refusal is to be recorded.
     pub(super) fn is_new_refusal(&self, what: &str, error: &'static str) -> bool {
         self.refused.len() < REFUSALS_MAX && !self.refused.contains(&(what.to_owned(), error))
@@ -89,6 +96,15 @@ impl Recorder {
     pub(super) fn into_read_set(self) -> ReadSet {
         ReadSet { reads: self.reads }
     }
+}
+
+/// What a look into a table fills in the decision log.
+pub(super) fn table_bytes(table: &str, key: &str, answer: &TableAnswer) -> usize {
+    let row = match answer {
+        TableAnswer::Row(Some(row)) => row.to_string().len(),
+        TableAnswer::Row(None) | TableAnswer::Contains(_) => 0,
+    };
+    [table.len(), key.len(), row, READ_BYTES].into_iter().fold(0, usize::saturating_add)
 }
 
 /// What a look-up fills in the decision log. Ids are of one length, and each found one stands in a record of its own.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 
-use crate::decision::reads::{LookUp, LookUpAnswer, Read};
+use crate::decision::reads::{LookUp, LookUpAnswer, Read, TableAnswer};
 use crate::decision::{ConstraintFault, ConstraintName, Reason, TenantId};
 use crate::scim::resource::Resource;
 use crate::scim::schema::SchemaRegistry;
@@ -21,7 +21,7 @@ use super::directory::DirectoryView;
 use super::host_api::differences::ShownDifference;
 use super::limits::Limits;
 use super::paths::PathCache;
-use super::recorder::{Of, Question, READ_BYTES, Recorder, look_up_bytes};
+use super::recorder::{Of, Question, READ_BYTES, Recorder, look_up_bytes, table_bytes};
 use super::sandbox::Operation;
 use own_time::OwnTime;
 
@@ -54,7 +54,7 @@ pub struct CallLabel {
 pub struct Subject {
     /// The operation under judgement.
     pub operation: Arc<Operation>,
-    /// The tenant's other resources.
+    /// The tenant's other resources, and its tables.
     pub directory: Arc<dyn DirectoryView>,
     /// Prepared paths of the constraint, with its grants.
     pub paths: Arc<PathCache>,
@@ -77,6 +77,7 @@ pub struct GuestState {
     pub(super) own_time: OwnTime,
     host_calls: u32,
     look_ups: usize,
+    table_look_ups: usize,
     read_bytes: usize,
     log_bytes: usize,
     warning_bytes: usize,
@@ -125,6 +126,7 @@ impl GuestState {
             own_time: OwnTime::start(),
             host_calls: 0,
             look_ups: 0,
+            table_look_ups: 0,
             read_bytes: 0,
             log_bytes: 0,
             warning_bytes: 0,
@@ -220,6 +222,31 @@ impl GuestState {
         self.look_ups = self.look_ups.saturating_add(1);
         if self.look_ups > look_ups_max {
             return Err(types::ReadError::BudgetExhausted(format!("more than {look_ups_max} look-ups were made")));
+        }
+        Ok(())
+    }
+
+    /// Counts a look into a table.
+    pub(super) fn count_table_look_up(&mut self) -> Result<(), types::ReadError> {
+        let table_look_ups_max = self.limits.table_look_ups_max;
+        self.table_look_ups = self.table_look_ups.saturating_add(1);
+        if self.table_look_ups > table_look_ups_max {
+            let message = format!("more than {table_look_ups_max} looks into tables were made");
+            return Err(types::ReadError::BudgetExhausted(message));
+        }
+        Ok(())
+    }
+
+    /// Records a look into a table and its answer, if it is new, at what they fill in the decision log.
+    pub(super) fn record_table(
+        &mut self,
+        (table, revision): (&str, u32),
+        key: &str,
+        answer: TableAnswer,
+    ) -> Result<(), types::ReadError> {
+        if self.recorder.is_new_table(table, key, matches!(answer, TableAnswer::Row(_))) {
+            self.take_read_bytes(table_bytes(table, key, &answer))?;
+            self.recorder.push(Read::Table { table: table.to_owned(), revision, key: key.to_owned(), answer });
         }
         Ok(())
     }

@@ -12,5 +12,6 @@ mod limits;
 mod look_ups;
 mod neighbours;
 mod storage;
+mod tables;
 mod uploads;
 mod world;

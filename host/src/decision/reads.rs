@@ -80,6 +80,15 @@ pub enum LookUpAnswer {
     Groups(Vec<ResourceId>),
 }
 
+/// What was asked of a table, and what it answered.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TableAnswer {
+    /// `contains`: whether there is a row.
+    Contains(bool),
+    /// `get`: the row.
+    Row(Option<Value>),
+}
+
 /// What was asked of a document, and what it answered.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DocumentAnswer {
@@ -127,6 +136,17 @@ pub enum Read {
         look_up: LookUp,
         /// What it answered.
         answer: LookUpAnswer,
+    },
+    /// Of a table. It is not asked again at the commit: another revision of a table is another generation.
+    Table {
+        /// The table.
+        table: String,
+        /// The revision of it that answered.
+        revision: u32,
+        /// The key of the row.
+        key: String,
+        /// What it answered.
+        answer: TableAnswer,
     },
     /// A read that was refused: not granted, not a path, over the budget.
     Refused {
@@ -227,7 +247,7 @@ impl Serialize for FoundJson {
 }
 
 /// One object a read. The member that holds the answer is named for what was asked (`value`, `values`, `present`,
-/// `matches`, `json`), so that a replay knows which call it has to answer.
+/// `matches`, `json`; `contains`, `row`), so that a replay knows which call it has to answer.
 impl Serialize for Read {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -256,6 +276,15 @@ impl Serialize for Read {
             Self::LookUp { look_up, answer } => {
                 map.serialize_entry("look_up", look_up)?;
                 map.serialize_entry("answer", answer)?;
+            }
+            Self::Table { table, revision, key, answer } => {
+                map.serialize_entry("table", table)?;
+                map.serialize_entry("revision", revision)?;
+                map.serialize_entry("key", key)?;
+                match answer {
+                    TableAnswer::Contains(contains) => map.serialize_entry("contains", contains)?,
+                    TableAnswer::Row(row) => map.serialize_entry("row", row)?,
+                }
             }
             Self::Refused { what, error } => {
                 map.serialize_entry("refused", what)?;

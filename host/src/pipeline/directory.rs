@@ -1,11 +1,11 @@
-//! Lends a tenant's snapshot to constraints as a [`DirectoryView`]: read-only, and of one moment.
+//! Lends a tenant's snapshot to constraints as a [`DirectoryView`] and a [`TableView`]: read-only, and of one moment.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tracing::warn;
 
-use crate::constraints::{DirectoryError, DirectoryView};
+use crate::constraints::{DirectoryError, DirectoryView, TableRow, TableView};
 use crate::decision::LookUp;
 use crate::scim::filter::Filter;
 use crate::scim::resource::{Member, Resource, ResourceId};
@@ -109,5 +109,13 @@ impl DirectoryView for SnapshotDirectory {
             Found::Groups(groups) => Ok(groups),
             other => Err(mismatch(&other)),
         }
+    }
+}
+
+#[async_trait]
+impl TableView for SnapshotDirectory {
+    async fn row(&self, table: &str, key: &str) -> Result<Option<TableRow>, DirectoryError> {
+        let found = self.snapshot.table_row(table, key).await.map_err(unavailable)?;
+        Ok(found.map(|found| TableRow { revision: found.revision, row: found.row }))
     }
 }

@@ -240,6 +240,7 @@ const IMPORTS: &[(&str, &str, &str, &str)] = &[
     ("dir_count", "directory", "count", "(param i32 i32 i32 i32 i32)"),
     ("dir_is_member", "directory", "is-member", "(param i32 i32 i32 i32 i32 i32)"),
     ("table_contains", "tables", "contains", "(param i32 i32 i32 i32 i32)"),
+    ("table_get", "tables", "get", "(param i32 i32 i32 i32 i32)"),
 ];
 
 /// Allocation without end.

@@ -140,6 +140,15 @@ const CASES: &[Case] = &[
         expected: "budget-exhausted",
     },
     Case {
+        name: "table_look_ups_max",
+        small: |limits| limits.table_look_ups_max = 1,
+        guest: || {
+            let look = "(call $table_contains TEXT0 TEXT1 (i32.const 768))";
+            calling(&["departments", "D-7"], &[look, look].concat()).capabilities(&["tables:departments"])
+        },
+        expected: "budget-exhausted",
+    },
+    Case {
         name: "find_results_max",
         small: |limits| limits.find_results_max = 1,
         guest: || calling(&["User", "userName pr"], "(call $dir_find TEXT0 TEXT1 (i32.const 50) (i32.const 768))"),
@@ -256,6 +265,7 @@ async fn seen(guest: Guest, limits: Limits) -> String {
     let residents = || Residents {
         resources: (2..4).map(|at| Arc::new(resource("User", at, json!({ "userName": at.to_string() })))).collect(),
         memberships: vec![member(2), member(3)],
+        tables: 1,
         delay: Duration::from_millis(50),
     };
     let group = || resource("Group", 1, json!({ "displayName": "all" }));

@@ -96,16 +96,6 @@ async fn a_look_up_that_is_not_granted_is_not_made() {
 }
 
 #[tokio::test]
-async fn tables_answer_not_granted() {
-    let mut guest = Guest::new();
-    let (table, key) = (guest.text("departments"), guest.text("4711"));
-    let guest = guest
-        .evaluate(&format!("(call $table_contains {table} {key} (i32.const 768)) (return (call $allow))"))
-        .capabilities(&["tables:departments"]);
-    assert_eq!(reads(guest).await, [Read::Refused { what: "table departments".into(), error: "not-granted" }]);
-}
-
-#[tokio::test]
 async fn look_ups_beyond_the_budget_are_refused() {
     let limits = Limits { look_ups_max: 1, ..Limits::default() };
     let guest = counting("title pr").capabilities(&["directory:User"]);
