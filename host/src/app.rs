@@ -114,6 +114,7 @@ impl App {
             turnstile: Default::default(),
             cursors: Cursors::new(&secrets.cursor_key, config.scim.cursor_seconds),
             limits: Arc::new(config.scim.limits.clone()),
+            tables: Arc::new(config.tables.clone()),
             metrics,
         };
         let app = Self {

@@ -12,6 +12,7 @@ use thiserror::Error;
 use crate::constraints::Limits;
 use crate::constraints::limits::{POOL_MEMORY_BYTES_MAX, POOL_TABLE_ELEMENTS_MAX};
 use crate::scim::limits::{OutOfRange, ScimLimits};
+use crate::tables::TableLimits;
 
 /// The configuration cannot be used.
 #[derive(Debug, Error)]
@@ -55,6 +56,8 @@ pub struct Config {
     pub scim: ScimConfig,
     /// `[store]`
     pub store: StoreConfig,
+    /// `[tables]`: how large a tenant's tables may be, and how many.
+    pub tables: TableLimits,
     /// `[sandbox]`
     pub sandbox: SandboxConfig,
 }
@@ -155,6 +158,17 @@ impl ScimConfig {
     }
 }
 
+fn check_tables(limits: &TableLimits) -> Result<(), ConfigError> {
+    for (name, get, least, most) in TableLimits::RANGES {
+        let found = get(limits);
+        if !(least..=most).contains(&found) {
+            let (key, expected) = (format!("tables.{name}"), format!("from {least} to {most}"));
+            return Err(ConfigError::Range { key, found: found.to_string(), expected });
+        }
+    }
+    Ok(())
+}
+
 /// Settings of the embedded store.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -217,6 +231,7 @@ sandbox_config! {
     output_bytes_max: usize,
     read_bytes_max: usize,
     look_ups_max: usize,
+    table_look_ups_max: usize,
     members_read_max: usize,
     log_bytes_max: usize,
     warnings_bytes_max: usize,
@@ -277,6 +292,7 @@ impl Config {
         positive("store.snapshots_max", self.store.snapshots_max)?;
         positive("store.batch_max", self.store.batch_max)?;
         self.scim.check()?;
+        check_tables(&self.tables)?;
         self.sandbox.check()?;
         match &self.server.public_url {
             Some(url) if !(url.starts_with("http://") || url.starts_with("https://")) || url.ends_with('/') => {
@@ -352,5 +368,13 @@ mod tests {
         assert_eq!(error, "`scim.limits.filter_depth_max` is 201, but must be from 4 to 200");
         let error = parse("[scim.limits]\nvalue_max = 7\n").unwrap_err();
         assert!(error.contains("value_max"), "{error}");
+    }
+
+    #[test]
+    fn a_limit_of_tables_is_set_by_its_name_and_within_its_range() {
+        let tables = parse("[tables]\nrows_max = 7\n").unwrap().tables;
+        assert_eq!(tables, TableLimits { rows_max: 7, ..TableLimits::DEFAULT });
+        let error = parse("[tables]\nkey_bytes_max = 1025\n").unwrap_err();
+        assert_eq!(error, "`tables.key_bytes_max` is 1025, but must be from 1 to 1024");
     }
 }

@@ -24,6 +24,7 @@ pub mod stream;
 pub mod tenants;
 pub mod tokens;
 pub mod schemas;
+pub mod tables;
 pub mod plugins;
 pub mod constraints;
 pub mod decisions;

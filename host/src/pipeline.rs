@@ -8,6 +8,7 @@ pub mod answer;
 pub mod read;
 pub mod activation;
 pub mod schemas;
+pub mod tables;
 pub mod directory;
 pub mod passwords;
 pub mod turnstile;
@@ -25,6 +26,7 @@ use crate::scim::limits::ScimLimits;
 use crate::scim::reading::Reading;
 use crate::scim::schema::ResourceType;
 use crate::store::{Store, TenantModel};
+use crate::tables::TableLimits;
 
 /// What the pipeline works with.
 pub struct Pipeline {
@@ -44,6 +46,8 @@ pub struct Pipeline {
     pub cursors: Cursors,
     /// How large what clients send may be.
     pub limits: Arc<ScimLimits>,
+    /// How large tables may be, and how many of them are kept.
+    pub tables: Arc<TableLimits>,
     /// Where it is counted what happens.
     pub metrics: Arc<Metrics>,
 }

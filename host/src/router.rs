@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::http::auth::{Access, Scope, authorize};
 use crate::http::{
     asynchronous, bulk, constraints, decisions, discovery, health, me, metrics, middleware, openapi, plugins, query,
-    resources, schemas, tenants, tokens,
+    resources, schemas, tables, tenants, tokens,
 };
 
 /// One route.
@@ -95,6 +95,13 @@ pub fn routes() -> Vec<Route> {
         route(Method::DELETE, "/api/v1/tenants/{tenant}/constraints/{name}", ADMIN, delete(constraints::remove)),
         route(Method::GET, "/api/v1/tenants/{tenant}/constraints/{name}/history", AUTHOR, get(constraints::history)),
         route(Method::POST, "/api/v1/tenants/{tenant}/constraints/{name}/rollback", ADMIN, post(constraints::rollback)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/tables", AUTHOR, get(tables::list)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/tables/{name}", AUTHOR, get(tables::show)),
+        route(Method::PUT, "/api/v1/tenants/{tenant}/tables/{name}", ADMIN, put(tables::put)),
+        route(Method::DELETE, "/api/v1/tenants/{tenant}/tables/{name}", ADMIN, delete(tables::remove)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/tables/{name}/content", AUTHOR, get(tables::content)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/tables/{name}/history", AUTHOR, get(tables::history)),
+        route(Method::POST, "/api/v1/tenants/{tenant}/tables/{name}/rollback", ADMIN, post(tables::rollback)),
         route(Method::GET, "/api/v1/tenants/{tenant}/decisions", AUTHOR, get(decisions::list)),
         route(Method::GET, "/api/v1/tenants/{tenant}/decisions/{id}", AUTHOR, get(decisions::show)),
         route(Method::GET, "/api/v1/openapi.json", PUBLIC, get(openapi::document)),

@@ -4,13 +4,13 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use crate::http::{constraints, decisions, plugins, schemas, tenants, tokens};
+use crate::http::{constraints, decisions, plugins, schemas, tables, tenants, tokens};
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Scruple administration",
-        description = "Tenants, their schemas, tokens, plugins, constraints and decisions. Send a bearer token: the operator's, or one \
+        description = "Tenants, their schemas, tokens, plugins, constraints, tables and decisions. Send a bearer token: the operator's, or one \
                        of the tenant with the scope `author` or `admin`. Errors are problem details (RFC 9457).",
     ),
     paths(
@@ -21,6 +21,7 @@ use crate::http::{constraints, decisions, plugins, schemas, tenants, tokens};
         plugins::list, plugins::upload, plugins::versions,
         constraints::list, constraints::show, constraints::set, constraints::remove, constraints::history,
         constraints::rollback,
+        tables::list, tables::show, tables::put, tables::remove, tables::content, tables::history, tables::rollback,
         decisions::list, decisions::show,
     ),
     components(schemas(crate::http::problem::ProblemBody)),

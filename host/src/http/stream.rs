@@ -1,5 +1,5 @@
-//! Groups with any number of members, one or a list of them, sent as they are read: memory holds a page of members and
-//! no more.
+//! What may be long, sent as it is read, so that memory holds a page of it and no more: groups with any number of members,
+//! one or a list of them, and whatever else is written by [`body`].
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -36,9 +36,11 @@ struct Broken;
 
 /// Why.
 #[derive(Debug, thiserror::Error)]
-enum Cause {
-    #[error("the members could not be read")]
+pub(super) enum Cause {
+    #[error("what is shown could not be read")]
     Store(#[from] StoreError),
+    #[error("what is shown was dropped meanwhile")]
+    Dropped,
     #[error("the client took longer than {} seconds to take its answer", DEADLINE.as_secs())]
     TooSlow,
     #[error("the client has gone away")]
@@ -75,16 +77,16 @@ impl Stream for Pieces {
 }
 
 /// The way of what is written to the client.
-struct Out {
+pub(super) struct Out {
     send: mpsc::Sender<Piece>,
     text: String,
 }
 
 /// The client has gone away, so that nothing need be read for it any more.
-struct Gone;
+pub(super) struct Gone;
 
 impl Out {
-    async fn write(&mut self, text: &str) -> Result<(), Gone> {
+    pub(super) async fn write(&mut self, text: &str) -> Result<(), Gone> {
         self.text.push_str(text);
         if self.text.len() < PIECE_BYTES {
             return Ok(());
@@ -92,7 +94,7 @@ impl Out {
         self.send.send(Piece::Text(std::mem::take(&mut self.text))).await.map_err(|_| Gone)
     }
 
-    async fn end(self) -> Result<(), Gone> {
+    pub(super) async fn end(self) -> Result<(), Gone> {
         self.send.send(Piece::Text(self.text)).await.map_err(|_| Gone)?;
         self.send.send(Piece::End).await.map_err(|_| Gone)
     }
@@ -162,7 +164,7 @@ pub fn list(head: &ListHead, resources: Vec<Representation>, base: &BaseUrl) -> 
 }
 
 /// A body that is written as it is sent.
-fn body<W>(write: impl FnOnce(Out) -> W) -> Body
+pub(super) fn body<W>(write: impl FnOnce(Out) -> W) -> Body
 where
     W: Future<Output = Result<(), Cause>> + Send + 'static,
 {
@@ -170,7 +172,7 @@ where
     let writing = write(Out { send, text: String::new() });
     tokio::spawn(async move {
         let ended = tokio::time::timeout(DEADLINE, writing).await.unwrap_or(Err(Cause::TooSlow));
-        if let Err(cause @ (Cause::Store(_) | Cause::TooSlow)) = ended {
+        if let Err(cause @ (Cause::Store(_) | Cause::Dropped | Cause::TooSlow)) = ended {
             warn!(error = &cause as &dyn std::error::Error, "an answer was broken off");
         }
     });
