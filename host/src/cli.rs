@@ -8,6 +8,7 @@ mod decisions;
 mod output;
 mod plugin;
 mod serve;
+mod table;
 mod tenant;
 mod token;
 
@@ -63,6 +64,9 @@ enum Command {
     /// Put plugin versions to work, list, remove and roll back.
     #[command(subcommand)]
     Constraint(constraint::Constraint),
+    /// Upload, show and remove tables: reference data that constraints look into.
+    #[command(subcommand)]
+    Table(table::Table),
     /// Read the decision log.
     #[command(subcommand)]
     Decisions(decisions::Decisions),
@@ -144,6 +148,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<(), Failure> {
             Command::Token(command) => command.run(&client, output).await,
             Command::Plugin(command) => command.run(&client, output).await,
             Command::Constraint(command) => command.run(&client, output).await,
+            Command::Table(command) => command.run(&client, output).await,
             Command::Decisions(command) => command.run(&client, output).await,
         }
     })

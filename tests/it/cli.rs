@@ -95,6 +95,42 @@ fn a_tenant_is_set_up_used_and_read_with_the_command_line_alone() {
 }
 
 #[test]
+fn tables_are_put_shown_and_rolled_back_with_the_command_line() {
+    let data = tempfile::tempdir().unwrap();
+    let server = ServerProcess::start(program(), data.path()).unwrap();
+    let cli = Cli { server: Some(server), token: OPERATOR_TOKEN.to_owned() };
+    cli.said(&["tenant", "create", "acme"]);
+    let file = |name: &str, text: &str| {
+        let path = data.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let csv = file("departments.csv", "name,code\n\"Engines\u{1b}[2J\",D-7\n");
+    let put = cli.said(&["table", "put", "departments", &csv, "--key", "code"]);
+    assert!(put.starts_with("table departments has 1 rows") && put.contains("code is the key"), "{put}");
+    assert_eq!(cli.said(&["table", "put", "departments", &csv, "--key", "code"]), put);
+    assert!(cli.said(&["table", "content", "departments"]).starts_with("name,code\nEngines\\u{1b}[2J,D-7"));
+    let json = file("departments.json", "{\"D-9\": {\"budget\": 7}}");
+    assert!(cli.said(&["table", "put", "departments", &json]).contains("cannot be shown as CSV"));
+    let content: Value = serde_json::from_str(&cli.said(&["table", "content", "departments", "--json"])).unwrap();
+    assert_eq!(content, serde_json::json!({ "D-9": { "budget": 7 } }));
+    cli.fails(&["table", "content", "departments"], 4, "ask for `application/json`");
+    assert!(cli.said(&["table", "content", "departments", "--revision", "1"]).contains("D-7"));
+
+    assert!(cli.said(&["table", "rollback", "departments"]).contains("revision 3"));
+    let listed: Value = serde_json::from_str(&cli.said(&["table", "list", "--json"])).unwrap();
+    assert_eq!((&listed["tables"][0]["name"], &listed["tables"][0]["revision"]), (&"departments".into(), &3.into()));
+    assert!(cli.said(&["table", "show", "departments"]).contains("revision 3, generation 3, by operator"));
+    cli.said(&["table", "delete", "departments"]);
+    assert_eq!(cli.said(&["table", "list"]).trim(), "nothing yet");
+    assert!(cli.said(&["table", "history", "departments"]).contains("removed"));
+    cli.fails(&["table", "show", "departments"], 4, "was not found");
+    cli.fails(&["table", "put", "departments", "nowhere.csv"], 2, "cannot read `nowhere.csv`");
+    let broken = file("broken.csv", "code\na\na\n");
+    cli.fails(&["table", "put", "departments", &broken], 4, "line 3: the key `a` is there already, in line 2");
+}
+
+#[test]
 fn a_decision_is_explained_with_its_reads() {
     let data = tempfile::tempdir().unwrap();
     let server = ServerProcess::start(program(), data.path()).unwrap();

@@ -60,17 +60,26 @@ impl Client {
     }
 
     pub(super) async fn send(&self, request: RequestBuilder) -> Result<Value, Failure> {
+        let body = self.send_for_bytes(request).await?;
+        Ok(serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    /// For what is no JSON.
+    pub(super) async fn send_for_text(&self, request: RequestBuilder) -> Result<String, Failure> {
+        Ok(String::from_utf8_lossy(&self.send_for_bytes(request).await?).into_owned())
+    }
+
+    async fn send_for_bytes(&self, request: RequestBuilder) -> Result<Vec<u8>, Failure> {
         let response = request
             .send()
             .await
             .map_err(|error| Failure::Server(format!("no answer from {}: {}", self.base, causes(&error))))?;
         let status = response.status();
         let body = response.bytes().await.map_err(|error| Failure::Server(causes(&error)))?;
-        let value: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         if status.is_success() {
-            return Ok(value);
+            return Ok(body.into());
         }
-        Err(refused(status, &value))
+        Err(refused(status, &serde_json::from_slice(&body).unwrap_or(Value::Null)))
     }
 }
 

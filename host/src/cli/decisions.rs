@@ -216,6 +216,13 @@ fn read_in_words(read: &Value) -> String {
     if let Some(look_up) = of("look_up") {
         return format!("{} = {}", question(look_up), of("answer").unwrap_or(&Value::Null));
     }
+    if of("table").is_some() {
+        let (table, revision, key) = (text(read, "table"), text(read, "revision"), text(read, "key"));
+        return match of("contains") {
+            Some(contains) => format!("table {table} (revision {revision}) has {key} = {contains}"),
+            None => format!("table {table} (revision {revision}) {key} = {}", of("row").unwrap_or(&Value::Null)),
+        };
+    }
     if let Some(refused) = of("refused").and_then(Value::as_str) {
         return format!("{refused}: refused, {}", text(read, "error"));
     }
@@ -274,6 +281,13 @@ mod tests {
         check(json!({ "document": "after", "path": "", "json": {} }), "after everything = {}");
         check(json!({ "refused": "title", "error": "not-granted" }), "title: refused, not-granted");
         check(json!({ "changes": "emails", "answer": true }), "whether emails changes = true");
+        let of_table =
+            |answer: &str, value: Value| json!({ "table": "departments", "revision": 4, "key": "D-7", answer: value });
+        check(of_table("contains", json!(false)), "table departments (revision 4) has D-7 = false");
+        check(
+            of_table("row", json!({ "name": "Engines" })),
+            "table departments (revision 4) D-7 = {\"name\":\"Engines\"}",
+        );
         check(
             json!({ "differences_under": "", "answer": [{ "path": "title", "before": "a" }] }),
             "differences: title from \"a\" to nothing",

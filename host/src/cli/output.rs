@@ -28,6 +28,11 @@ impl Output {
         if self.json { print(&format!("{json:#}")) } else { print(&harmless(text.as_ref())) }
     }
 
+    /// Text as it is, line by line, and nothing in it that says something to the terminal.
+    pub(super) fn text(&self, text: &str) -> Result<(), Failure> {
+        print(&harmless(text.trim_end_matches(['\r', '\n']).replace("\r\n", "\n").as_str()))
+    }
+
     /// JSON as it is, one value a line.
     pub(super) fn json_line(&self, json: &Value) -> Result<(), Failure> {
         print(&json.to_string())
