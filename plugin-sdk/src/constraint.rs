@@ -95,7 +95,8 @@ impl About {
         self
     }
 
-    /// Asks for these tables of reference data, through [`tables`](crate::tables).
+    /// Asks for these tables of reference data, through [`tables`](crate::tables). `*` asks for any: for a constraint whose
+    /// settings name the table. The tenant then grants those it names (`"capabilities": ["tables:departments"]`).
     #[must_use]
     pub fn tables<T: fmt::Display>(mut self, tables: impl IntoIterator<Item = T>) -> Self {
         self.capabilities.extend(tables.into_iter().map(|name| format!("tables:{name}")));

@@ -70,6 +70,8 @@
 //! * **Judge the effect.** [`Operation::turns_off`], [`Operation::differences`] and the two documents show what would be
 //!   stored, whichever way the client spelled it.
 //! * **Look-ups answer as of before the operation.** [`Operation::remaining_members`] counts whom it leaves in a group.
+//! * **What a tenant has to tell you is a setting or a table.** Settings are few and typed; a list of codes or of accounts is
+//!   a row each in one of the [`tables`], which the tenant changes without touching the constraint.
 //! * **Compare as SCIM does**, with [`text`], and put other people's text into filters with [`filter`].
 //! * **Give every reason at once**, with a stable code and a message for the identity provider's administrator.
 

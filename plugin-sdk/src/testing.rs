@@ -97,10 +97,18 @@ impl Scenario {
         self
     }
 
-    /// There is this table of reference data: an object from key to row.
+    /// There is this table of reference data: an object from key to row, or a list of keys. A table that is not there has no
+    /// answer, as on the host.
     #[must_use]
     pub fn table(mut self, name: &str, rows: Json) -> Self {
-        self.tables.push((name.to_owned(), object(rows)));
+        let rows = match rows {
+            Json::Array(keys) => {
+                let key = |key: Json| key.as_str().map(str::to_owned).unwrap_or_else(|| panic!("`{key}` is no key"));
+                keys.into_iter().map(|text| (key(text), Json::Object(Map::new()))).collect()
+            }
+            rows => object(rows),
+        };
+        self.tables.push((name.to_owned(), rows));
         self
     }
 

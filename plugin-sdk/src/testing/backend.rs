@@ -93,7 +93,8 @@ impl Tenant {
 
     fn check_capability(&self, kind: &str, name: &str) -> Result<(), ReadError> {
         let wanted = format!("{kind}:{name}");
-        if self.capabilities.contains(&wanted) {
+        let any_table = kind == "tables" && self.capabilities.iter().any(|asked| asked == "tables:*");
+        if any_table || self.capabilities.contains(&wanted) {
             return Ok(());
         }
         Err(ReadError::NotGranted(format!("`{wanted}` is not among the declared capabilities")))
@@ -374,8 +375,12 @@ pub(crate) fn tables_contains(table: &str, key: &str) -> Result<bool, ReadError>
 pub(crate) fn tables_get(table: &str, key: &str) -> Result<Option<String>, ReadError> {
     read(&format!("table {table}: {key}"), &[], |tenant| {
         tenant.check_capability("tables", table)?;
-        let rows = tenant.tables.iter().find(|(name, _)| name == table);
-        Ok(rows.and_then(|(_, rows)| rows.get(key)).map(Json::to_string))
+        let (_, rows) = tenant
+            .tables
+            .iter()
+            .find(|(name, _)| name == table)
+            .ok_or_else(|| ReadError::Unavailable(format!("the tenant has no table `{table}`")))?;
+        Ok(rows.get(key).map(Json::to_string))
     })
 }
 

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::{Document, Error, NoSettings, Operation, ReadError, about, directory};
+use crate::{Document, Error, NoSettings, Operation, ReadError, about, directory, tables};
 
 /// Runs a closure as a constraint, with everything granted.
 fn ask<T: 'static>(scenario: &Scenario, question: impl FnOnce(&Operation) -> T) -> T {
@@ -20,6 +20,26 @@ fn ada() -> Json {
         "emails": [{ "value": "a@x", "type": "work", "primary": true }, { "value": "a@y", "type": "home" }],
         "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": { "manager": { "value": "b1" } },
     })
+}
+
+#[test]
+fn tables_answer_for_what_is_asked_for_and_there() {
+    let asking = |capability: &str, table: &'static str, key: &'static str| {
+        let about = About::new("ask", "0.0.0", "").tables([capability]);
+        let scenario =
+            Scenario::create("User", ada()).table("codes", json!({ "a": { "n": "1" } })).table("set", json!(["b"]));
+        let (_, tenant) = scenario.build(&about);
+        let entered = tenant.enter();
+        let found = (tables::contains(table, key), tables::get::<Json>(table, key));
+        let reads = entered.leave().reads;
+        (found, reads)
+    };
+    let (found, reads) = asking("codes", "codes", "a");
+    assert_eq!((found, reads.len()), ((Ok(true), Ok(Some(json!({ "n": "1" })))), 2));
+    assert_eq!(asking("codes", "codes", "A").0, (Ok(false), Ok(None)));
+    assert_eq!(asking("*", "set", "b").0, (Ok(true), Ok(Some(json!({})))));
+    assert!(matches!(asking("codes", "set", "b").0.0, Err(ReadError::NotGranted(_))));
+    assert!(matches!(asking("*", "none", "b").0, (Err(ReadError::Unavailable(_)), Err(ReadError::Unavailable(_)))));
 }
 
 #[track_caller]
