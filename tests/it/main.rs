@@ -29,5 +29,6 @@ mod rfc7644;
 mod schemas;
 mod search;
 mod suites;
+mod tables;
 mod tenancy;
 mod users;

@@ -1,12 +1,12 @@
-//! Refuses values that are not what they seem: outside a pattern or the allowed domains, with characters that nobody sees,
-//! or with letters of several scripts in one word.
+//! Refuses values that are not what they seem: outside a pattern, the allowed domains or a table of the tenant's, with
+//! characters that nobody sees, or with letters of several scripts in one word.
 //!
 //! Only values that are new are judged. Old data must not stop a change of something else.
 
 use regex_lite::Regex;
 use schemars::JsonSchema;
 use scruple_sdk::{
-    About, Action, Constraint, Error, Operation, Reason, ScimType, SettingsProblem, Verdict, about, text,
+    About, Action, Constraint, Error, Operation, Reason, ScimType, SettingsProblem, Verdict, about, tables, text,
 };
 use serde::Deserialize;
 
@@ -37,6 +37,8 @@ struct Rule {
     /// What may stand behind the last `@`: `example.com`, or `*.example.com` for every domain below it.
     #[serde(default)]
     domains: Vec<String>,
+    /// A table of the tenant's whose keys are the values there are, such as department codes. They must match to the letter.
+    table: Option<String>,
     /// Accept control characters and invisible ones.
     #[serde(default)]
     allow_control_characters: bool,
@@ -52,9 +54,9 @@ fn user() -> String {
 impl Constraint for SafeValues {
     type Settings = Settings;
 
-    /// Which attributes it reads is a setting, so it asks for all; a tenant grants those that have a rule.
+    /// Which attributes and tables it reads is a setting, so it asks for all; a tenant grants those that have a rule.
     fn about() -> About {
-        about!().actions([Action::Create, Action::Update, Action::Assess])
+        about!().actions([Action::Create, Action::Update, Action::Assess]).tables(["*"])
     }
 
     fn evaluate(operation: &Operation, settings: &Settings) -> Result<Verdict, Error> {
@@ -64,7 +66,10 @@ impl Constraint for SafeValues {
             let values = operation.new_texts(&rule.path)?;
             if !values.is_empty() {
                 let pattern = rule.pattern.as_deref().map(compile).transpose()?;
-                reasons.extend(values.iter().flat_map(|value| judge(rule, pattern.as_ref(), value)));
+                for value in &values {
+                    let known = rule.table.as_deref().map_or(Ok(true), |table| tables::contains(table, value))?;
+                    reasons.extend(judge(rule, pattern.as_ref(), known, value));
+                }
             }
         }
         Ok(Verdict::deny_any(reasons))
@@ -84,7 +89,7 @@ fn compile(pattern: &str) -> Result<Regex, regex_lite::Error> {
     Regex::new(&format!("^(?:{pattern})$"))
 }
 
-fn judge(rule: &Rule, pattern: Option<&Regex>, value: &str) -> Vec<Reason> {
+fn judge(rule: &Rule, pattern: Option<&Regex>, known: bool, value: &str) -> Vec<Reason> {
     let mut reasons = Vec::new();
     // Shown escaped: the message itself must not carry what it warns of.
     let shown = value.escape_debug();
@@ -97,6 +102,9 @@ fn judge(rule: &Rule, pattern: Option<&Regex>, value: &str) -> Vec<Reason> {
     }
     if !rule.domains.is_empty() && !text::is_at_domain(value, &rule.domains) {
         refuse("domain", format!("is not an address at {}", rule.domains.join(", ")));
+    }
+    if !known {
+        refuse("unknown-value", format!("is not in the table `{}`", rule.table.as_deref().unwrap_or_default()));
     }
     if !rule.allow_control_characters
         && let Some(hidden) = text::hidden_character(value)

@@ -86,3 +86,17 @@ fn a_rule_is_about_users_unless_it_names_another_resource_type() {
     assert_eq!(group(json!({ "path": "displayName" })), 0);
     assert_eq!(group(json!({ "path": "displayName", "resourceType": "Group" })), 1);
 }
+
+#[test]
+fn a_value_that_a_table_does_not_know_is_refused_to_the_letter() {
+    let settings = json!({ "rules": [{ "path": "title", "table": "titles" }] });
+    let titled = |title: &str| Scenario::create("User", json!({ "userName": "ada", "title": title }));
+    let check = |title: &str, expected: &[&str]| {
+        let scenario = titled(title).table("titles", json!({ "Countess": { "rank": "3" } }));
+        assert_eq!(scenario.check::<SafeValues>(settings.clone()).codes(), expected);
+    };
+    check("Countess", &[]);
+    check("countess", &["unknown-value"]);
+    let without_a_table = titled("Countess").check::<SafeValues>(settings.clone());
+    assert!(without_a_table.fault().unwrap().contains("no table `titles`"));
+}
