@@ -28,6 +28,7 @@ mod plugin_sizes;
 mod rfc7644;
 mod schemas;
 mod search;
+mod serial;
 mod suites;
 mod tables;
 mod tenancy;

@@ -1,0 +1,150 @@
+//! Decides whose turn it is: writers stop at gates, and one of them at a time is let on, whichever the seed says. So a
+//! schedule is what it is because of its seed, and not of the machine.
+//!
+//! A writer that has lost a try waits for its tenant's turnstile, which is no gate: here it is known who has it and who waits.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+
+/// A writer of a schedule.
+pub(super) type Writer = usize;
+
+/// How long a writer may be under way between two gates before the test gives up: some thousand times what it takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Numbers by a seed (SplitMix64).
+#[derive(Clone, Debug)]
+pub(super) struct Random(u64);
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below `end`.
+    pub(super) fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % end as u64) as usize
+    }
+
+    pub(super) fn one_of<T: Copy>(&mut self, these: &[T]) -> T {
+        these[self.below(these.len())]
+    }
+}
+
+/// The gates of one schedule.
+#[derive(Clone, Default)]
+pub(super) struct Gates(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    stopped: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// At a gate, each with what opens it.
+    waiting: Vec<(Writer, oneshot::Sender<()>)>,
+    running: usize,
+    /// Who has the turnstile, and who waits for it, in order.
+    turn: Option<Writer>,
+    queue: VecDeque<Writer>,
+    /// Those that have lost a try already.
+    lost: BTreeSet<Writer>,
+    commits: Vec<Writer>,
+}
+
+impl Gates {
+    /// Runs writers, of which each begins at a gate; `writers` are those that were spawned with [`Gates::write`].
+    pub(super) async fn run(&self, random: &mut Random) {
+        loop {
+            let stopped = self.0.stopped.notified();
+            let open = {
+                let mut state = self.state();
+                match (state.running, state.waiting.len()) {
+                    (0, 0) => {
+                        assert!(state.queue.is_empty(), "writers wait for a turn that nobody has");
+                        return;
+                    }
+                    (0, waiting) => {
+                        state.running = 1;
+                        Some(state.waiting.swap_remove(random.below(waiting)).1)
+                    }
+                    _ => None,
+                }
+            };
+            match open {
+                Some(open) => open.send(()).unwrap(),
+                None => tokio::time::timeout(PATIENCE, stopped).await.unwrap(),
+            }
+        }
+    }
+
+    /// Says that a writer is there, before it is spawned.
+    pub(super) fn expect_one(&self) {
+        self.state().running += 1;
+    }
+
+    /// Waits until the writer is let on.
+    pub(super) async fn pass(&self, writer: Writer) {
+        let (open, opened) = oneshot::channel();
+        {
+            let mut state = self.state();
+            state.waiting.push((writer, open));
+            state.running -= 1;
+        }
+        self.0.stopped.notify_one();
+        opened.await.unwrap();
+    }
+
+    /// The writer is done.
+    pub(super) fn leave(&self, writer: Writer) {
+        {
+            let mut state = self.state();
+            state.running -= 1;
+            if state.turn == Some(writer) {
+                state.turn = state.queue.pop_front();
+                state.running += usize::from(state.turn.is_some());
+            }
+        }
+        self.0.stopped.notify_one();
+    }
+
+    /// The writer has lost a try. The first time, it waits for the turnstile.
+    pub(super) fn lose(&self, writer: Writer) {
+        {
+            let mut state = self.state();
+            if !state.lost.insert(writer) {
+                return;
+            }
+            if state.turn.is_none() {
+                state.turn = Some(writer);
+                return;
+            }
+            state.queue.push_back(writer);
+            state.running -= 1;
+        }
+        self.0.stopped.notify_one();
+    }
+
+    /// What the writer wants is done.
+    pub(super) fn commit(&self, writer: Writer) {
+        self.state().commits.push(writer);
+    }
+
+    /// Who has committed, in order.
+    pub(super) fn commits(&self) -> Vec<Writer> {
+        self.state().commits.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

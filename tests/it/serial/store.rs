@@ -1,0 +1,185 @@
+//! The store, with a gate wherever a writer takes its moment, looks something up or commits. What it answers is what the real
+//! store answers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use scruple::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, LookUp, TenantId, Txn};
+use scruple::scim::filter::Filter;
+use scruple::scim::resource::{Member, Resource, ResourceId};
+use scruple::scim::schema::ResourceType;
+use scruple::store::{
+    Activation, ActivationState, AsyncRequest, Choose, CommitError, DecisionPage, DecisionQuery, DefineError, Defined,
+    Finish, Found, FoundRow, Matches, NewAsyncRequest, NewDefinitions, NewTable, NewToken, NewVersion, Page,
+    PluginVersion, QueryError, Reference, Represented, ShowError, Shown, Snapshot, Store, StoreError, StoredDecision,
+    TableChangeError, TableRevision, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token, TokenHash,
+    TokenOwner, Wanted,
+};
+
+use super::gates::{Gates, Writer};
+
+tokio::task_local! {
+    /// Who asks the store.
+    pub(super) static WRITER: Writer;
+}
+
+/// How many tries were lost, by what had moved.
+#[derive(Debug, Default)]
+pub(super) struct Lost {
+    pub(super) look_ups: AtomicUsize,
+    pub(super) generations: AtomicUsize,
+    pub(super) others: AtomicUsize,
+}
+
+impl Lost {
+    fn count(&self, error: &CommitError) -> bool {
+        // A constraint set is never newer than a try: nobody else runs between the try's moment and its look at the set.
+        let counter = match error {
+            CommitError::LookUpMoved => &self.look_ups,
+            CommitError::GenerationMoved => &self.generations,
+            CommitError::VersionMoved | CommitError::MemberMoved => &self.others,
+            CommitError::Duplicate { .. } | CommitError::Store(_) => return false,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+}
+
+/// The store of one schedule.
+#[derive(Clone)]
+pub(super) struct GatedStore {
+    pub(super) inner: Arc<dyn Store>,
+    pub(super) gates: Gates,
+    pub(super) lost: Arc<Lost>,
+    /// Whether there is a gate before each look-up, too.
+    pub(super) at_look_ups: bool,
+}
+
+struct GatedTenant {
+    inner: Arc<dyn TenantStore>,
+    writer: Writer,
+    store: GatedStore,
+}
+
+struct GatedSnapshot {
+    inner: Arc<dyn Snapshot>,
+    writer: Writer,
+    store: GatedStore,
+}
+
+/// An implementation of a trait that has some methods of its own, and passes the others on.
+macro_rules! gated {
+    (impl $trait:ident for $type:ty { $($own:tt)* } else {
+        $(fn $name:ident($($arg:ident: $arg_type:ty),*) -> $answer:ty;)*
+    }) => {
+        #[async_trait]
+        impl $trait for $type {
+            $($own)*
+            $(async fn $name(&self, $($arg: $arg_type),*) -> $answer { self.inner.$name($($arg),*).await })*
+        }
+    };
+}
+
+gated! {
+    impl Store for GatedStore {
+        fn tenant(&self, tenant: TenantId) -> Arc<dyn TenantStore> {
+            Arc::new(GatedTenant { inner: self.inner.tenant(tenant), writer: WRITER.get(), store: self.clone() })
+        }
+    } else {
+        fn create_tenant(name: &str, at: Timestamp) -> Result<Option<Tenant>, StoreError>;
+        fn tenants() -> Result<Vec<Tenant>, StoreError>;
+        fn tenant_named(name: &str) -> Result<Option<Tenant>, StoreError>;
+        fn delete_tenant(name: &str) -> Result<bool, StoreError>;
+        fn token_owner(hash: &TokenHash) -> Result<Option<TokenOwner>, StoreError>;
+        fn component(digest: &str) -> Result<Option<Vec<u8>>, StoreError>;
+        fn unfinished() -> Result<Vec<(TenantId, Txn)>, StoreError>;
+        fn ping() -> Result<(), StoreError>;
+    }
+}
+
+gated! {
+    impl TenantStore for GatedTenant {
+        async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
+            self.store.gates.pass(self.writer).await;
+            let inner = self.inner.snapshot().await?;
+            Ok(Arc::new(GatedSnapshot { inner, writer: self.writer, store: self.store.clone() }))
+        }
+
+        async fn commit(&self, change: Arc<AdmittedChange>) -> Result<(), CommitError> {
+            self.store.gates.pass(self.writer).await;
+            let committed = self.inner.commit(change).await;
+            match &committed {
+                Ok(()) => self.store.gates.commit(self.writer),
+                Err(error) if self.store.lost.count(error) => self.store.gates.lose(self.writer),
+                Err(_) => {}
+            }
+            committed
+        }
+
+        async fn put_table(&self, new: NewTable, kept: TablesKept) -> Result<(TableRevision, bool), TableChangeError> {
+            self.store.gates.pass(self.writer).await;
+            let (table, added) = self.inner.put_table(new, kept).await?;
+            if added {
+                self.store.gates.commit(self.writer);
+            }
+            Ok((table, added))
+        }
+    } else {
+        fn record_refusal(record: Arc<DecisionRecord>) -> Result<(), StoreError>;
+        fn create_token(token: NewToken) -> Result<Token, StoreError>;
+        fn tokens() -> Result<Vec<Token>, StoreError>;
+        fn revoke_token(id: uuid::Uuid, at: Timestamp) -> Result<bool, StoreError>;
+        fn add_version(version: NewVersion) -> Result<(PluginVersion, bool), StoreError>;
+        fn versions(plugin: Option<&str>) -> Result<Vec<PluginVersion>, StoreError>;
+        fn change(change: TenantChange) -> Result<Tenant, StoreError>;
+        fn define(change: NewDefinitions) -> Result<Defined, DefineError>;
+        fn model() -> Result<Arc<TenantModel>, StoreError>;
+        fn activations() -> Result<(Arc<TenantModel>, Vec<Activation>), StoreError>;
+        fn activate(name: &ConstraintName, state: Option<ActivationState>, by: &str, at: Timestamp) -> Result<i64, StoreError>;
+        fn activation_history(name: &ConstraintName) -> Result<Vec<Activation>, StoreError>;
+        fn restore_table(name: &str, revision: Option<u32>, made: (&str, Timestamp), kept: TablesKept) -> Result<TableRevision, TableChangeError>;
+        fn remove_table(name: &str, made: (&str, Timestamp), kept: TablesKept) -> Result<TableRevision, TableChangeError>;
+        fn tables() -> Result<Vec<TableRevision>, StoreError>;
+        fn table_history(name: &str) -> Result<Vec<TableRevision>, StoreError>;
+        fn table_rows(name: &str, revision: u32, after: Option<&str>, limit: usize) -> Result<Option<Vec<(String, String)>>, StoreError>;
+        fn accept(request: NewAsyncRequest) -> Result<(), StoreError>;
+        fn async_request(txn: Txn) -> Result<Option<AsyncRequest>, StoreError>;
+        fn decisions_of(txn: Txn) -> Result<Vec<StoredDecision>, StoreError>;
+        fn finish(finish: Finish) -> Result<(), StoreError>;
+        fn decisions(query: DecisionQuery) -> Result<DecisionPage, StoreError>;
+        fn decision(id: DecisionId) -> Result<Option<StoredDecision>, StoreError>;
+    }
+}
+
+gated! {
+    impl Snapshot for GatedSnapshot {
+        async fn look_up(&self, look_up: &LookUp) -> Result<Found, QueryError> {
+            if self.store.at_look_ups {
+                self.store.gates.pass(self.writer).await;
+            }
+            self.inner.look_up(look_up).await
+        }
+
+        async fn table_row(&self, table: &str, key: &str) -> Result<Option<FoundRow>, StoreError> {
+            if self.store.at_look_ups {
+                self.store.gates.pass(self.writer).await;
+            }
+            self.inner.table_row(table, key).await
+        }
+    } else {
+        fn model() -> Result<Arc<TenantModel>, StoreError>;
+        fn resource(resource_type: &Arc<ResourceType>, id: ResourceId) -> Result<Option<Resource>, StoreError>;
+        fn find(resource_type: &Arc<ResourceType>, filter: Option<&Filter>, page: Page) -> Result<Matches, QueryError>;
+        fn show(choose: Choose) -> Result<Shown, ShowError>;
+        fn represent(resource: Resource, wanted: Wanted) -> Result<Represented, StoreError>;
+        fn member_references(group: ResourceId, after: Option<ResourceId>, limit: usize, displays: bool) -> Result<Vec<Reference>, StoreError>;
+        fn count(resource_type: &Arc<ResourceType>, filter: Option<&Filter>) -> Result<u64, QueryError>;
+        fn members(group: ResourceId, after: Option<ResourceId>, limit: usize) -> Result<Vec<Member>, StoreError>;
+        fn members_among(group: ResourceId, ids: &[ResourceId]) -> Result<Vec<Member>, StoreError>;
+        fn identify(ids: &[ResourceId]) -> Result<Vec<Member>, StoreError>;
+        fn groups_of(id: ResourceId) -> Result<Vec<ResourceId>, StoreError>;
+        fn displays(ids: &[ResourceId]) -> Result<Vec<(ResourceId, String)>, StoreError>;
+    }
+}
