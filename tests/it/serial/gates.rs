@@ -1,5 +1,6 @@
 //! Decides whose turn it is: writers stop at gates, and one of them at a time is let on, whichever the seed says. So a
-//! schedule is what it is because of its seed, and not of the machine.
+//! schedule is what it is because of its seed, and not of the machine. Only those who are about to commit are let on together
+//! at times, so that they come into one transaction of the store; in which order they are in it, nobody knows.
 //!
 //! A writer that has lost a try waits for its tenant's turnstile, which is no gate: here it is known who has it and who waits.
 
@@ -11,6 +12,9 @@ use tokio::sync::{Notify, oneshot};
 
 /// A writer of a schedule.
 pub(super) type Writer = usize;
+
+/// Writers that are let on together at most: so many orders have to be tried.
+const TOGETHER_MAX: usize = 3;
 
 /// How long a writer may be under way between two gates before the test gives up: some thousand times what it takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,6 +42,21 @@ impl Random {
     }
 }
 
+/// What a writer is about to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gate {
+    /// To begin, to take its moment, to look something up.
+    Look,
+    /// To commit.
+    Commit,
+}
+
+/// A writer at a gate, and what opens it.
+struct Waiting {
+    gate: Gate,
+    open: oneshot::Sender<()>,
+}
+
 /// The gates of one schedule.
 #[derive(Clone, Default)]
 pub(super) struct Gates(Arc<Shared>);
@@ -50,39 +69,50 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// At a gate, each with what opens it.
-    waiting: Vec<(Writer, oneshot::Sender<()>)>,
+    waiting: Vec<Waiting>,
     running: usize,
     /// Who has the turnstile, and who waits for it, in order.
     turn: Option<Writer>,
     queue: VecDeque<Writer>,
     /// Those that have lost a try already.
     lost: BTreeSet<Writer>,
-    commits: Vec<Writer>,
+    /// Those that were let on together stand together.
+    commits: Vec<Vec<Writer>>,
+}
+
+impl State {
+    /// Those that are to be let on now.
+    fn choose(&mut self, random: &mut Random) -> Vec<Waiting> {
+        let committing = |waiting: &Waiting| waiting.gate == Gate::Commit;
+        let together = random.below(2) == 0 && self.waiting.iter().filter(|waiting| committing(waiting)).count() > 1;
+        let chosen: Vec<Waiting> = match together {
+            true => self.waiting.extract_if(.., |waiting| committing(waiting)).take(TOGETHER_MAX).collect(),
+            false => vec![self.waiting.swap_remove(random.below(self.waiting.len()))],
+        };
+        self.running = chosen.len();
+        self.commits.push(Vec::new());
+        chosen
+    }
 }
 
 impl Gates {
-    /// Runs writers, of which each begins at a gate; `writers` are those that were spawned with [`Gates::write`].
+    /// Runs writers, of which each begins at a gate, until all are done.
     pub(super) async fn run(&self, random: &mut Random) {
         loop {
             let stopped = self.0.stopped.notified();
             let open = {
                 let mut state = self.state();
-                match (state.running, state.waiting.len()) {
-                    (0, 0) => {
-                        assert!(state.queue.is_empty(), "writers wait for a turn that nobody has");
-                        return;
-                    }
-                    (0, waiting) => {
-                        state.running = 1;
-                        Some(state.waiting.swap_remove(random.below(waiting)).1)
-                    }
-                    _ => None,
+                if state.running == 0 && state.waiting.is_empty() {
+                    assert!(state.queue.is_empty(), "writers wait for a turn that nobody has");
+                    return;
                 }
+                if state.running == 0 { state.choose(random) } else { Vec::new() }
             };
-            match open {
-                Some(open) => open.send(()).unwrap(),
-                None => tokio::time::timeout(PATIENCE, stopped).await.unwrap(),
+            if open.is_empty() {
+                tokio::time::timeout(PATIENCE, stopped).await.unwrap();
+            }
+            for waiting in open {
+                waiting.open.send(()).unwrap();
             }
         }
     }
@@ -93,11 +123,11 @@ impl Gates {
     }
 
     /// Waits until the writer is let on.
-    pub(super) async fn pass(&self, writer: Writer) {
+    pub(super) async fn pass(&self, gate: Gate) {
         let (open, opened) = oneshot::channel();
         {
             let mut state = self.state();
-            state.waiting.push((writer, open));
+            state.waiting.push(Waiting { gate, open });
             state.running -= 1;
         }
         self.0.stopped.notify_one();
@@ -136,12 +166,17 @@ impl Gates {
 
     /// What the writer wants is done.
     pub(super) fn commit(&self, writer: Writer) {
-        self.state().commits.push(writer);
+        self.state().commits.last_mut().unwrap().push(writer);
     }
 
-    /// Who has committed, in order.
-    pub(super) fn commits(&self) -> Vec<Writer> {
-        self.state().commits.clone()
+    /// Who has committed, in order, those together that were let on together.
+    pub(super) fn commits(&self) -> Vec<Vec<Writer>> {
+        self.state().commits.iter().filter(|together| !together.is_empty()).cloned().collect()
+    }
+
+    /// How many have committed.
+    pub(super) fn committed(&self) -> usize {
+        self.state().commits.iter().map(Vec::len).sum()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -127,14 +127,14 @@ impl Model {
         all
     }
 
-    /// Carries out an operation that was admitted, on the resource of that id.
-    pub(super) fn apply(&mut self, operation: &Operation, id: &str) {
+    /// Carries out an operation that was admitted; a new user has this id. Whether there is what it is about.
+    pub(super) fn apply(&mut self, operation: &Operation, id: &str) -> bool {
         match operation {
             Operation::Create(user) => {
                 self.users.insert(id.to_owned(), user.clone());
             }
             Operation::Set(id, field) => {
-                let user = self.users.get_mut(id).unwrap();
+                let Some(user) = self.users.get_mut(id) else { return false };
                 user.version += 1;
                 match field.clone() {
                     Field::Active(active) => user.active = active,
@@ -145,12 +145,17 @@ impl Model {
                 }
             }
             Operation::Delete(id) => {
-                self.users.remove(id);
+                if self.users.remove(id).is_none() {
+                    return false;
+                }
                 for group in self.groups.values_mut() {
                     group.members.remove(id);
                 }
             }
             Operation::Join { group, member } => {
+                if !self.users.contains_key(member) && !self.groups.contains_key(member) {
+                    return false;
+                }
                 self.groups.get_mut(group).unwrap().members.insert(member.clone());
             }
             Operation::Leave { group, member } => {
@@ -162,6 +167,7 @@ impl Model {
                 table.rows.clone_from(rows);
             }
         }
+        true
     }
 
     /// What is wrong with a state that an admitted operation has led to.

@@ -11,7 +11,7 @@ use scruple::pipeline::write::{Change, Precondition, WriteError};
 use scruple::store::{Page, Store};
 use serde_json::{Value, json};
 
-use super::gates::{Gates, Random, Writer};
+use super::gates::{Gate, Gates, Random, Writer};
 use super::model::{ENTERPRISE, Field, Model, Operation, User};
 use super::store::{GatedStore, Lost, WRITER};
 use super::world::{Premises, World, asking, caller, contents, object, user_body};
@@ -25,6 +25,8 @@ pub(super) struct Seen {
     lost_by_look_ups: u64,
     lost_by_generations: u64,
     lost_by_versions: u64,
+    /// Commits that were let on together with others that committed.
+    together: u64,
 }
 
 impl Seen {
@@ -36,17 +38,19 @@ impl Seen {
             lost_by_look_ups: self.lost_by_look_ups + other.lost_by_look_ups,
             lost_by_generations: self.lost_by_generations + other.lost_by_generations,
             lost_by_versions: self.lost_by_versions + other.lost_by_versions,
+            together: self.together + other.together,
         }
     }
 
     /// What there has to be some of.
-    pub(super) fn numbers(&self) -> [(&'static str, u64); 5] {
+    pub(super) fn numbers(&self) -> [(&'static str, u64); 6] {
         [
             ("committed", self.committed),
             ("refused", self.refused),
             ("lost by look-ups", self.lost_by_look_ups),
             ("lost by generations", self.lost_by_generations),
             ("lost by versions", self.lost_by_versions),
+            ("committed together", self.together),
         ]
     }
 }
@@ -80,10 +84,10 @@ pub(super) async fn run(premises: &Premises, world: &mut World, seed: u64) -> Se
         let (pipeline, gates, tenant) = (Arc::clone(&pipeline), gates.clone(), world.tenant);
         let name = format!("user-{seed}-{writer}");
         writers.push(tokio::spawn(async move {
-            gates.pass(writer).await;
-            let begun = gates.commits().len();
+            gates.pass(Gate::Look).await;
+            let begun = gates.committed();
             let came = WRITER.scope(writer, carry_out(&pipeline, tenant, operation, &name)).await;
-            let ended = gates.commits().len();
+            let ended = gates.committed();
             gates.leave(writer);
             (came, begun, ended)
         }));
@@ -95,7 +99,8 @@ pub(super) async fn run(premises: &Premises, world: &mut World, seed: u64) -> Se
     }
 
     let check = Check { premises, world, seed, operations: &operations };
-    let states = check.commits(&gates.commits(), &outcomes).await;
+    let order = gates.commits();
+    let states = check.commits(&order, &outcomes).await;
     let refused = check.refusals(&states, &outcomes).await;
     check.end(states.last().unwrap()).await;
     world.model = states.last().unwrap().clone();
@@ -106,6 +111,7 @@ pub(super) async fn run(premises: &Premises, world: &mut World, seed: u64) -> Se
         lost_by_look_ups: lost.look_ups.load(Ordering::Relaxed) as u64,
         lost_by_generations: lost.generations.load(Ordering::Relaxed) as u64,
         lost_by_versions: lost.others.load(Ordering::Relaxed) as u64,
+        together: order.iter().map(Vec::len).filter(|together| *together > 1).sum::<usize>() as u64,
     }
 }
 
@@ -253,32 +259,33 @@ struct Check<'a> {
 impl Check<'_> {
     /// Carries out what was committed, in that order, and checks each decision against the state just before it. The state
     /// before all of them, and after each.
-    async fn commits(&self, order: &[Writer], outcomes: &Outcomes) -> Vec<Model> {
+    async fn commits(&self, order: &[Vec<Writer>], outcomes: &Outcomes) -> Vec<Model> {
         let mut states = vec![self.world.model.clone()];
-        for &writer in order {
-            let (operation, before) = (&self.operations[writer], states.last().unwrap().clone());
-            let Came::Committed { decision } = &outcomes[writer].0 else {
-                self.fails(operation, "was committed and not told so")
+        for together in order {
+            let mut decided = Vec::new();
+            for &writer in together {
+                let Came::Committed { decision } = &outcomes[writer].0 else {
+                    self.fails(&self.operations[writer], "was committed and not told so")
+                };
+                let record = match decision {
+                    Some(decision) => Some(self.record(*decision).await),
+                    None => None,
+                };
+                decided.push((&self.operations[writer], record));
+            }
+            let before = states.last().unwrap().clone();
+            // In one of the orders that they can have been in.
+            let mut why = Vec::new();
+            let after = orders(decided)
+                .into_iter()
+                .find_map(|order| serially(&before, &order).map_err(|wrong| why.push(wrong)).ok());
+            let Some(after) = after else {
+                panic!("schedule {} of {:#?}\n{}", self.seed, self.operations, why.join("\n"))
             };
-            let mut id = String::new();
-            if let Some(decision) = decision {
-                let record = self.record(*decision).await;
-                assert_eq!(record["outcome"], "allowed");
-                record["resource_id"].as_str().unwrap().clone_into(&mut id);
-                if let Some(read) = other_than(&before, &record) {
-                    self.fails(operation, &format!("rests on {read}, which was otherwise in {before:#?}"));
-                }
-            }
-            let mut after = before;
-            after.apply(operation, &id);
-            let broken = after.broken_by(operation);
-            if !broken.is_empty() {
-                self.fails(operation, &format!("breaks {broken:?}: {after:#?}"));
-            }
-            states.push(after);
+            states.extend(after);
         }
         let told = outcomes.iter().filter(|(came, ..)| matches!(came, Came::Committed { .. })).count();
-        assert_eq!(told, order.len(), "seed {}: what was told and not committed", self.seed);
+        assert_eq!(told, states.len() - 1, "schedule {}: what was told and not committed", self.seed);
         states
     }
 
@@ -337,6 +344,47 @@ impl Check<'_> {
     fn fails(&self, operation: &Operation, why: &str) -> ! {
         panic!("schedule {} of {:#?}\n{operation:?} {why}", self.seed, self.operations)
     }
+}
+
+/// An operation, and what the log has of it; nothing if nobody judged it.
+type Decided<'a> = (&'a Operation, Option<Value>);
+
+/// The states that these lead to one after the other, if each rests on the one just before it and the rules allow each.
+fn serially(before: &Model, order: &[Decided<'_>]) -> Result<Vec<Model>, String> {
+    let mut states: Vec<Model> = Vec::new();
+    for (operation, record) in order {
+        let before = states.last().unwrap_or(before);
+        if let Some(record) = record {
+            assert_eq!(record["outcome"], "allowed");
+            if let Some(read) = other_than(before, record) {
+                return Err(format!("{operation:?} rests on {read}, which was otherwise in {before:#?}"));
+            }
+        }
+        let mut after = before.clone();
+        let id = record.as_ref().and_then(|record| record["resource_id"].as_str()).unwrap_or_default();
+        if !after.apply(operation, id) {
+            return Err(format!("{operation:?} is about what is not there in {before:#?}"));
+        }
+        let broken = after.broken_by(operation);
+        if !broken.is_empty() {
+            return Err(format!("{operation:?} breaks {broken:?}: {after:#?}"));
+        }
+        states.push(after);
+    }
+    Ok(states)
+}
+
+/// Every order of a few.
+fn orders<T: Clone>(these: Vec<T>) -> Vec<Vec<T>> {
+    if these.len() < 2 {
+        return vec![these];
+    }
+    let first = |at: usize| {
+        let mut others = these.clone();
+        let first = others.remove(at);
+        orders(others).into_iter().map(move |others| [vec![first.clone()], others].concat())
+    };
+    (0..these.len()).flat_map(first).collect()
 }
 
 /// A read of a decision that has another answer in this state.

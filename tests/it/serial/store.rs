@@ -18,7 +18,7 @@ use scruple::store::{
     TokenOwner, Wanted,
 };
 
-use super::gates::{Gates, Writer};
+use super::gates::{Gate, Gates, Writer};
 
 tokio::task_local! {
     /// Who asks the store.
@@ -35,7 +35,6 @@ pub(super) struct Lost {
 
 impl Lost {
     fn count(&self, error: &CommitError) -> bool {
-        // A constraint set is never newer than a try: nobody else runs between the try's moment and its look at the set.
         let counter = match error {
             CommitError::LookUpMoved => &self.look_ups,
             CommitError::GenerationMoved => &self.generations,
@@ -65,7 +64,6 @@ struct GatedTenant {
 
 struct GatedSnapshot {
     inner: Arc<dyn Snapshot>,
-    writer: Writer,
     store: GatedStore,
 }
 
@@ -102,13 +100,13 @@ gated! {
 gated! {
     impl TenantStore for GatedTenant {
         async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
-            self.store.gates.pass(self.writer).await;
+            self.store.gates.pass(Gate::Look).await;
             let inner = self.inner.snapshot().await?;
-            Ok(Arc::new(GatedSnapshot { inner, writer: self.writer, store: self.store.clone() }))
+            Ok(Arc::new(GatedSnapshot { inner, store: self.store.clone() }))
         }
 
         async fn commit(&self, change: Arc<AdmittedChange>) -> Result<(), CommitError> {
-            self.store.gates.pass(self.writer).await;
+            self.store.gates.pass(Gate::Commit).await;
             let committed = self.inner.commit(change).await;
             match &committed {
                 Ok(()) => self.store.gates.commit(self.writer),
@@ -119,7 +117,7 @@ gated! {
         }
 
         async fn put_table(&self, new: NewTable, kept: TablesKept) -> Result<(TableRevision, bool), TableChangeError> {
-            self.store.gates.pass(self.writer).await;
+            self.store.gates.pass(Gate::Commit).await;
             let (table, added) = self.inner.put_table(new, kept).await?;
             if added {
                 self.store.gates.commit(self.writer);
@@ -157,14 +155,14 @@ gated! {
     impl Snapshot for GatedSnapshot {
         async fn look_up(&self, look_up: &LookUp) -> Result<Found, QueryError> {
             if self.store.at_look_ups {
-                self.store.gates.pass(self.writer).await;
+                self.store.gates.pass(Gate::Look).await;
             }
             self.inner.look_up(look_up).await
         }
 
         async fn table_row(&self, table: &str, key: &str) -> Result<Option<FoundRow>, StoreError> {
             if self.store.at_look_ups {
-                self.store.gates.pass(self.writer).await;
+                self.store.gates.pass(Gate::Look).await;
             }
             self.inner.table_row(table, key).await
         }
