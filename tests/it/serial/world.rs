@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use scruple::clock::Clock;
-use scruple::constraints::{Compiling, Limits, Registry, Sandbox, SandboxConfig};
+use scruple::constraints::{Limits, Registry, Sandbox, SandboxConfig};
 use scruple::decision::{Actor, ConstraintName, FailurePolicy, Mode, TenantId};
 use scruple::pipeline::Pipeline;
 use scruple::pipeline::activation::ConstraintRequest;
@@ -48,10 +48,9 @@ impl Premises {
         let data = data.unwrap();
         // Gates keep look-ups waiting as long as others take.
         let limits = Limits { look_up_wait_ms: 60_000, ..Limits::default() };
-        let config = SandboxConfig { limits, cache_dir: None, cache_key: [0; 32], compiling: Compiling::InProcess };
         Self {
             store: Arc::new(SqliteStore::open(data.path(), SqliteOptions::default()).unwrap()),
-            sandbox: Arc::new(Sandbox::new(config).unwrap()),
+            sandbox: Arc::new(Sandbox::new(SandboxConfig::for_own_components(limits)).unwrap()),
             clock: Clock::system(),
             component: std::fs::read(RESTS_ON_LOOK_UPS).unwrap(),
             _data: data,
@@ -70,6 +69,7 @@ impl Premises {
             cursors: Cursors::new(&[0; 32], 60),
             limits: Default::default(),
             tables: Default::default(),
+            metrics: Default::default(),
         })
     }
 
@@ -116,7 +116,9 @@ impl Premises {
     }
 
     async fn put_to_work(&self, pipeline: &Pipeline, world: &World) {
-        pipeline.upload(world.tenant, "rules", None, self.component.clone()).await.unwrap();
+        let place = self.sandbox.admit_upload(world.tenant).unwrap();
+        pipeline.upload(world.tenant, &place, "rules", None, self.component.clone()).await.unwrap();
+        drop(place);
         let request = ConstraintRequest {
             plugin: "rules".to_owned(),
             version: None,
