@@ -71,7 +71,10 @@ impl Process {
     async fn gone(&self) {
         let since = Instant::now();
         while !matches!(self.state(), None | Some('Z')) {
-            assert!(since.elapsed() < PATIENCE, "a compiler process was left behind");
+            if since.elapsed() > PATIENCE {
+                self.signal("-KILL");
+                panic!("a compiler process was left behind");
+            }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -217,6 +220,8 @@ async fn no_compiler_outlives_the_client_or_the_server() {
     let bytes = component.len();
     let uploading = tokio::spawn(async move { acme.upload("rules", component).await });
     let process = Process::found(bytes).await;
+    // It cannot come to an end by itself now.
+    process.signal("-STOP");
     uploading.abort();
     process.gone().await;
 
@@ -235,6 +240,7 @@ async fn no_compiler_outlives_the_client_or_the_server() {
             async move { operator.try_send(request).await }
         });
         let process = Process::found(bytes).await;
+        process.signal("-STOP");
         match kill {
             true => server.kill().unwrap(),
             false => drop(server.stop().unwrap()),
