@@ -2,6 +2,7 @@
 
 mod compiling;
 mod corpus;
+mod determinism;
 mod faults;
 mod neighbours;
 mod plugins;

@@ -1,0 +1,216 @@
+//! A tenant with ids and times that never change, and constraints asked about its changes without a server: what is judged
+//! here is the same in every run, so that answers can be compared, and recorded.
+//!
+//! It is all the product's own: a store in SQLite, requests planned as the pipeline plans them, look-ups answered by a
+//! snapshot. Only where ids and times come from is different.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+use scruple::change::members::Resolving;
+use scruple::change::{Draft, MembersChange, PlannedChange, plan};
+use scruple::constraints::registry::EnabledParts;
+use scruple::constraints::sandbox::{Checked, Operation};
+use scruple::constraints::{ConstraintSet, DirectoryView, EnabledConstraint, Grants, Sandbox};
+use scruple::decision::decide::DecisionContext;
+use scruple::decision::{Actor, ConstraintName, DecisionId, Evaluation, FailurePolicy, Mode, TenantId, decide};
+use scruple::pipeline::directory::SnapshotDirectory;
+use scruple::scim::reading::Reading;
+use scruple::scim::resource::{Resource, ResourceId};
+use scruple::scim::schema::{ResourceType, SchemaRegistry};
+use scruple::store::{Snapshot, SqliteOptions, SqliteStore, Store, TenantStore};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+/// Members of a group that a request may name here.
+const MEMBERS_MAX: usize = 100;
+
+/// What is asked for, of a resource whose id is known beforehand.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FixedRequest {
+    /// POST, PUT or DELETE.
+    pub method: String,
+    /// `User` or `Group`.
+    pub resource_type: String,
+    /// Of a POST, the id that the resource gets.
+    pub id: Uuid,
+    /// The resource as a client sends it; empty for DELETE.
+    #[serde(default)]
+    pub body: Map<String, Value>,
+}
+
+impl FixedRequest {
+    /// A request on the resource of that number.
+    pub fn new(method: &str, resource_type: &str, number: u128, body: &Value) -> Self {
+        let body = body.as_object().cloned().unwrap_or_default();
+        let id = Uuid::from_u128(number);
+        Self { method: method.to_owned(), resource_type: resource_type.to_owned(), id, body }
+    }
+}
+
+/// The tenant.
+pub struct FixedTenant {
+    tenant: Arc<dyn TenantStore>,
+    schemas: Arc<SchemaRegistry>,
+    // What the store reads; gone with the tenant.
+    _data: tempfile::TempDir,
+}
+
+impl FixedTenant {
+    /// The tenant after these requests, none of which is judged by anybody.
+    pub async fn after(requests: &[FixedRequest]) -> anyhow::Result<Self> {
+        let data = tempfile::tempdir()?;
+        let store = SqliteStore::open(data.path(), SqliteOptions::default())?;
+        let tenant =
+            store.create_tenant("fixed", Timestamp::UNIX_EPOCH).await?.context("a fresh store has a tenant")?;
+        let fixed = Self { tenant: store.tenant(tenant.id), schemas: Arc::new(SchemaRegistry::core()), _data: data };
+        for request in requests {
+            fixed.carry_out(request).await.with_context(|| format!("{request:?}"))?;
+        }
+        Ok(fixed)
+    }
+
+    /// The resource types that there are.
+    pub fn schemas(&self) -> &Arc<SchemaRegistry> {
+        &self.schemas
+    }
+
+    /// What other resources a constraint may look up.
+    pub async fn directory(&self) -> anyhow::Result<Arc<dyn DirectoryView>> {
+        Ok(Arc::new(SnapshotDirectory::new(self.tenant.snapshot().await?)))
+    }
+
+    /// The request as something to be judged.
+    pub async fn operation(&self, request: &FixedRequest) -> anyhow::Result<Arc<Operation>> {
+        let planned = Arc::new(self.plan(request).await?);
+        Ok(Arc::new(Operation { decision: DecisionId(Uuid::from_u128(9)), actor: actor(), at: time(), planned }))
+    }
+
+    async fn plan(&self, request: &FixedRequest) -> anyhow::Result<PlannedChange> {
+        let snapshot = self.tenant.snapshot().await?;
+        let resource_type = self.schemas.resource_type(&request.resource_type).context("no such resource type")?;
+        let reading = Reading::strict(resource_type);
+        let id = ResourceId(request.id);
+        let draft = match request.method.as_str() {
+            "POST" => plan::plan_create(reading, id, &request.body, time())?,
+            "PUT" => plan::plan_replace(reading, before(&*snapshot, resource_type, id).await?, &request.body, time())?,
+            "DELETE" => plan::plan_delete(before(&*snapshot, resource_type, id).await?),
+            other => bail!("`{other}` is none of POST, PUT, DELETE"),
+        };
+        let members = settle_members(&*snapshot, &draft, id).await?;
+        draft.settle(members).context("nothing would change")
+    }
+
+    async fn carry_out(&self, request: &FixedRequest) -> anyhow::Result<()> {
+        let planned = Arc::new(self.plan(request).await?);
+        let context = DecisionContext {
+            id: DecisionId(Uuid::from_u128(request.id.as_u128() << 32)),
+            at: time(),
+            request_id: String::new(),
+            txn: None,
+            generation: self.tenant.model().await?.generation,
+            actor: actor(),
+        };
+        let admitted = decide(context, planned, Vec::new()).map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
+        Ok(self.tenant.commit(Arc::new(admitted)).await?)
+    }
+}
+
+fn time() -> Timestamp {
+    Timestamp::UNIX_EPOCH
+}
+
+fn actor() -> Actor {
+    Actor { subject: "fixed".to_owned(), label: "fixed".to_owned(), scopes: vec!["scim".to_owned()] }
+}
+
+async fn before(
+    snapshot: &dyn Snapshot,
+    resource_type: &Arc<ResourceType>,
+    id: ResourceId,
+) -> anyhow::Result<Resource> {
+    snapshot.resource(resource_type, id).await?.with_context(|| format!("there is no {} {id}", resource_type.name))
+}
+
+async fn settle_members(snapshot: &dyn Snapshot, draft: &Draft, group: ResourceId) -> anyhow::Result<MembersChange> {
+    if draft.after.is_none() || draft.member_edits.is_empty() {
+        return Ok(MembersChange::default());
+    }
+    let mut resolving = Resolving::new(group, &draft.member_edits, MEMBERS_MAX);
+    if draft.before.is_some() {
+        resolving.look_at(&snapshot.members(group, None, MEMBERS_MAX).await?)?;
+    }
+    let strangers = snapshot.identify(&resolving.strangers()).await?;
+    Ok(resolving.finish(strangers.into_iter().map(|member| (member.id, member.resource_type)).collect())?)
+}
+
+/// One constraint in force, in a sandbox of its own.
+pub struct InForce {
+    /// The sandbox.
+    pub sandbox: Sandbox,
+    /// The constraint alone.
+    pub constraints: ConstraintSet,
+}
+
+impl InForce {
+    /// Puts a component to work that a sandbox has taken, with all that it asks for granted.
+    pub fn new(sandbox: Sandbox, checked: Checked, settings: &Value, schemas: &Arc<SchemaRegistry>) -> Self {
+        let constraints = constraints(&sandbox, checked, settings, None, schemas);
+        Self { sandbox, constraints }
+    }
+
+    /// The same component with other grants.
+    #[must_use]
+    pub fn granted(self, checked: Checked, settings: &Value, grants: &Value, schemas: &Arc<SchemaRegistry>) -> Self {
+        let constraints = constraints(&self.sandbox, checked, settings, Some(grants), schemas);
+        Self { constraints, ..self }
+    }
+
+    /// By itself, in this thread; how long it took is left out.
+    pub async fn judge_alone(&self, operation: &Arc<Operation>, directory: &Arc<dyn DirectoryView>) -> Evaluation {
+        let constraint = &self.constraints.constraints[0];
+        let evaluation = self.sandbox.runner().evaluate(TenantId(1), constraint, operation, directory).await;
+        Evaluation { duration_us: 0, ..evaluation }
+    }
+
+    /// As a write has it judged: admitted, and on the guests' threads from the first tick on. How long it took is left out.
+    pub async fn judge_as_a_write(
+        &self,
+        tenant: TenantId,
+        operation: &Arc<Operation>,
+        directory: &Arc<dyn DirectoryView>,
+    ) -> Evaluation {
+        let asked =
+            self.sandbox.evaluate(tenant, &self.constraints, Arc::clone(operation), Arc::clone(directory)).await;
+        let evaluation = asked.expect("it is admitted").pop().expect("it judges such changes");
+        Evaluation { duration_us: 0, ..evaluation }
+    }
+}
+
+fn constraints(
+    sandbox: &Sandbox,
+    checked: Checked,
+    settings: &Value,
+    grants: Option<&Value>,
+    schemas: &Arc<SchemaRegistry>,
+) -> ConstraintSet {
+    let grants = Grants::parse(grants, &checked.descriptor, schemas).map_err(|error| error.to_string());
+    let parts = EnabledParts {
+        name: ConstraintName("constraint".to_owned()),
+        plugin: checked.descriptor.name.clone(),
+        version: 1,
+        digest: checked.digest,
+        mode: Mode::Enforce,
+        on_fault: FailurePolicy::Deny,
+        settings: settings.to_string(),
+        descriptor: Ok(checked.descriptor),
+        grants,
+        schemas: Arc::clone(schemas),
+        pre: Ok(checked.pre),
+    };
+    let constraints = vec![Arc::new(EnabledConstraint::new(parts, sandbox.limits()))];
+    ConstraintSet { generation: 0, constraints }
+}
