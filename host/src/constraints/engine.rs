@@ -23,8 +23,16 @@ pub const EVALUATIONS_MAX: usize = 256;
 /// Calls of `describe` and `check-settings` at once. 32: half of what [`EVALUATIONS_MAX`] leaves.
 pub const ABOUT_CALLS_MAX: usize = 32;
 
-/// Core instances of one component. wit-component makes three (the module, the shim, the fix-up), composed ones more.
-const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 8;
+/// Core instances of one component. 64: wit-component makes three of a Rust or C module (itself, the shim, the fix-up);
+/// CPython, whose libraries are modules each, comes to 38. A bound and no more: nothing is kept for those that are not there.
+const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 64;
+
+/// Tables of one component. 8: two in one of Rust, some five in CPython. Each is 320 KB of address space in every slot.
+const TABLES_PER_COMPONENT_MAX: u32 = 8;
+
+/// Memories of one component. 4: one in most; three in one of QuickJS, where what stands in for WASI is a component inside.
+/// Each is 4 GiB of address space in every slot, 5 TiB in all of the 128 TiB that a process has.
+const MEMORIES_PER_COMPONENT_MAX: u32 = 4;
 
 /// Time between two ticks. 1 ms: what a hostile guest can take from its neighbours before it yields.
 const TICK: Duration = Duration::from_millis(1);
@@ -108,9 +116,10 @@ fn code_config(stack_bytes_max: usize) -> Config {
     config.cranelift_nan_canonicalization(true);
     // The same for relaxed SIMD, whose very point is to differ. Plain SIMD is deterministic and stays.
     config.wasm_relaxed_simd(false);
-    // One 32-bit memory: what the pool is cut for, and what makes bounds checks free.
+    // 32-bit memories: what the pool is cut for, and what makes bounds checks free.
     config.wasm_memory64(false);
-    config.wasm_multi_memory(false);
+    // What passes texts from one component to another inside of it has to see the memories of both.
+    config.wasm_multi_memory(true);
     // Backtraces would name a tenant's functions in our log and cost time at each trap.
     config.wasm_backtrace_max_frames(None);
     config
@@ -121,12 +130,12 @@ fn pool() -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(SLOTS)
         .total_core_instances(core_instances)
-        .total_memories(SLOTS)
-        .total_tables(core_instances)
+        .total_memories(SLOTS.saturating_mul(MEMORIES_PER_COMPONENT_MAX))
+        .total_tables(SLOTS.saturating_mul(TABLES_PER_COMPONENT_MAX))
         .total_stacks(SLOTS)
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
-        .max_memories_per_component(1)
-        .max_tables_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
+        .max_memories_per_component(MEMORIES_PER_COMPONENT_MAX)
+        .max_tables_per_component(TABLES_PER_COMPONENT_MAX)
         .table_elements(POOL_TABLE_ELEMENTS_MAX)
         .max_memory_size(POOL_MEMORY_BYTES_MAX)
         // What a small guest touches is reset by copying instead of by giving pages back, which would serialise the

@@ -348,7 +348,6 @@ fn what_may_differ_from_host_to_host_is_refused() {
         ),
         ("shared memory", "(memory 1 1 shared)", "threads must be enabled for shared memories"),
         ("atomics", "(memory 1) (func (drop (i32.atomic.load (i32.const 0))))", "threads support is not enabled"),
-        ("two memories", "(memory 1) (memory 1)", "multiple memories"),
         ("a 64-bit memory", "(memory i64 1)", "memory64 must be enabled for 64-bit memories"),
     ] {
         let component = wat::parse_str(format!("(component (core module {module}))")).unwrap();
