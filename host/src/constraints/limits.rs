@@ -6,12 +6,12 @@
 /// What a component, and one call of it, may use. Every evaluation has all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Fuel of one evaluation: about one unit for each WebAssembly instruction. 10 M: a Rust rule needs 20–60 thousand,
-    /// QuickJS 0.2 M, Python 0.5 M, SpiderMonkey 2 M for its first call, so this is five times the costliest honest
-    /// guest; an endless loop burns it in 2–4 ms.
+    /// Fuel of one evaluation: about one unit for each WebAssembly instruction. 10 M: the rule of `tests/golden` needs 1 to 10
+    /// thousand in Rust and C, 0.13–0.29 M in QuickJS, 0.4–0.6 M in Python and 4.8–6.2 M in SpiderMonkey, which has to start
+    /// each time; an endless loop burns it in 2–4 ms.
     pub fuel_max: u64,
-    /// Fuel of `describe` and of `check-settings`. 5 M: they read nothing and decide nothing, but a garbage-collected
-    /// guest still has to start (2 M).
+    /// Fuel of `describe` and of `check-settings`. 10 M: they read nothing and decide nothing, but a garbage-collected guest
+    /// still has to start, and with SpiderMonkey that is 4.7 M.
     pub fuel_about_max: u64,
     /// Backstop, in milliseconds of a processor that its thread used in the guest and in the host functions that it
     /// called. Waiting for its turn or for a look-up does not count, nor does a thread that the kernel took from the processor: a busy
@@ -23,7 +23,7 @@ pub struct Limits {
     /// How long one look-up may take before it answers `unavailable`. 2 s: a store that needs longer is not going to
     /// answer, and the client of the write is waiting.
     pub look_up_wait_ms: u64,
-    /// Linear memory. 32 MiB: a Rust guest uses 1–2 MiB, SpiderMonkey 15 MiB. Also a limit of time, since each MiB
+    /// Linear memory. 32 MiB: a Rust guest uses 0.2–2 MiB, SpiderMonkey 9 MiB, CPython 12 MiB. Also a limit of time, since each MiB
     /// touched costs 0.6 ms of page faults that fuel hardly sees. Not more than [`POOL_MEMORY_BYTES_MAX`].
     pub memory_bytes_max: usize,
     /// Elements of one table. 20,000: SpiderMonkey has 12,000 functions in its table. 8 bytes each.
@@ -115,7 +115,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             fuel_max: 10_000_000,
-            fuel_about_max: 5_000_000,
+            fuel_about_max: 10_000_000,
             deadline_ms: 100,
             look_up_wait_ms: 2_000,
             memory_bytes_max: 32 << 20,

@@ -159,7 +159,7 @@ async fn a_constraint_that_breaks_over_its_settings_is_not_put_to_work() {
     let component = std::fs::read(CHECK_SETTINGS_BREAKS).unwrap();
     acme.upload("rules", component).await.expect_status(201);
     for (way, expected) in [
-        ("loop", "used all of its fuel (5000000)"),
+        ("loop", "used all of its fuel (10000000)"),
         ("trap", "wasm `unreachable` instruction executed"),
         ("panic", "the settings are not to my liking"),
         ("problems", "1000 problems, more than the limit of 32"),

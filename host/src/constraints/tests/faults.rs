@@ -22,7 +22,7 @@ async fn a_guest_that_never_gets_through_its_start_function_runs_out_of_fuel() {
         .with(&format!("(func $start {SPIN}) (start $start)"));
     let sandbox = super::world::sandbox(Limits::default());
     let error = sandbox.upload(TENANT, guest.component(), &super::world::schemas()).await.unwrap_err();
-    assert_eq!(error.to_string(), "`describe` failed: the constraint used all of its fuel (5000000)");
+    assert_eq!(error.to_string(), "`describe` failed: the constraint used all of its fuel (10000000)");
 }
 
 #[tokio::test]

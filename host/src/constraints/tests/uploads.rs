@@ -30,7 +30,7 @@ async fn a_descriptor_comes_back_as_it_was_given_with_canonical_paths() {
 #[tokio::test]
 async fn a_component_that_breaks_while_it_describes_itself_is_refused() {
     let loops = refused(Guest::new().describe("(loop $again (br $again))")).await;
-    assert_eq!(loops, "`describe` failed: the constraint used all of its fuel (5000000)");
+    assert_eq!(loops, "`describe` failed: the constraint used all of its fuel (10000000)");
     let traps = refused(Guest::new().describe("unreachable")).await;
     assert!(traps.starts_with("`describe` failed: the constraint trapped"), "{traps}");
 }
