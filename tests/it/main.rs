@@ -16,6 +16,7 @@ mod constraints;
 mod crash;
 mod decisions;
 mod discovery;
+mod golden;
 mod groups;
 mod hostile_input;
 mod large_groups;
