@@ -51,7 +51,8 @@ fn component(language: &str) -> Vec<u8> {
 fn sandbox() -> Sandbox {
     let cache_dir = Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden"));
     let compiling = Compiling::Child(CompilerProgram::at(ServerProcess::program_under_test().unwrap()));
-    Sandbox::new(SandboxConfig { limits: Limits::default(), cache_dir, cache_key: [7; 32], compiling }).unwrap()
+    let config = SandboxConfig::for_own_components(Limits::default());
+    Sandbox::new(SandboxConfig { cache_dir, cache_key: [7; 32], compiling, ..config }).unwrap()
 }
 
 /// Everything that the component says, of itself and of each case.
@@ -62,9 +63,9 @@ async fn answers(language: &str) -> Value {
     let sandbox = sandbox();
     let digest = compile::digest(&bytes);
     let fetch = async { Ok::<_, String>(bytes.clone()) };
-    sandbox.load(&digest, fetch).await.unwrap();
+    sandbox.load(TenantId(1), &digest, fetch).await.unwrap();
     // Checked and described like any upload; it is loaded, so that it is not compiled again.
-    let checked = sandbox.upload(bytes, tenant.schemas()).await.unwrap();
+    let checked = sandbox.upload(TenantId(1), bytes, tenant.schemas()).await.unwrap();
     let descriptor = checked.descriptor.to_json();
 
     let mut judged = Vec::new();

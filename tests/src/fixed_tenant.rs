@@ -183,9 +183,10 @@ impl InForce {
         operation: &Arc<Operation>,
         directory: &Arc<dyn DirectoryView>,
     ) -> Evaluation {
+        let place = self.sandbox.admit_write(tenant).expect("it is admitted");
         let asked =
-            self.sandbox.evaluate(tenant, &self.constraints, Arc::clone(operation), Arc::clone(directory)).await;
-        let evaluation = asked.expect("it is admitted").pop().expect("it judges such changes");
+            self.sandbox.evaluate(&place, &self.constraints, Arc::clone(operation), Arc::clone(directory)).await;
+        let evaluation = asked.expect("it is judged").pop().expect("it judges such changes");
         Evaluation { duration_us: 0, ..evaluation }
     }
 }

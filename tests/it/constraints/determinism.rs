@@ -157,23 +157,23 @@ async fn copies(case: &Case, tenant: &FixedTenant) -> [InForce; 3] {
     let folder = tempfile::tempdir().unwrap();
     let sandbox = |cache_dir: Option<&Path>, compiling: Compiling| {
         let cache_dir = cache_dir.map(Path::to_owned);
-        Sandbox::new(SandboxConfig { limits: limits(), cache_dir, cache_key: [7; 32], compiling }).unwrap()
+        let config = SandboxConfig::for_own_components(limits());
+        Sandbox::new(SandboxConfig { cache_dir, cache_key: [7; 32], compiling, ..config }).unwrap()
     };
     let child = || Compiling::Child(CompilerProgram::at(ServerProcess::program_under_test().unwrap()));
     let bytes = std::fs::read(case.component).unwrap();
     let first = sandbox(Some(folder.path()), child());
     let (anew, loading) = (sandbox(None, Compiling::InProcess), sandbox(Some(folder.path()), child()));
-    let checked = first.upload(bytes.clone(), tenant.schemas()).await.unwrap();
-    let compiled = anew.upload(bytes, tenant.schemas()).await.unwrap();
+    let checked = first.upload(TenantId(1), bytes.clone(), tenant.schemas()).await.unwrap();
+    let compiled = anew.upload(TenantId(1), bytes, tenant.schemas()).await.unwrap();
     let fetch = async { Err::<Vec<u8>, _>("it is on disk") };
-    let loaded = Checked { pre: loading.load(&checked.digest, fetch).await.unwrap(), ..checked.clone() };
+    let loaded = Checked { pre: loading.load(TenantId(1), &checked.digest, fetch).await.unwrap(), ..checked.clone() };
     [(first, checked), (anew, compiled), (loading, loaded)]
         .map(|(sandbox, checked)| InForce::new(sandbox, checked, &case.settings, tenant.schemas()))
 }
 
 fn in_process() -> Sandbox {
-    let compiling = Compiling::InProcess;
-    Sandbox::new(SandboxConfig { limits: limits(), cache_dir: None, cache_key: [7; 32], compiling }).unwrap()
+    Sandbox::new(SandboxConfig::for_own_components(limits())).unwrap()
 }
 
 fn check(case: &Case, tenant: &FixedTenant, runtime: &Runtime) {
@@ -227,7 +227,10 @@ fn what_is_refused_is_refused_in_the_same_words() {
         let bytes = std::fs::read(component).unwrap();
         let upload = async || {
             let sandbox = in_process();
-            sandbox.upload(bytes.clone(), &scruple::scim::schema::SchemaRegistry::core()).await.unwrap_err()
+            sandbox
+                .upload(TenantId(1), bytes.clone(), &scruple::scim::schema::SchemaRegistry::core())
+                .await
+                .unwrap_err()
         };
         let first = runtime().block_on(upload());
         assert!(first.to_string().contains(expected), "{component}: {first}");
@@ -251,18 +254,21 @@ fn settings_are_judged_the_same_a_thousand_times_in_eight_threads() {
     let (runtime, schemas) = (runtime(), scruple::scim::schema::SchemaRegistry::core());
     let sandbox = in_process();
     let bytes = std::fs::read(guest::CHECK_SETTINGS_BREAKS).unwrap();
-    let checked = runtime.block_on(sandbox.upload(bytes, &schemas)).unwrap();
+    let checked = runtime.block_on(sandbox.upload(TenantId(1), bytes, &schemas)).unwrap();
     for way in ["loop", "trap", "panic", "problems"] {
         let settings = json!({ "way": way });
-        let ask = async || sandbox.check_settings(&checked.pre, &checked.descriptor, &settings).await;
-        let first = runtime.block_on(ask());
+        let ask = async |tenant: i64| {
+            sandbox.check_settings(TenantId(tenant), &checked.pre, &checked.descriptor, &settings).await
+        };
+        let first = runtime.block_on(ask(0));
         first.as_ref().expect_err("it should have broken");
         thread::scope(|scope| {
-            for _ in 0..THREADS {
-                scope.spawn(|| {
+            for thread in 0..THREADS {
+                let (ask, first) = (&ask, &first);
+                scope.spawn(move || {
                     self::runtime().block_on(async {
                         for _ in 0..RUNS / THREADS {
-                            assert_eq!(ask().await, first, "{way}");
+                            assert_eq!(ask(i64::from(thread)).await, *first, "{way}");
                         }
                     });
                 });
