@@ -375,8 +375,13 @@ impl<'r> Part<'r> {
         match self.extension {
             None => change(attributes),
             Some((schema, _)) => {
-                if let Value::Object(object) = attributes.entry(schema.id.clone()).or_insert_with(empty_object) {
-                    change(object);
+                let Value::Object(object) = attributes.entry(schema.id.clone()).or_insert_with(empty_object) else {
+                    return;
+                };
+                change(object);
+                // An empty object is no value (RFC 7643 §2.5).
+                if object.is_empty() {
+                    attributes.remove(&schema.id);
                 }
             }
         }
