@@ -8,7 +8,9 @@ use crate::scim::error::ScimError;
 use crate::scim::filter::eval;
 use crate::scim::index;
 use crate::scim::normalize::value::{Place, normalize_values};
-use crate::scim::patch::target::{Target, matching, merge, set, set_in_value, settle_primary, take_list, take_object};
+use crate::scim::patch::target::{
+    Target, clear_if_empty, matching, merge, set, set_in_value, settle_primary, take_list, take_object,
+};
 use crate::scim::schema::{Attribute, Type};
 
 /// Adds to what the path leads to.
@@ -41,7 +43,10 @@ pub(super) fn write_single(target: Target<'_>, value: &Value) -> Result<(), Scim
             return Err(no_target);
         }
         match (sub, given) {
-            (Some(sub), Some(given)) => set(&mut complex, sub, given),
+            (Some(sub), Some(given)) => {
+                set(&mut complex, sub, given);
+                clear_if_empty(&mut complex);
+            }
             _ => merge(&path, &mut complex, value)?,
         }
         *current = Value::Object(complex);

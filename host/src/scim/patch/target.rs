@@ -273,10 +273,17 @@ pub(super) fn merge(reader: &Reader<'_>, complex: &mut Map<String, Value>, value
             set(complex, sub, value);
         }
     }
-    if !attribute.multi_valued && complex.get("value").and_then(Value::as_str) == Some("") {
-        complex.clear();
+    if !attribute.multi_valued {
+        clear_if_empty(complex);
     }
     Ok(())
+}
+
+/// An empty `value` is how Entra ID clears a manager, in whichever form it is given.
+pub(super) fn clear_if_empty(complex: &mut Map<String, Value>) {
+    if complex.get("value").and_then(Value::as_str) == Some("") {
+        complex.clear();
+    }
 }
 
 /// Sets a sub-attribute of a value among many, or takes it away. One that is immutable and there stays as it is: what
