@@ -3,11 +3,13 @@
 //! Start at [`planned`]. [`plan`] makes drafts from requests; a draft becomes a [`PlannedChange`] once the store has
 //! told which of the named members are members already (that is the one thing that a plan cannot know by itself):
 //! [`members::Resolving`] says what to ask and makes the [`MembersChange`] of the answers, [`Draft::settle`] does the rest.
+//! [`mod@rewrite`] makes another change of one, by edits of the state after.
 
 pub mod diff;
 pub mod members;
 pub mod plan;
 pub mod planned;
+pub mod rewrite;
 
 pub use crate::scim::members::MemberEdit;
 #[cfg(test)]

@@ -141,8 +141,7 @@ impl Draft {
         let Draft { action, before, after, secrets, .. } = self;
         let differences = OnceLock::new();
         let planned = PlannedChange { action, resource_type, id, before, after, members, secrets, differences };
-        let changes = action != Action::Update || !planned.members.is_empty() || !planned.differences().is_empty();
-        changes.then_some(planned)
+        planned.changes_anything().then_some(planned)
     }
 }
 
@@ -185,6 +184,11 @@ impl PlannedChange {
                 ),
             }
         })
+    }
+
+    /// Whether anything is different afterwards: neither version nor `lastModified` may move if not.
+    pub fn changes_anything(&self) -> bool {
+        self.action != Action::Update || !self.members.is_empty() || !self.differences().is_empty()
     }
 
     /// The paths of the secrets that are set or taken away.

@@ -19,7 +19,7 @@ mod remove;
 mod replace;
 pub mod request;
 mod target;
-mod work;
+pub(crate) mod work;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ use crate::scim::violation::{Characteristic, Violation};
 
 pub use request::{OperationKind, PatchOperation, parse};
 use target::Target;
-use work::Work;
+pub use work::Work;
 
 /// What a PATCH comes to.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,15 +54,20 @@ pub struct Patched {
 
 /// Applies the operations in their order. The first that fails fails all.
 pub fn apply(reading: Reading<'_>, resource: &Resource, operations: &[PatchOperation]) -> Result<Patched, ScimError> {
+    apply_each(reading, resource, operations, &mut Work::of_a_request()).map_err(|(_, error)| error)
+}
+
+/// The same, with what the work may still cost; of the operation that fails it is told which one it is.
+pub fn apply_each(
+    reading: Reading<'_>,
+    resource: &Resource,
+    operations: &[PatchOperation],
+    work: &mut Work,
+) -> Result<Patched, (usize, ScimError)> {
     let patched = Patched { attributes: resource.attributes.clone(), member_edits: Vec::new(), secrets: Vec::new() };
-    let mut patch = Patch { reading, resource, patched, keys: 0, members: 0, work: Work::new() };
-    for operation in operations {
-        match (operation.kind, &operation.path) {
-            (OperationKind::Remove, Some(path)) => patch.remove(path, operation.value.as_ref())?,
-            (OperationKind::Remove, None) => return Err(remove::without_path()),
-            (kind, Some(path)) => patch.write(kind, path, operation.value()?)?,
-            (kind, None) => patch.write_each(kind, "", operation.value()?)?,
-        }
+    let mut patch = Patch { reading, resource, patched, keys: 0, members: 0, work };
+    for (at, operation) in operations.iter().enumerate() {
+        patch.apply(operation).map_err(|error| (at, error))?;
     }
     patch.patched.attributes.values_mut().for_each(settle);
     Ok(patch.patched)
@@ -86,10 +91,19 @@ struct Patch<'r> {
     keys: usize,
     /// How many members were named.
     members: usize,
-    work: Work,
+    work: &'r mut Work,
 }
 
 impl Patch<'_> {
+    fn apply(&mut self, operation: &PatchOperation) -> Result<(), ScimError> {
+        match (operation.kind, &operation.path) {
+            (OperationKind::Remove, Some(path)) => self.remove(path, operation.value.as_ref()),
+            (OperationKind::Remove, None) => Err(remove::without_path()),
+            (kind, Some(path)) => self.write(kind, path, operation.value()?),
+            (kind, None) => self.write_each(kind, "", operation.value()?),
+        }
+    }
+
     /// A value without a path, or that of a whole extension: each of its keys is a path (after the prefix).
     fn write_each(&mut self, kind: OperationKind, prefix: &str, value: &Value) -> Result<(), ScimError> {
         let Value::Object(object) = value else {
@@ -204,7 +218,7 @@ impl Patch<'_> {
     }
 
     fn target<'t>(&'t mut self, path: &'t Path) -> Result<Target<'t>, ScimError> {
-        Target::new(self.reading, &mut self.patched.attributes, &mut self.work, path)
+        Target::new(self.reading, &mut self.patched.attributes, self.work, path)
     }
 
     fn remove_values(&mut self, path: &Path, value: Option<&Value>, absent_is_fine: bool) -> Result<(), ScimError> {
