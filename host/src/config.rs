@@ -233,6 +233,7 @@ sandbox_config! {
     look_ups_max: usize,
     table_look_ups_max: usize,
     members_read_max: usize,
+    edits_max: usize,
     log_bytes_max: usize,
     warnings_bytes_max: usize,
     component_bytes_max: usize,

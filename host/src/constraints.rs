@@ -2,7 +2,7 @@
 //!
 //! The only module that knows wasmtime. It knows nothing of storage: look-ups go through the traits
 //! [`DirectoryView`] and [`TableView`] that the caller lends. Start at [`sandbox`] (what the rest of the program calls), then
-//! [`evaluate`] (one constraint asked about one change) and `host_api` (what it may call meanwhile).
+//! [`hearing`] (who is asked about a change), [`evaluate`] (one constraint asked) and `host_api` (what it may call meanwhile).
 //!
 //! On the way in: [`check_component`] → [`compile`] → [`about`] → [`descriptor`]; kept by [`cache`]; put to work by
 //! [`registry`], with [`settings`] and [`grants`].
@@ -17,9 +17,12 @@ pub mod compile;
 mod convert;
 pub mod descriptor;
 pub mod directory;
+mod edits;
 pub mod engine;
 pub mod evaluate;
+mod exports;
 pub mod grants;
+pub mod hearing;
 mod host_api;
 pub mod limits;
 pub mod paths;
@@ -29,6 +32,7 @@ pub mod sandbox;
 pub mod settings;
 pub mod state;
 pub mod tables;
+mod writes;
 #[cfg(test)]
 mod tests;
 
@@ -37,7 +41,9 @@ pub use compile::Compiling;
 pub use compile::child::CompilerProgram;
 pub use descriptor::Descriptor;
 pub use directory::{DirectoryError, DirectoryView};
+pub use evaluate::Asked;
 pub use grants::Grants;
+pub use hearing::Hearing;
 pub use limits::Limits;
 pub use registry::{ConstraintSet, EnabledConstraint, Registry};
 pub use sandbox::{Operation, Sandbox, SandboxConfig};

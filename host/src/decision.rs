@@ -7,10 +7,12 @@ pub mod actor;
 pub mod decide;
 pub mod reads;
 pub mod record;
+pub mod rewrite;
 pub mod verdict;
 
 pub use actor::{Actor, TenantId, Txn};
-pub use decide::{AdmittedChange, KeptSecret, Refusal, RefusalKind, decide};
+pub use decide::{AdmittedChange, KeptSecret, Refusal, RefusalKind, decide, unchanged};
 pub use reads::{LookUp, LookUpAnswer, Read, ReadSet};
 pub use record::{ConstraintName, DecisionId, DecisionRecord, Evaluation, Outcome};
+pub use rewrite::{Rewrite, Rewritten};
 pub use verdict::{ConstraintFault, FailurePolicy, Hold, Mode, Reason, Verdict};

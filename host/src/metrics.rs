@@ -17,7 +17,7 @@ use self::noteworthy::Noteworthy;
 use crate::decision::{DecisionId, Evaluation, Outcome, TenantId, Verdict};
 
 /// What a constraint's answer is counted as, in the order of the counters.
-const ANSWERS: [&str; 5] = ["allow", "not-applicable", "deny", "hold", "fault"];
+const ANSWERS: [&str; 6] = ["allow", "not-applicable", "deny", "hold", "fault", "rewrite"];
 
 /// What a request is counted as: its surface and whether it may change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,6 +200,7 @@ impl Metrics {
             Ok(Verdict::NotApplicable) => 1,
             Ok(Verdict::Deny(_)) => 2,
             Ok(Verdict::Hold(_)) => 3,
+            Ok(Verdict::Rewrite(_)) => 5,
             Err(fault) => {
                 self.noteworthy.faulted(tenant, &evaluation.constraint, fault.kind(), decision, at);
                 4

@@ -3,6 +3,7 @@
 //! Start at [`write`](mod@write): it is the story that everything else serves.
 
 pub mod write;
+mod rewrite;
 pub mod bulk;
 pub mod answer;
 pub mod read;

@@ -59,16 +59,17 @@ pub(super) struct Set {
     /// Settings: JSON, or `@file.json`.
     #[arg(long, default_value = "{}", value_name = "JSON|@FILE")]
     settings: String,
-    /// Grants: JSON or `@file.json`; exactly what the plugin asks for, if absent.
+    /// Grants: JSON or `@file.json`, with `reads`, `capabilities`, and for a rewriter `writes`; exactly what the plugin asks
+    /// for, if absent.
     #[arg(long, value_name = "JSON|@FILE")]
     grants: Option<String>,
-    /// Whether its answer counts.
+    /// Whether its answer counts; a rewriter's edits are made under `enforce` alone.
     #[arg(long, default_value = "enforce", value_parser = ["enforce", "warn", "shadow", "off"])]
     mode: String,
     /// What a fault does.
     #[arg(long, default_value = "deny", value_parser = ["deny", "allow"])]
     on_fault: String,
-    /// Place among the tenant's constraints.
+    /// Place among the tenant's constraints; rewriters are asked in this order.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     order: i32,
 }
@@ -149,9 +150,17 @@ fn grants(grants: &Value) -> String {
         Some(_) if items(grants, "reads").is_empty() => "no attribute".to_owned(),
         Some(_) => text(grants, "reads"),
     };
+    let writes = match grants.get("writes") {
+        None => reads,
+        Some(_) => match items(grants, "writes") {
+            [] => format!("{reads}; and edit nothing"),
+            [all] if all == "*" => format!("{reads}; and edit every attribute"),
+            _ => format!("{reads}; and edit {}", text(grants, "writes")),
+        },
+    };
     match items(grants, "capabilities") {
-        [] => reads,
-        _ => format!("{reads}; and use {}", text(grants, "capabilities")),
+        [] => writes,
+        _ => format!("{writes}; and use {}", text(grants, "capabilities")),
     }
 }
 

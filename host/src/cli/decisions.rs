@@ -32,7 +32,7 @@ pub(super) enum Decisions {
 pub(super) struct Tail {
     #[command(flatten)]
     tenant: TenantArg,
-    /// Only those with this outcome; `invalid` is what the schema refuses.
+    /// Only those with this outcome; `invalid` is what the schema refuses, `unchanged` what rewriters took back.
     #[arg(long, value_parser = PossibleValuesParser::new(Outcome::ALL.map(Outcome::as_str)))]
     verdict: Option<String>,
     /// Only where this constraint was asked.
@@ -121,11 +121,16 @@ fn what(decision: &Value) -> String {
 fn row(decision: &Value) -> Vec<String> {
     let why: Vec<String> = items(decision, "evaluations")
         .iter()
-        .filter(|evaluation| !matches!(text(evaluation, "verdict").as_str(), "allow" | "not-applicable"))
+        .filter(|evaluation| match text(evaluation, "verdict").as_str() {
+            "allow" | "not-applicable" => false,
+            "rewrite" => !items(evaluation, "rewritten").is_empty(),
+            _ => true,
+        })
         .map(|evaluation| {
             let codes: Vec<String> = items(evaluation, "reasons").iter().map(|reason| text(reason, "code")).collect();
             let said = match evaluation.get("fault") {
                 Some(fault) if !fault.is_null() => text(fault, "kind"),
+                _ if text(evaluation, "verdict") == "rewrite" => rewritten_paths(evaluation),
                 _ => codes.join(", "),
             };
             // What did not count is told apart from what did.
@@ -138,6 +143,12 @@ fn row(decision: &Value) -> Vec<String> {
     let actor = decision.get("actor").map_or_else(String::new, |actor| text(actor, "label"));
     let why = why.into_iter().chain(decision.get("violation").map(attempt)).collect::<Vec<_>>();
     vec![text(decision, "id"), text(decision, "at"), text(decision, "outcome"), what(decision), actor, why.join("; ")]
+}
+
+/// `rewrote userName, displayName`.
+fn rewritten_paths(evaluation: &Value) -> String {
+    let paths: Vec<String> = items(evaluation, "rewritten").iter().map(|change| text(change, "path")).collect();
+    format!("rewrote {}", paths.join(", "))
 }
 
 /// A decision in sentences.
@@ -189,6 +200,14 @@ fn attempt(violation: &Value) -> String {
 fn explain_evaluation(evaluation: &Value, lines: &mut Vec<String>) {
     for reason in items(evaluation, "reasons") {
         lines.push(format!("  because {}: {}", text(reason, "code"), text(reason, "message")));
+    }
+    // Only under `enforce` is what a rewriter asks for done.
+    let rewrote = if text(evaluation, "mode") == "enforce" { "rewrote" } else { "would rewrite" };
+    for change in items(evaluation, "rewritten") {
+        lines.push(format!("  {rewrote} {}", difference(change)));
+    }
+    if let Some(omitted) = evaluation.get("omitted") {
+        lines.push(format!("  {rewrote} {omitted} more"));
     }
     if let Some(fault) = evaluation.get("fault").filter(|fault| !fault.is_null()) {
         lines.push(format!("  fault   {}: {}", text(fault, "kind"), text(fault, "message")));
@@ -272,6 +291,27 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_a_rewriter_has_changed_is_told_with_both_values() {
+        let evaluation = |mode: &str, rewritten: Value| {
+            json!({ "constraint": "names", "plugin": "normalize-attributes", "version": 1, "mode": mode,
+                "verdict": "rewrite", "rewritten": rewritten, "omitted": 2 })
+        };
+        let changes =
+            json!([{ "path": "title", "after": "Countess" }, { "path": "userName", "before": "Ada", "after": "ada" }]);
+        let decision =
+            |mode: &str| json!({ "evaluations": [evaluation(mode, changes.clone()), evaluation(mode, json!([]))] });
+        assert_eq!(row(&decision("enforce"))[5], "names: rewrote title, userName");
+        assert_eq!(row(&decision("shadow"))[5], "names (shadow): rewrote title, userName");
+        let told = explain(&decision("enforce"));
+        assert!(told.contains("names (normalize-attributes version 1, enforce): rewrite"), "{told}");
+        assert!(
+            told.contains("  rewrote title from nothing to \"Countess\"\n  rewrote userName from \"Ada\" to \"ada\"\n")
+        );
+        assert!(explain(&decision("shadow")).contains("  would rewrite title from nothing"), "{told}");
+        assert!(told.contains("  rewrote 2 more"), "{told}");
+    }
 
     #[test]
     fn reads_are_told_in_words() {

@@ -139,6 +139,7 @@ fn in_words(shown: &Value, descriptor: &Value) -> String {
         format!("resource types  {}", or_all("resource_types")),
         format!("actions         {}", or_all("actions")),
         format!("reads           {}", or_all("reads")),
+        format!("writes          {}", none("writes")),
         format!("capabilities    {}", none("capabilities")),
         format!("settings        {schema}"),
     ]

@@ -17,7 +17,10 @@ impl Runner {
         let fuel_max = self.limits.fuel_about_max;
         let mut store = self.new_store(NOBODY, None, fuel_max).map_err(|error| unavailable(&error))?;
         let instance = self.instantiate(pre, &mut store, fuel_max).await?;
-        let described = instance.scruple_constraint_about().call_describe(&mut store).await;
+        // All of its exports: what does not fit is to be known before it is asked for the first time.
+        pre.exports.check_types(&mut store, &instance).map_err(|error| unavailable(&error))?;
+        let about = pre.exports.about.load(&mut store, &instance).map_err(|error| unavailable(&error))?;
+        let described = about.call_describe(&mut store).await;
         described.map_err(|error| self.fault(&error, &mut store, fuel_max))
     }
 
@@ -30,7 +33,8 @@ impl Runner {
         let fuel_max = self.limits.fuel_about_max;
         let mut store = self.new_store(NOBODY, None, fuel_max).map_err(|error| unavailable(&error))?;
         let instance = self.instantiate(pre, &mut store, fuel_max).await?;
-        match instance.scruple_constraint_about().call_check_settings(&mut store, settings).await {
+        let about = pre.exports.about.load(&mut store, &instance).map_err(|error| unavailable(&error))?;
+        match about.call_check_settings(&mut store, settings).await {
             Ok(Ok(())) => Ok(Vec::new()),
             Ok(Err(problems)) => self.problems(problems),
             Err(error) => Err(self.fault(&error, &mut store, fuel_max)),

@@ -2,6 +2,8 @@
 //!
 //! Nothing outside this folder sees a type from here; [`super::convert`] turns them into ours. Reads and look-ups are
 //! `async` because the answer may have to come from the store (members, groups, other resources), which may be far.
+//!
+//! The world is that of every component at once. Which of its exports one has is found out by [`super::exports`].
 
 #![expect(unreachable_pub, reason = "generated code knows nothing of where it stands")]
 
@@ -9,7 +11,7 @@ pub use super::state::{DocumentHandle, OperationHandle};
 
 wasmtime::component::bindgen!({
     path: "../wit",
-    world: "constraint",
+    world: "rewriting-constraint",
     imports: {
         "scruple:constraint/scim@0.1.0.[method]document.read": async | trappable,
         "scruple:constraint/scim@0.1.0.[method]document.read-all": async | trappable,

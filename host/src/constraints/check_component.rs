@@ -22,10 +22,15 @@ pub const CONTRACT_VERSION: &str = "0.1.0";
 /// What the check found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComponentShape {
-    /// The narrowest world of the contract that has all its imports: `scruple:constraint/pure-constraint@0.1.0`.
+    /// The narrowest world of the contract that has all its imports and exports:
+    /// `scruple:constraint/pure-constraint@0.1.0`.
     pub world: String,
     /// The interfaces it imports, by name: `directory`, `scim`.
     pub imports: BTreeSet<String>,
+    /// Whether it exports `check`.
+    pub checks: bool,
+    /// Whether it exports `rewrite`.
+    pub rewrites: bool,
 }
 
 /// The bytes are no constraint. Each message says what to do about it.
@@ -66,12 +71,15 @@ pub enum ComponentError {
     /// It was made for another contract.
     #[error("the component was built for `{PACKAGE}@{found}`; this host serves `{PACKAGE}@{CONTRACT_VERSION}`")]
     OtherVersion { found: String },
-    /// It changes instead of judging.
-    #[error("the component exports `rewrite`, which is not served by this host yet; export `check` instead")]
-    Rewrite,
     /// It lacks what would be called.
     #[error("the component does not export `{PACKAGE}/{interface}@{CONTRACT_VERSION}`, which every constraint must")]
     MissingExport { interface: &'static str },
+    /// There is nothing to ask it.
+    #[error(
+        "the component exports neither `{PACKAGE}/check@{CONTRACT_VERSION}` nor `{PACKAGE}/rewrite@{CONTRACT_VERSION}`: \
+         there is nothing to ask it"
+    )]
+    NothingToAsk,
 }
 
 /// Checks the bytes of an upload.
@@ -87,8 +95,9 @@ pub fn check_component(bytes: &[u8], bytes_max: usize) -> Result<ComponentShape,
     }
     let names = outer_names(bytes)?;
     let imports = names.imports.iter().map(|import| check_import(import)).collect::<Result<BTreeSet<_>, _>>()?;
-    check_exports(&names.exports)?;
-    Ok(ComponentShape { world: narrowest_world(&imports), imports })
+    let exports = check_exports(&names.exports)?;
+    let (checks, rewrites) = (exports.contains("check"), exports.contains("rewrite"));
+    Ok(ComponentShape { world: narrowest_world(&imports, checks, rewrites), imports, checks, rewrites })
 }
 
 /// Names of what the outermost component imports and exports, in order.
@@ -149,19 +158,19 @@ fn check_import(import: &str) -> Result<String, ComponentError> {
     }
 }
 
-fn check_exports(exports: &[&str]) -> Result<(), ComponentError> {
+fn check_exports<'a>(exports: &[&'a str]) -> Result<BTreeSet<&'a str>, ComponentError> {
     let mut found = BTreeSet::new();
     for (interface, version) in exports.iter().filter_map(|export| interface_of(export)) {
         check_version(version)?;
         found.insert(interface);
     }
-    if found.contains("rewrite") {
-        return Err(ComponentError::Rewrite);
+    if !found.contains("about") {
+        return Err(ComponentError::MissingExport { interface: "about" });
     }
-    match ["about", "check"].into_iter().find(|interface| !found.contains(interface)) {
-        Some(interface) => Err(ComponentError::MissingExport { interface }),
-        None => Ok(()),
+    if !found.contains("check") && !found.contains("rewrite") {
+        return Err(ComponentError::NothingToAsk);
     }
+    Ok(found)
 }
 
 /// `scruple:constraint/scim@0.1.0` → (`scim`, `0.1.0`).
@@ -176,9 +185,14 @@ fn check_version(version: &str) -> Result<(), ComponentError> {
     if version.starts_with("0.1.") { Ok(()) } else { Err(ComponentError::OtherVersion { found: shown(version) }) }
 }
 
-fn narrowest_world(imports: &BTreeSet<String>) -> String {
-    let capable = imports.contains("directory") || imports.contains("tables");
-    let world = if capable { "constraint" } else { "pure-constraint" };
+fn narrowest_world(imports: &BTreeSet<String>, checks: bool, rewrites: bool) -> String {
+    let (directory, tables) = (imports.contains("directory"), imports.contains("tables"));
+    let world = match (checks, rewrites) {
+        (false, true) if !directory => "rewriter",
+        (_, true) => "rewriting-constraint",
+        (_, false) if directory || tables => "constraint",
+        (_, false) => "pure-constraint",
+    };
     format!("{PACKAGE}/{world}@{CONTRACT_VERSION}")
 }
 

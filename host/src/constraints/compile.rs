@@ -17,13 +17,13 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime::Engine;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, InstancePre, Linker};
 
 use self::child::CompilerProgram;
 use self::order::Order;
 use super::admission::Turn;
-use super::bindings;
 use super::engine::fingerprint;
+use super::exports::Exports;
 use super::host_api;
 use super::limits::Limits;
 use super::state::GuestState;
@@ -41,7 +41,8 @@ pub enum Compiling {
 
 /// A component, ready to be instantiated.
 pub struct ConstraintPre {
-    pub(super) pre: bindings::ConstraintPre<GuestState>,
+    pub(super) pre: InstancePre<GuestState>,
+    pub(super) exports: Exports,
     digest: String,
 }
 
@@ -191,9 +192,9 @@ impl Compiler {
     /// Links a compiled component against the contract.
     pub fn link(&self, component: &Component, digest: String) -> Result<ConstraintPre, CompileError> {
         let misfit = |error: wasmtime::Error| CompileError::Contract(format!("{error:#}"));
-        let instance = self.linker.instantiate_pre(component).map_err(misfit)?;
-        let pre = bindings::ConstraintPre::new(instance).map_err(misfit)?;
-        Ok(ConstraintPre { pre, digest })
+        let pre = self.linker.instantiate_pre(component).map_err(misfit)?;
+        let exports = Exports::of(&pre).map_err(misfit)?;
+        Ok(ConstraintPre { pre, exports, digest })
     }
 }
 
@@ -203,8 +204,18 @@ impl ConstraintPre {
         &self.digest
     }
 
+    /// Whether it judges.
+    pub fn checks(&self) -> bool {
+        self.exports.check.is_some()
+    }
+
+    /// Whether it rewrites.
+    pub fn rewrites(&self) -> bool {
+        self.exports.rewrite.is_some()
+    }
+
     pub(super) fn component(&self) -> &Component {
-        self.pre.instance_pre().component()
+        self.pre.component()
     }
 }
 

@@ -11,9 +11,11 @@ use crate::scim::path::Path;
 use crate::scim::schema::{ResourceType, SchemaRegistry};
 
 use super::bindings::exports::scruple::constraint::about;
+use super::check_component::ComponentShape;
 use super::grants::{GrantedPath, Names};
 use super::limits::Limits;
 use super::settings::compile_schema;
+use super::writes::{EVERYTHING, NotWritable, parse_write};
 
 /// What a component says of itself. As JSON it has the fields' names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,7 +35,7 @@ pub struct Descriptor {
     pub actions: Vec<DescribedAction>,
     /// Canonical paths it may read; empty for everything.
     pub reads: Vec<String>,
-    /// Canonical paths a rewriter may edit; empty for a check.
+    /// Canonical paths a rewriter may edit, or `*` for all of them; empty for a check.
     pub writes: Vec<String>,
     /// `directory:User`, `tables:protected-accounts`, `tables:*`.
     pub capabilities: Vec<String>,
@@ -95,6 +97,29 @@ pub enum DescriptorError {
     /// A path that leads nowhere.
     #[error("`{path}` in `{field}` of the descriptor is not an attribute of {resource_types}")]
     Path { field: &'static str, path: String, resource_types: String },
+    /// A path that nobody may edit.
+    #[error("`{path}` in `writes` of the descriptor cannot be edited: {why}")]
+    Unwritable { path: String, why: &'static str },
+    /// A rewriter that could do nothing.
+    #[error(
+        "the component exports `rewrite` and its descriptor has no `writes`: it could edit nothing. Name the attributes, \
+         or `{EVERYTHING}` for all of them"
+    )]
+    NoWrites,
+    /// Something else than a rewriter that would edit.
+    #[error("the descriptor has `writes`, and the component does not export `rewrite`")]
+    WritesWithoutRewrite,
+    /// A rewriter that would never be asked.
+    #[error(
+        "the component exports `rewrite` alone, and its descriptor has neither the action `create` nor `update`: of what \
+         is deleted there is nothing to rewrite"
+    )]
+    NothingToRewrite,
+    /// A rewriter that would look things up.
+    #[error(
+        "the component exports `rewrite` alone, and a rewriter has no `directory`: the capability `{0}` is of no use"
+    )]
+    NoDirectory(String),
     /// A capability that is none.
     #[error("the capability `{0}` of the descriptor is not `directory:ResourceType`, `tables:name` or `tables:*`")]
     Capability(String),
@@ -128,8 +153,29 @@ impl Descriptor {
         };
         descriptor.check_meaning(schemas)?;
         descriptor.reads = descriptor.canonical("reads", &descriptor.reads, schemas)?;
-        descriptor.writes = descriptor.canonical("writes", &descriptor.writes, schemas)?;
+        descriptor.writes = descriptor.canonical_writes(schemas)?;
         Ok(descriptor)
+    }
+
+    /// Checks that it says what the component's exports say.
+    pub(super) fn check_exports(&self, shape: &ComponentShape) -> Result<(), DescriptorError> {
+        match (shape.rewrites, self.writes.is_empty()) {
+            (true, true) => return Err(DescriptorError::NoWrites),
+            (false, false) => return Err(DescriptorError::WritesWithoutRewrite),
+            (true, false) | (false, true) => {}
+        }
+        if shape.checks {
+            return Ok(());
+        }
+        let rewritable = |action| matches!(action, &DescribedAction::Create | &DescribedAction::Update);
+        if !self.actions.iter().any(rewritable) {
+            return Err(DescriptorError::NothingToRewrite);
+        }
+        let looks_up = |text: &&String| matches!(Capability::parse(text), Some(Capability::Directory(_)));
+        match self.capabilities.iter().find(looks_up) {
+            Some(capability) => Err(DescriptorError::NoDirectory(capability.clone())),
+            None => Ok(()),
+        }
     }
 
     /// Reads a stored descriptor.
@@ -188,13 +234,24 @@ impl Descriptor {
         schemas: &SchemaRegistry,
     ) -> Result<Vec<String>, DescriptorError> {
         let canonical = |path: &String| {
-            parse_read(path, self, schemas).map(|path| path.text).ok_or_else(|| DescriptorError::Path {
-                field,
-                path: path.clone(),
-                resource_types: self.seen_types(schemas).map(|seen| seen.name.as_str()).collect::<Vec<_>>().join(", "),
-            })
+            parse_read(path, self, schemas).map(|path| path.text).ok_or_else(|| self.unknown_path(field, path, schemas))
         };
         paths.iter().map(canonical).collect()
+    }
+
+    fn canonical_writes(&self, schemas: &SchemaRegistry) -> Result<Vec<String>, DescriptorError> {
+        let canonical = |path: &String| match parse_write(path, self, schemas) {
+            _ if path == EVERYTHING => Ok(path.clone()),
+            Ok(path) => Ok(path.text),
+            Err(NotWritable::Unknown) => Err(self.unknown_path("writes", path, schemas)),
+            Err(NotWritable::Never(why)) => Err(DescriptorError::Unwritable { path: path.clone(), why }),
+        };
+        self.writes.iter().map(canonical).collect()
+    }
+
+    fn unknown_path(&self, field: &'static str, path: &str, schemas: &SchemaRegistry) -> DescriptorError {
+        let seen: Vec<&str> = self.seen_types(schemas).map(|seen| seen.name.as_str()).collect();
+        DescriptorError::Path { field, path: path.to_owned(), resource_types: seen.join(", ") }
     }
 }
 

@@ -7,17 +7,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use wasmtime::component::Instance;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
-use super::bindings;
+use super::bindings::scruple::constraint::types;
 use super::compile::ConstraintPre;
-use super::convert::{message_from_wit, verdict_from_wit};
+use super::convert::{bad_output, message_from_wit, verdict_from_wit};
 use super::directory::DirectoryView;
+use super::edits::edits_from_wit;
 use super::limits::Limits;
 use super::registry::EnabledConstraint;
 use super::sandbox::Operation;
 use super::state::{CallLabel, GuestState, OperationHandle, Subject};
-use crate::decision::{ConstraintFault, Evaluation, ReadSet, TenantId, Verdict};
+use crate::decision::{ConstraintFault, Evaluation, ReadSet, Reason, TenantId, Verdict};
+use crate::scim::patch::PatchOperation;
 
 /// What every call of a guest needs.
 #[derive(Clone)]
@@ -26,6 +29,59 @@ pub struct Runner {
     pub engine: Engine,
     /// The limits.
     pub limits: Arc<Limits>,
+}
+
+/// What came of asking one constraint.
+#[derive(Debug)]
+pub struct Asked<T> {
+    /// What it said, or how it broke.
+    pub answer: Result<T, ConstraintFault>,
+    /// What that rests on.
+    pub reads: ReadSet,
+    /// Reasons it told without refusing.
+    pub warnings: Vec<Reason>,
+    /// Facts it concluded on the way: key, value.
+    pub notes: Vec<(String, String)>,
+    /// Fuel it used.
+    pub fuel_used: u64,
+    /// Linear memory it had at the end, in bytes.
+    pub memory_bytes: u64,
+    /// How long it took, in microseconds.
+    pub duration_us: u64,
+}
+
+impl<T> Asked<T> {
+    /// Of one that could not be asked.
+    fn broken(fault: ConstraintFault, started: Instant) -> Self {
+        Self {
+            answer: Err(fault),
+            reads: ReadSet::default(),
+            warnings: Vec::new(),
+            notes: Vec::new(),
+            fuel_used: 0,
+            memory_bytes: 0,
+            duration_us: microseconds(started),
+        }
+    }
+
+    /// With what the answer comes to.
+    pub fn and_then<U>(self, then: impl FnOnce(T) -> Result<U, ConstraintFault>) -> Asked<U> {
+        let Self { answer, reads, warnings, notes, fuel_used, memory_bytes, duration_us } = self;
+        Asked { answer: answer.and_then(then), reads, warnings, notes, fuel_used, memory_bytes, duration_us }
+    }
+}
+
+/// What a guest is asked, once it is instantiated.
+#[derive(Clone, Copy)]
+enum Export {
+    Check,
+    Rewrite,
+}
+
+/// What a guest answers.
+enum Answer {
+    Verdict(types::Verdict),
+    Edits(Vec<types::Edit>),
 }
 
 impl Runner {
@@ -37,17 +93,47 @@ impl Runner {
         operation: &Arc<Operation>,
         directory: &Arc<dyn DirectoryView>,
     ) -> Evaluation {
+        let asked = self.ask(Export::Check, tenant, constraint, operation, directory).await;
+        constraint.evaluation(asked.and_then(|answer| match answer {
+            Answer::Verdict(verdict) => verdict_from_wit(verdict, &self.limits),
+            Answer::Edits(_) => Err(bad_output("edits instead of a verdict")),
+        }))
+    }
+
+    /// Asks one rewriter for its edits of one change. They are within its grant, and not yet made.
+    pub async fn rewrite(
+        &self,
+        tenant: TenantId,
+        constraint: &EnabledConstraint,
+        operation: &Arc<Operation>,
+        directory: &Arc<dyn DirectoryView>,
+    ) -> Asked<Vec<PatchOperation>> {
+        let asked = self.ask(Export::Rewrite, tenant, constraint, operation, directory).await;
+        let resource_type = &operation.planned.resource_type;
+        asked.and_then(|answer| match answer {
+            Answer::Edits(edits) => edits_from_wit(edits, resource_type, constraint.paths.grants(), &self.limits),
+            Answer::Verdict(_) => Err(bad_output("a verdict instead of edits")),
+        })
+    }
+
+    async fn ask(
+        &self,
+        export: Export,
+        tenant: TenantId,
+        constraint: &EnabledConstraint,
+        operation: &Arc<Operation>,
+        directory: &Arc<dyn DirectoryView>,
+    ) -> Asked<Answer> {
         let started = Instant::now();
         let pre = match &constraint.pre {
             Ok(pre) => pre,
-            Err(detail) => {
-                let fault = ConstraintFault::Unavailable { detail: detail.clone() };
-                return constraint.evaluation(Err(fault), started);
-            }
+            Err(detail) => return Asked::broken(ConstraintFault::Unavailable { detail: detail.clone() }, started),
         };
         let subject = Subject {
             operation: Arc::clone(operation),
             directory: Arc::clone(directory),
+            // Rewriters have no `directory`, whatever their component is granted to judge by.
+            may_look_up: matches!(export, Export::Check),
             paths: Arc::clone(&constraint.paths),
             schemas: Arc::clone(&constraint.schemas),
         };
@@ -55,34 +141,48 @@ impl Runner {
         let fuel_max = self.limits.fuel_max;
         let mut store = match self.new_store(label, Some(subject), fuel_max) {
             Ok(store) => store,
-            Err(error) => return constraint.evaluation(Err(unavailable(&error)), started),
+            Err(error) => return Asked::broken(unavailable(&error), started),
         };
-        let answer = self.judge(pre, &mut store, &constraint.settings, fuel_max).await;
+        let answer = self.call(export, pre, &mut store, &constraint.settings, fuel_max).await;
         let fuel_used = fuel_max.saturating_sub(store.get_fuel().unwrap_or(0));
         let state = store.into_data();
-        Evaluation {
+        Asked {
+            answer,
             reads: state.recorder.into_read_set(),
             warnings: state.warnings,
             notes: state.notes,
             fuel_used,
             memory_bytes: state.limiter.memory_bytes as u64,
-            ..constraint.evaluation(answer, started)
+            duration_us: microseconds(started),
         }
     }
 
-    /// Instantiates the component, calls `evaluate`, and takes its answer for what the contract says it is.
-    async fn judge(
+    /// Instantiates the component and calls the export.
+    async fn call(
         &self,
+        export: Export,
         pre: &ConstraintPre,
         store: &mut Store<GuestState>,
         settings: &str,
         fuel_max: u64,
-    ) -> Result<Verdict, ConstraintFault> {
+    ) -> Result<Answer, ConstraintFault> {
         let instance = self.instantiate(pre, store, fuel_max).await?;
         let operation = store.data_mut().table.push(OperationHandle);
         let operation = operation.map_err(|error| unavailable(&error.into()))?;
-        match instance.scruple_constraint_check().call_evaluate(&mut *store, operation, settings).await {
-            Ok(Ok(verdict)) => verdict_from_wit(verdict, &self.limits),
+        let answer = match (export, &pre.exports.check, &pre.exports.rewrite) {
+            (Export::Check, Some(check), _) => {
+                let check = check.load(&mut *store, &instance).map_err(|error| unavailable(&error))?;
+                check.call_evaluate(&mut *store, operation, settings).await.map(|said| said.map(Answer::Verdict))
+            }
+            (Export::Rewrite, _, Some(rewrite)) => {
+                let rewrite = rewrite.load(&mut *store, &instance).map_err(|error| unavailable(&error))?;
+                rewrite.call_rewrite(&mut *store, operation, settings).await.map(|said| said.map(Answer::Edits))
+            }
+            (Export::Check, None, _) => return Err(lacking("check")),
+            (Export::Rewrite, _, None) => return Err(lacking("rewrite")),
+        };
+        match answer {
+            Ok(Ok(answer)) => Ok(answer),
             Ok(Err(message)) => Err(ConstraintFault::Failed { message: message_from_wit(message, &self.limits) }),
             Err(error) => Err(self.fault(&error, store, fuel_max)),
         }
@@ -95,7 +195,7 @@ impl Runner {
         pre: &ConstraintPre,
         store: &mut Store<GuestState>,
         fuel_max: u64,
-    ) -> Result<bindings::Constraint, ConstraintFault> {
+    ) -> Result<Instance, ConstraintFault> {
         match pre.pre.instantiate_async(&mut *store).await {
             Ok(instance) => Ok(instance),
             Err(error) if error.is::<Trap>() => Err(self.fault(&error, store, fuel_max)),
@@ -170,9 +270,17 @@ pub(super) fn unavailable(error: &wasmtime::Error) -> ConstraintFault {
     ConstraintFault::Unavailable { detail: error.root_cause().to_string() }
 }
 
+fn lacking(export: &str) -> ConstraintFault {
+    ConstraintFault::Unavailable { detail: format!("the component does not export `{export}`") }
+}
+
+fn microseconds(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
 impl EnabledConstraint {
-    /// An evaluation that read nothing.
-    fn evaluation(&self, answer: Result<Verdict, ConstraintFault>, started: Instant) -> Evaluation {
+    /// What it was asked, as the decision log has it.
+    pub fn evaluation(&self, asked: Asked<Verdict>) -> Evaluation {
         Evaluation {
             constraint: self.name.clone(),
             plugin: self.plugin.clone(),
@@ -180,13 +288,13 @@ impl EnabledConstraint {
             digest: self.digest.clone(),
             mode: self.mode,
             on_fault: self.on_fault,
-            answer,
-            reads: ReadSet::default(),
-            warnings: Vec::new(),
-            notes: Vec::new(),
-            fuel_used: 0,
-            memory_bytes: 0,
-            duration_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            answer: asked.answer,
+            reads: asked.reads,
+            warnings: asked.warnings,
+            notes: asked.notes,
+            fuel_used: asked.fuel_used,
+            memory_bytes: asked.memory_bytes,
+            duration_us: asked.duration_us,
         }
     }
 }

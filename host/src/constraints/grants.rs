@@ -1,4 +1,5 @@
-//! [`Grants`]: what a constraint may read. Asked for by the descriptor, granted by the tenant, enforced at each read.
+//! [`Grants`]: what a constraint may read, and what a rewriter may edit ([`super::writes`]). Asked for by the descriptor,
+//! granted by the tenant, enforced at each read and each edit.
 //!
 //! A grant is attribute-level: `name` covers `name.givenName`, and `emails.value` covers `emails[type eq "work"].value`
 //! if `emails.type` is granted too, since the filter tells something of it. Two rules stand above every grant:
@@ -18,11 +19,13 @@ use crate::scim::resource::Resource;
 use crate::scim::schema::{Attribute, Returned, SchemaRegistry};
 
 use super::descriptor::{Capability, Descriptor, parse_read};
+use super::writes::{EVERYTHING, NotWritable, Writes, parse_write};
 
-/// What a constraint may read.
+/// What a constraint may read and edit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grants {
     reads: Reads,
+    writes: Writes,
     directory: BTreeSet<String>,
     tables: Tables,
 }
@@ -59,15 +62,25 @@ pub(super) struct Names {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum GrantsError {
     /// Not the object that is expected.
-    #[error("grants are an object with `reads` and `capabilities`, each a list of texts: {0}")]
+    #[error("grants are an object with `reads`, `writes` and `capabilities`, each a list of texts: {0}")]
     Shape(String),
     /// Not a path of any resource type that the plugin sees.
-    #[error("the granted read `{path}` is not an attribute of {resource_types}")]
+    #[error("the granted {what} `{path}` is not an attribute of {resource_types}")]
     UnknownPath {
+        /// `read` or `write`.
+        what: &'static str,
         /// As it was given.
         path: String,
         /// The types that were tried.
         resource_types: String,
+    },
+    /// Nobody may edit it.
+    #[error("the granted write `{path}` cannot be edited: {why}")]
+    Unwritable {
+        /// As it was given.
+        path: String,
+        /// Why.
+        why: &'static str,
     },
     /// Not a capability.
     #[error("the granted capability `{0}` is not `directory:ResourceType`, `tables:name` or `tables:*`")]
@@ -75,7 +88,7 @@ pub enum GrantsError {
     /// More than the plugin asks for.
     #[error("the {what} `{item}` is not asked for by the plugin; it asks for {asked}")]
     NotAskedFor {
-        /// `read` or `capability`.
+        /// `read`, `write` or `capability`.
         what: &'static str,
         /// Which one.
         item: String,
@@ -87,12 +100,14 @@ pub enum GrantsError {
 impl Grants {
     /// Nothing at all: for `describe`.
     pub fn none() -> Self {
-        Self { reads: Reads::Only(Vec::new()), directory: BTreeSet::new(), tables: Tables::default() }
+        let (directory, tables) = (BTreeSet::new(), Tables::default());
+        Self { reads: Reads::Only(Vec::new()), writes: Writes::NotAsked, directory, tables }
     }
 
     /// Everything that the descriptor asks for. Without any `reads`, it asks for every attribute.
     pub fn asked_for(descriptor: &Descriptor, schemas: &SchemaRegistry) -> Self {
-        let mut grants = Self { reads: Reads::All, ..Self::none() };
+        let writes = Writes::asked_for(descriptor, schemas);
+        let mut grants = Self { reads: Reads::All, writes, ..Self::none() };
         if !descriptor.reads.is_empty() {
             // A descriptor was checked when it was made: what does not parse any more grants nothing.
             let paths = descriptor.reads.iter().filter_map(|read| parse_read(read, descriptor, schemas)).collect();
@@ -102,8 +117,8 @@ impl Grants {
         grants
     }
 
-    /// What the tenant gives: `{"reads": ["userName"], "capabilities": ["directory:User"]}`, at most what the
-    /// descriptor asks for. A key left out, or no grants at all (`None`, `null`), gives exactly that.
+    /// What the tenant gives: `{"reads": ["userName"], "capabilities": ["directory:User"]}`, and for a rewriter `writes`
+    /// beside them, at most what the descriptor asks for. A key left out, or no grants at all (`None`, `null`), gives exactly that.
     pub fn parse(json: Option<&Value>, descriptor: &Descriptor, schemas: &SchemaRegistry) -> Result<Self, GrantsError> {
         let mut grants = Self::asked_for(descriptor, schemas);
         let object = match json {
@@ -111,7 +126,7 @@ impl Grants {
             Some(Value::Object(object)) => object,
             Some(other) => return Err(GrantsError::Shape(format!("`{other}` is no object"))),
         };
-        if let Some(key) = object.keys().find(|key| !matches!(key.as_str(), "reads" | "capabilities")) {
+        if let Some(key) = object.keys().find(|key| !matches!(key.as_str(), "reads" | "writes" | "capabilities")) {
             return Err(GrantsError::Shape(format!("`{key}` is not known")));
         }
         if let Some(reads) = texts(object, "reads")? {
@@ -120,6 +135,9 @@ impl Grants {
                 .map(|read| grants.check_read(read, descriptor, schemas))
                 .collect::<Result<Vec<_>, _>>()?;
             grants.reads = Reads::Only(given);
+        }
+        if let Some(writes) = texts(object, "writes")? {
+            grants.writes = grants.check_writes(&writes, descriptor, schemas)?;
         }
         if let Some(capabilities) = texts(object, "capabilities")? {
             let given = capabilities
@@ -138,13 +156,21 @@ impl Grants {
             .chain(self.tables.all.then(|| "tables:*".to_owned()))
             .chain(self.tables.named.iter().map(|name| format!("tables:{name}")))
             .collect();
-        match &self.reads {
-            Reads::All => json!({ "capabilities": capabilities }),
-            Reads::Only(paths) => {
-                let reads: Vec<&str> = paths.iter().map(|path| path.text.as_str()).collect();
-                json!({ "reads": reads, "capabilities": capabilities })
-            }
+        let mut grants = Map::new();
+        if let Reads::Only(paths) = &self.reads {
+            let reads: Vec<&str> = paths.iter().map(|path| path.text.as_str()).collect();
+            grants.insert("reads".to_owned(), json!(reads));
         }
+        if let Some(writes) = self.writes.texts() {
+            grants.insert("writes".to_owned(), json!(writes));
+        }
+        grants.insert("capabilities".to_owned(), json!(capabilities));
+        Value::Object(grants)
+    }
+
+    /// What may be edited.
+    pub(super) fn writes(&self) -> &Writes {
+        &self.writes
     }
 
     /// Whether the path may be read: what it leads to, and everything its value filter compares.
@@ -318,18 +344,45 @@ impl Grants {
         schemas: &SchemaRegistry,
     ) -> Result<GrantedPath, GrantsError> {
         let path = parse_read(read, descriptor, schemas).ok_or_else(|| GrantsError::UnknownPath {
+            what: "read",
             path: read.to_owned(),
-            resource_types: descriptor
-                .seen_types(schemas)
-                .map(|seen| seen.name.as_str())
-                .collect::<Vec<_>>()
-                .join(", "),
+            resource_types: seen_names(descriptor, schemas),
         })?;
         if self.covers_names(&path.names) {
             Ok(path)
         } else {
             Err(GrantsError::NotAskedFor { what: "read", item: read.to_owned(), asked: listed(&descriptor.reads) })
         }
+    }
+
+    fn check_writes(
+        &self,
+        texts: &[&str],
+        descriptor: &Descriptor,
+        schemas: &SchemaRegistry,
+    ) -> Result<Writes, GrantsError> {
+        let not_asked_for = |text: &str| {
+            let asked = listed(&descriptor.writes);
+            GrantsError::NotAskedFor { what: "write", item: text.to_owned(), asked }
+        };
+        if let Some(everything) = texts.iter().find(|text| **text == EVERYTHING) {
+            let asked = self.writes == Writes::Everything;
+            return if asked { Ok(Writes::Everything) } else { Err(not_asked_for(everything)) };
+        }
+        let check = |text: &&str| {
+            let path = parse_write(text, descriptor, schemas).map_err(|why| match why {
+                NotWritable::Unknown => GrantsError::UnknownPath {
+                    what: "write",
+                    path: (*text).to_owned(),
+                    resource_types: seen_names(descriptor, schemas),
+                },
+                NotWritable::Never(why) => GrantsError::Unwritable { path: (*text).to_owned(), why },
+            })?;
+            if self.writes.covers_names(&path.names) { Ok(path) } else { Err(not_asked_for(text)) }
+        };
+        let paths: Vec<GrantedPath> = texts.iter().map(check).collect::<Result<_, _>>()?;
+        // Of what is no rewriter nothing can be granted, and that is what it has.
+        Ok(if self.writes == Writes::NotAsked { Writes::NotAsked } else { Writes::Only(paths) })
     }
 
     fn allow(&mut self, capability: Capability) {
@@ -350,7 +403,7 @@ impl Names {
         }
     }
 
-    fn of(attribute: &AttributeRef) -> Self {
+    pub(super) fn of(attribute: &AttributeRef) -> Self {
         Self {
             extension: attribute.extension.as_ref().map(|schema| schema.id.clone()),
             attribute: Some(attribute.attribute.name.clone()),
@@ -359,7 +412,7 @@ impl Names {
     }
 
     /// Whether a grant of this is one of `other` too: the same, or something above it.
-    fn covers(&self, other: &Self) -> bool {
+    pub(super) fn covers(&self, other: &Self) -> bool {
         self.extension == other.extension
             && (self.attribute.is_none() || self.attribute == other.attribute)
             && (self.sub_attribute.is_none() || self.sub_attribute == other.sub_attribute)
@@ -368,6 +421,10 @@ impl Names {
     fn is_always_readable(&self) -> bool {
         self.extension.is_none() && matches!(self.attribute.as_deref(), Some("id" | "meta" | "schemas"))
     }
+}
+
+fn seen_names(descriptor: &Descriptor, schemas: &SchemaRegistry) -> String {
+    descriptor.seen_types(schemas).map(|seen| seen.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 fn is_hidden(attribute: Option<&Attribute>) -> bool {

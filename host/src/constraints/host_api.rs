@@ -15,7 +15,7 @@ mod tables;
 use tracing::{debug, error, info, warn};
 use wasmtime::component::{HasData, Linker};
 
-use super::bindings::Constraint;
+use super::bindings::RewritingConstraint;
 use super::bindings::scruple::constraint::{log, report, scim, types};
 use super::convert::{bad_output, message_from_wit, note_from_wit, reason_bytes, reason_from_wit};
 use super::recorder::READ_BYTES;
@@ -33,7 +33,7 @@ impl HasData for WholeState {
 /// Links every interface of the contract, granted or not: some toolchains import all of them, so that the grant and
 /// not the import list decides, at each call.
 pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
-    Constraint::add_to_linker::<_, WholeState>(linker, |state| state)
+    RewritingConstraint::add_to_linker::<_, WholeState>(linker, |state| state)
 }
 
 impl types::Host for GuestState {

@@ -71,6 +71,9 @@ pub struct Limits {
     /// Bytes of a path, a filter or the key of a table's row; a longer path of a reason is cut. 2 KiB: the longest core path with its URN is about
     /// 150 bytes, and a filter with thirty alternatives fits.
     pub path_bytes_max: usize,
+    /// Edits of a rewriter's answer. 1,000: as many as the operations of a PATCH, by whose code they are made. The bytes of
+    /// all of them are within [`output_bytes_max`](Self::output_bytes_max).
+    pub edits_max: usize,
     /// Notes of one evaluation. 32.
     pub notes_max: usize,
     /// Bytes of a note's key; a longer one is cut. 256: a word or two and an attribute's path with its URN, about 150
@@ -134,6 +137,7 @@ impl Default for Limits {
             code_bytes_max: 64,
             message_bytes_max: 4 << 10,
             path_bytes_max: 2 << 10,
+            edits_max: 1_000,
             notes_max: 32,
             note_key_bytes_max: 256,
             note_bytes_max: 1 << 10,

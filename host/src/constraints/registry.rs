@@ -8,7 +8,7 @@ use super::descriptor::Descriptor;
 use super::grants::Grants;
 use super::limits::Limits;
 use super::paths::PathCache;
-use crate::change::PlannedChange;
+use crate::change::{Action, PlannedChange};
 use crate::decision::{ConstraintName, FailurePolicy, Mode, TenantId};
 use crate::scim::schema::SchemaRegistry;
 
@@ -81,12 +81,23 @@ impl EnabledConstraint {
         }
     }
 
-    /// Whether it is to be asked about a change: it is not `off`, and judges such operations on such resources.
+    /// Whether it is to judge a change: it is not `off`, and judges such operations on such resources. One that could not
+    /// be loaded is asked, and cannot answer.
     ///
     /// Declared reads do not decide. A constraint may object to the state after whatever the change has touched (an
     /// account without a required attribute), so that to skip it when none of its paths differ could let through what
     /// it would have refused. Asking costs ten microseconds; a rule that only cares for changes says `not-applicable`.
     pub fn applies_to(&self, planned: &PlannedChange) -> bool {
+        self.concerns(planned) && self.pre.as_ref().map_or(true, |pre| pre.checks())
+    }
+
+    /// Whether it is to rewrite a change. Of what is deleted there is nothing to rewrite.
+    pub fn rewrites(&self, planned: &PlannedChange) -> bool {
+        let rewrites = self.pre.as_ref().is_ok_and(|pre| pre.rewrites());
+        rewrites && planned.action != Action::Delete && self.concerns(planned)
+    }
+
+    fn concerns(&self, planned: &PlannedChange) -> bool {
         let judges = |descriptor: &Descriptor| descriptor.judges(&planned.resource_type.name, planned.action);
         self.mode != Mode::Off && self.descriptor.as_ref().is_none_or(judges)
     }
@@ -102,7 +113,18 @@ pub struct ConstraintSet {
 }
 
 impl ConstraintSet {
-    /// Those that are to be asked about a change. What counts is asked first: all that are asked share one budget of
+    /// The rewriters to be asked about a change, in the tenant's order, whatever their mode: each is shown the state at its
+    /// own place.
+    pub fn rewriters(&self, planned: &PlannedChange) -> Vec<Arc<EnabledConstraint>> {
+        self.constraints.iter().filter(|constraint| constraint.rewrites(planned)).cloned().collect()
+    }
+
+    /// Whether anybody is to be asked about a change.
+    pub fn has_any_for(&self, planned: &PlannedChange) -> bool {
+        self.constraints.iter().any(|constraint| constraint.applies_to(planned) || constraint.rewrites(planned))
+    }
+
+    /// Those that are to judge a change. What counts is asked first: all that are asked share one budget of
     /// look-ups, and a trial in `shadow` must not use up what a guard needs.
     pub fn applicable(&self, planned: &PlannedChange) -> Vec<Arc<EnabledConstraint>> {
         let applies = |constraint: &&Arc<EnabledConstraint>| constraint.applies_to(planned);

@@ -5,11 +5,9 @@
 //! it waits for a look-up, the rest of it moves to a runtime of its own. So a request's worker runs a guest for a
 //! millisecond at the most; eight connections of endless loops that stay there raise everybody else's p99 to 340 ms.
 
-use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -26,14 +24,12 @@ use super::cache::CompiledFiles;
 use super::check_component::{ComponentError, ComponentShape, check_component};
 use super::compile::{CompileError, Compiler, Compiling, ConstraintPre, digest};
 use super::descriptor::{Descriptor, DescriptorError};
-use super::directory::DirectoryView;
 use super::engine::{EngineError, build_engine};
 use super::evaluate::Runner;
 use super::limits::Limits;
-use super::registry::ConstraintSet;
 use super::settings::{SettingsProblem, check_schema};
 use crate::change::PlannedChange;
-use crate::decision::{Actor, ConstraintFault, DecisionId, Evaluation, TenantId};
+use crate::decision::{Actor, ConstraintFault, DecisionId, TenantId};
 use crate::metrics::{Compilation, Metrics};
 use crate::scim::schema::SchemaRegistry;
 
@@ -129,7 +125,7 @@ pub enum SandboxError {
 
 /// A write that may be judged: taken before anything else is done for it.
 #[derive(Debug)]
-pub struct WritePlace(Place);
+pub struct WritePlace(pub(super) Place);
 
 /// An upload that may be compiled: taken before its body is read.
 #[derive(Debug)]
@@ -270,6 +266,11 @@ impl Sandbox {
         &self.runner.limits
     }
 
+    /// Where it is counted what they say.
+    pub(super) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
     /// What runs one evaluation, for benchmarks and replays; it admits and schedules nothing.
     pub fn runner(&self) -> &Runner {
         &self.runner
@@ -327,6 +328,7 @@ impl Sandbox {
         };
         let described = self.describe(place.tenant(), &pre).await?;
         let descriptor = Descriptor::check(described, schemas, self.limits())?;
+        descriptor.check_exports(&shape)?;
         self.keep(pre.component().clone(), &digest).await;
         self.loaded.insert(digest.clone(), Arc::clone(&pre)).await;
         info!(component.digest = digest, descriptor.name = descriptor.name, compile_ms, "took a component");
@@ -385,41 +387,6 @@ impl Sandbox {
         Ok(self.run(async move { runner.check_settings(&pre, &text).await }).await.map_err(shutting_down)??)
     }
 
-    /// Asks every constraint that judges such a change; all of them, even after a denial, so that the client gets every
-    /// reason at once.
-    pub async fn evaluate(
-        &self,
-        WritePlace(place): &WritePlace,
-        constraints: &ConstraintSet,
-        operation: Arc<Operation>,
-        directory: Arc<dyn DirectoryView>,
-    ) -> Result<Vec<Evaluation>, Stopped> {
-        let applicable = constraints.applicable(&operation.planned);
-        if applicable.is_empty() {
-            return Ok(Vec::new());
-        }
-        let turn = place.turn().await;
-        let tenant = place.tenant();
-        let (runner, metrics) = (self.runner.clone(), Arc::clone(&self.metrics));
-        let mut asked = Box::pin(async move {
-            // Runs out with the guests, also when nobody waits for the answer any more.
-            let _turn = turn;
-            let mut evaluations = Vec::with_capacity(applicable.len());
-            for constraint in &applicable {
-                let evaluation = runner.evaluate(tenant, constraint, &operation, &directory).await;
-                metrics.evaluated(tenant, &evaluation, operation.decision, operation.at);
-                evaluations.push(evaluation);
-            }
-            evaluations
-        });
-        // The first slice runs here; whatever it does not finish goes on among the guests.
-        if let Poll::Ready(evaluations) = poll_fn(|context| Poll::Ready(asked.as_mut().poll(context))).await {
-            return Ok(evaluations);
-        }
-        // A panic of ours in there must not pass for a verdict of anybody: nothing is decided.
-        self.run(asked).await
-    }
-
     async fn describe(
         &self,
         tenant: TenantId,
@@ -432,7 +399,10 @@ impl Sandbox {
     }
 
     /// Runs something on the guests' runtime; it is stopped when nobody waits for it any more.
-    async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, Stopped> {
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Stopped> {
         let runtime = self.runtime.as_ref().ok_or(Stopped)?;
         AbortOnDropHandle::new(runtime.spawn(work)).await.map_err(|_panicked| Stopped)
     }

@@ -56,6 +56,8 @@ pub struct Subject {
     pub operation: Arc<Operation>,
     /// The tenant's other resources, and its tables.
     pub directory: Arc<dyn DirectoryView>,
+    /// Whether it may be asked for them by `directory`, if that is granted.
+    pub may_look_up: bool,
     /// Prepared paths of the constraint, with its grants.
     pub paths: Arc<PathCache>,
     /// The resource types that the tenant has.

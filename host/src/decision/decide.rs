@@ -131,7 +131,7 @@ pub fn decide(
         .collect();
     let denials = reasons_of(&evaluations, |verdict| match verdict {
         Verdict::Deny(reasons) => reasons,
-        Verdict::Allow | Verdict::NotApplicable | Verdict::Hold(_) => &[],
+        Verdict::Allow | Verdict::NotApplicable | Verdict::Hold(_) | Verdict::Rewrite(_) => &[],
     });
     let holds: Vec<&Hold> = enforced(&evaluations)
         .filter_map(|evaluation| match &evaluation.answer {
@@ -148,14 +148,33 @@ pub fn decide(
         let not_before_seconds = holds.iter().filter_map(|hold| hold.not_before_seconds).max();
         let reasons = reasons_of(&evaluations, |verdict| match verdict {
             Verdict::Hold(hold) => &hold.reasons,
-            Verdict::Allow | Verdict::NotApplicable | Verdict::Deny(_) => &[],
+            Verdict::Allow | Verdict::NotApplicable | Verdict::Deny(_) | Verdict::Rewrite(_) => &[],
         });
         (Outcome::Held, Some((RefusalKind::Held { not_before_seconds }, reasons)))
     } else {
         (Outcome::Allowed, None)
     };
 
-    let record = Arc::new(DecisionRecord {
+    let record = Arc::new(record(context, &planned, outcome, evaluations));
+    match refused {
+        None => Ok(AdmittedChange { planned, record, kept_secrets: Arc::default() }),
+        Some((kind, reasons)) => Err(Box::new(Refusal { kind, reasons, faulted, record })),
+    }
+}
+
+/// The entry of the decision log for a change of which rewriters have left nothing: there is nothing to judge and nothing
+/// to commit, and whoever misses what was asked for finds out who took it back.
+pub fn unchanged(context: DecisionContext, planned: &PlannedChange, evaluations: Vec<Evaluation>) -> DecisionRecord {
+    record(context, planned, Outcome::Unchanged, evaluations)
+}
+
+fn record(
+    context: DecisionContext,
+    planned: &PlannedChange,
+    outcome: Outcome,
+    evaluations: Vec<Evaluation>,
+) -> DecisionRecord {
+    DecisionRecord {
         id: context.id,
         at: context.at,
         request_id: context.request_id,
@@ -169,10 +188,6 @@ pub fn decide(
         outcome,
         violation: None,
         evaluations,
-    });
-    match refused {
-        None => Ok(AdmittedChange { planned, record, kept_secrets: Arc::default() }),
-        Some((kind, reasons)) => Err(Box::new(Refusal { kind, reasons, faulted, record })),
     }
 }
 

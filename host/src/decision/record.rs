@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::change::Action;
 use crate::decision::actor::{Actor, Txn};
 use crate::decision::reads::ReadSet;
+use crate::decision::rewrite::Rewrite;
 use crate::decision::verdict::{ConstraintFault, FailurePolicy, Mode, Reason, Verdict};
 use crate::scim::resource::ResourceId;
 use crate::scim::violation::Violation;
@@ -77,13 +78,17 @@ pub enum Outcome {
     Held,
     /// A constraint that fails closed broke.
     Faulted,
-    /// The change does not respect what the schema says of an attribute, so that no constraint was asked.
+    /// The change does not respect what the schema says of an attribute, so that no constraint was asked; or only the commit
+    /// found that another resource has a value already, after all were asked.
     Invalid,
+    /// Rewriters have left nothing of the change, so that no constraint was asked and nothing was written.
+    Unchanged,
 }
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Outcome; 5] = [Self::Allowed, Self::Denied, Self::Held, Self::Faulted, Self::Invalid];
+    pub const ALL: [Outcome; 6] =
+        [Self::Allowed, Self::Denied, Self::Held, Self::Faulted, Self::Invalid, Self::Unchanged];
 
     /// The word used in JSON, in the database and on the command line.
     pub fn as_str(self) -> &'static str {
@@ -93,6 +98,7 @@ impl Outcome {
             Self::Held => "held",
             Self::Faulted => "faulted",
             Self::Invalid => "invalid",
+            Self::Unchanged => "unchanged",
         }
     }
 
@@ -129,7 +135,8 @@ pub struct DecisionRecord {
     pub outcome: Outcome,
     /// What the change does not respect, if that is why it was refused.
     pub violation: Option<Violation>,
-    /// One for each constraint asked: those that count first, otherwise in the constraints' order.
+    /// One for each constraint asked: rewriters first, in their order; then those that judge, of which those that count
+    /// come first, otherwise in the constraints' order. A component that does both is there twice.
     pub evaluations: Vec<Evaluation>,
 }
 
@@ -201,8 +208,8 @@ impl Serialize for Evaluation {
     }
 }
 
-/// `verdict` is one word of five. What else there is depends on it: `reasons` for a denial or a hold, a hold's times,
-/// `fault` for a fault.
+/// `verdict` is one word of six. What else there is depends on it: `reasons` for a denial or a hold, a hold's times,
+/// what was `rewritten`, `fault` for a fault.
 fn serialize_answer<M: SerializeMap>(answer: &Result<Verdict, ConstraintFault>, map: &mut M) -> Result<(), M::Error> {
     match answer {
         Ok(Verdict::Allow) => map.serialize_entry("verdict", "allow"),
@@ -216,6 +223,14 @@ fn serialize_answer<M: SerializeMap>(answer: &Result<Verdict, ConstraintFault>, 
             map.serialize_entry("reasons", &hold.reasons)?;
             map.serialize_entry("not_before_seconds", &hold.not_before_seconds)?;
             map.serialize_entry("expires_after_seconds", &hold.expires_after_seconds)
+        }
+        Ok(Verdict::Rewrite(Rewrite { changes, omitted })) => {
+            map.serialize_entry("verdict", "rewrite")?;
+            map.serialize_entry("rewritten", changes)?;
+            if *omitted > 0 {
+                map.serialize_entry("omitted", omitted)?;
+            }
+            Ok(())
         }
         Err(fault) => {
             map.serialize_entry("verdict", "fault")?;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::decision::rewrite::Rewrite;
 use crate::scim::error::ScimType;
 
 /// One reason for a denial, a hold or a warning.
@@ -50,6 +51,8 @@ pub enum Verdict {
     Deny(Vec<Reason>),
     /// Refuse for now.
     Hold(Hold),
+    /// A rewriter's answer: it has changed the state after, before anybody judged it.
+    Rewrite(Rewrite),
 }
 
 /// The constraint broke. Never the same thing as a denial: nobody objected, nobody could be asked.
@@ -115,6 +118,20 @@ pub enum ConstraintFault {
         /// What is wrong with it.
         detail: String,
     },
+    /// A rewriter's edits cannot be made: not granted, no value of the attribute, against the schema.
+    #[error("the rewriter's edits are not valid: {detail}")]
+    BadEdit {
+        /// What is wrong with which one.
+        detail: String,
+    },
+    /// A rewriter changes what another one has set.
+    #[error("the rewriter changes `{path}`, which constraint `{earlier}` has set to another value")]
+    Conflict {
+        /// Canonical path.
+        path: String,
+        /// The constraint that came first.
+        earlier: String,
+    },
     /// Its component could not be loaded or instantiated.
     #[error("the constraint could not be loaded: {detail}")]
     Unavailable {
@@ -137,6 +154,8 @@ impl ConstraintFault {
             Self::HostCalls { .. } => "host-calls",
             Self::Output { .. } => "output",
             Self::BadOutput { .. } => "bad-output",
+            Self::BadEdit { .. } => "bad-edit",
+            Self::Conflict { .. } => "conflict",
             Self::Unavailable { .. } => "unavailable",
         }
     }

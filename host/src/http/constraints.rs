@@ -31,12 +31,14 @@ pub struct ConstraintBody {
     /// Settings, as the plugin's schema describes them.
     #[serde(default = "empty_object")]
     pub settings: Value,
-    /// What it may read: `{"reads": ["userName"], "capabilities": ["directory:User"]}`. No more than its descriptor asks
-    /// for. If absent: exactly what its descriptor asks for; the answer shows it.
+    /// What it may read: `{"reads": ["userName"], "capabilities": ["directory:User"]}`, and for a rewriter, beside them, what
+    /// it may edit: `"writes": ["displayName"]`, or `["*"]`. No more than its descriptor asks for. If absent: exactly what its
+    /// descriptor asks for; the answer shows it.
     pub grants: Option<Value>,
-    /// `enforce` (the default), `warn`, `shadow` or `off`.
+    /// `enforce` (the default), `warn`, `shadow` or `off`. The edits of a rewriter are made under `enforce` alone, and recorded
+    /// under `warn` and `shadow`, too.
     pub mode: Option<String>,
-    /// What a fault does: `deny` (the default) or `allow`.
+    /// What a fault does: `deny` (the default) or `allow`, which for a rewriter is as if it had given no edits.
     pub on_fault: Option<String>,
     /// Place among the tenant's constraints. It orders lists and rewriters; the decision never depends on it.
     #[serde(default)]
@@ -70,7 +72,7 @@ pub struct ActivationBody {
     /// Settings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings: Option<Value>,
-    /// What it may read.
+    /// What it may read and edit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grants: Option<Value>,
     /// Whether its answer counts.

@@ -29,7 +29,7 @@ const PAGE_SIZE_MAX: usize = 500;
 pub struct DecisionsQuery {
     /// Not before this time (RFC 3339).
     since: Option<String>,
-    /// Only `allowed`, `denied`, `held`, `faulted` or `invalid`.
+    /// Only `allowed`, `denied`, `held`, `faulted`, `invalid` or `unchanged`.
     verdict: Option<String>,
     /// Only where this constraint was asked.
     constraint: Option<String>,

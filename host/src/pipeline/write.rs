@@ -1,8 +1,8 @@
 //! A write, from request to answer:
 //!
 //! ```text
-//! snapshot → plan → evaluate → decide → commit
-//!                                └→ the decision is recorded with the commit, or before the refusal is answered
+//! snapshot → plan → rewrite → evaluate → decide → commit
+//!                                          └→ the decision is recorded with the commit, or before the refusal is answered
 //! ```
 //!
 //! Everything is planned and judged against one snapshot, without a lock. The commit checks in its transaction that
@@ -19,16 +19,17 @@ use tracing::{debug, warn};
 
 use crate::change::members::Resolving;
 use crate::change::{Action, Draft, MembersChange, PlannedChange, members, plan};
-use crate::constraints::Overloaded;
-use crate::constraints::sandbox::{Operation, Stopped, WritePlace};
-use crate::decision::decide::DecisionContext;
+use crate::constraints::sandbox::{Stopped, WritePlace};
+use crate::constraints::{DirectoryView, Operation, Overloaded};
+use crate::decision::decide::{DecisionContext, warnings};
 use crate::decision::{
     Actor, AdmittedChange, ConstraintName, DecisionId, DecisionRecord, KeptSecret, Outcome, Reason, Refusal, TenantId,
-    Txn, decide,
+    Txn, decide, unchanged,
 };
 use crate::pipeline::answer::{Answer, Showing};
 use crate::pipeline::directory::SnapshotDirectory;
 use crate::pipeline::passwords::PasswordError;
+use crate::pipeline::rewrite::rewrite_in_order;
 use crate::pipeline::{Pipeline, reading, served};
 use crate::scim::error::ScimError;
 use crate::scim::patch;
@@ -146,11 +147,12 @@ pub struct WriteRequest {
 /// What came of a write.
 #[derive(Debug)]
 pub struct Written {
-    /// What was done; `None` if the request asked for what is the case already: nothing was judged, nothing written.
+    /// What was done; `None` if the request asked for what is the case already, or rewriters have made that of it: nothing
+    /// was judged, nothing written.
     pub action: Option<Action>,
     /// What the client is shown.
     pub answer: Answer,
-    /// The decision that let it through; `None` if there was nothing to decide.
+    /// The decision that let it through, or that says who has left nothing of it; `None` if there was nothing to decide.
     pub decision: Option<Admission>,
 }
 
@@ -161,6 +163,13 @@ pub struct Admission {
     pub id: DecisionId,
     /// What the constraints want the client to know.
     pub warnings: Vec<(ConstraintName, Reason)>,
+}
+
+impl Admission {
+    fn of(record: &DecisionRecord) -> Self {
+        let warnings = warnings(record).map(|(name, reason)| (name.clone(), reason.clone())).collect();
+        Self { id: record.id, warnings }
+    }
 }
 
 /// A write that did not happen.
@@ -267,7 +276,7 @@ impl Pipeline {
         let before = draft.before.clone();
         let Some(planned) = draft.settle(members) else {
             drop(snapshot);
-            return Ok(Attempt::Done(self.unchanged(&showing, before).await?));
+            return Ok(Attempt::Done(self.unchanged(&showing, before, None).await?));
         };
 
         let context = DecisionContext {
@@ -278,10 +287,17 @@ impl Pipeline {
             generation: constraints.generation,
             actor: caller.actor.clone(),
         };
-        let directory = SnapshotDirectory::new(snapshot);
-        let operation = Arc::new(Operation { decision, actor: caller.actor.clone(), at, planned: Arc::new(planned) });
-        let evaluations =
-            self.sandbox.evaluate(place, &constraints, Arc::clone(&operation), Arc::new(directory)).await?;
+        let directory: Arc<dyn DirectoryView> = Arc::new(SnapshotDirectory::new(snapshot));
+        let operation = Operation { decision, actor: caller.actor.clone(), at, planned: Arc::new(planned) };
+        let hearing = self.sandbox.hearing(place, &constraints, &operation.planned).await;
+        let rewriting = rewrite_in_order(&hearing, &constraints, operation, &directory, &self.limits).await?;
+        let left_nothing = rewriting.left_nothing();
+        let (operation, evaluations) = rewriting.judge(&hearing, &constraints, directory).await?;
+        drop(hearing);
+        if left_nothing {
+            let record = unchanged(context, &operation.planned, evaluations);
+            return Ok(Attempt::Done(self.taken_back(&showing, caller.tenant, before, record).await?));
+        }
 
         match decide(context, Arc::clone(&operation.planned), evaluations) {
             Err(refusal) => {
@@ -302,7 +318,9 @@ impl Pipeline {
                         self.metrics.decided(Outcome::Allowed);
                         Ok(Attempt::Done(self.written(&showing, &admitted).await?))
                     }
-                    Err(CommitError::Duplicate { attribute }) => Err(taken(&operation.planned, &attribute).into()),
+                    Err(CommitError::Duplicate { attribute }) => {
+                        Err(self.record_taken(caller.tenant, &admitted, &attribute).await?)
+                    }
                     Err(CommitError::Store(error)) => Err(error.into()),
                     Err(
                         moved @ (CommitError::VersionMoved
@@ -313,6 +331,22 @@ impl Pipeline {
                 }
             }
         }
+    }
+
+    /// Only the commit knows that another resource has a value. The log has that with those who were asked: a rewriter may
+    /// have made the value what it is.
+    async fn record_taken(
+        &self,
+        tenant: TenantId,
+        admitted: &AdmittedChange,
+        attribute: &str,
+    ) -> Result<WriteError, StoreError> {
+        let mut error = taken(admitted.planned(), attribute);
+        let violation = error.violation.take().map(|violation| *violation);
+        let record = DecisionRecord { outcome: Outcome::Invalid, violation, ..(**admitted.record()).clone() };
+        self.store.tenant(tenant).record_refusal(Arc::new(record)).await?;
+        self.metrics.decided(Outcome::Invalid);
+        Ok(WriteError::Invalid { error, decision: admitted.record().id })
     }
 
     /// An attempt on what the schema protects is in the log before the client is told.
@@ -362,14 +396,32 @@ impl Pipeline {
             },
             None => Answer::Gone,
         };
-        let warnings = admitted.warnings().map(|(name, reason)| (name.clone(), reason.clone())).collect();
-        let decision = Some(Admission { id: admitted.record().id, warnings });
+        let decision = Some(Admission::of(admitted.record()));
         Ok(Written { action: Some(planned.action), answer, decision })
     }
 
-    async fn unchanged(&self, showing: &Showing, before: Option<Resource>) -> Result<Written, WriteError> {
+    /// Rewriters have left nothing of what was asked for. The log says so, since the client is only shown what is there.
+    async fn taken_back(
+        &self,
+        showing: &Showing,
+        tenant: TenantId,
+        before: Option<Resource>,
+        record: DecisionRecord,
+    ) -> Result<Written, WriteError> {
+        let record = Arc::new(record);
+        self.store.tenant(tenant).record_refusal(Arc::clone(&record)).await?;
+        self.metrics.decided(record.outcome);
+        self.unchanged(showing, before, Some(Admission::of(&record))).await
+    }
+
+    async fn unchanged(
+        &self,
+        showing: &Showing,
+        before: Option<Resource>,
+        decision: Option<Admission>,
+    ) -> Result<Written, WriteError> {
         let resource = before.ok_or_else(|| StoreError::Damaged("a create without a difference".to_owned()))?;
-        Ok(Written { action: None, answer: self.answer(showing, resource).await?, decision: None })
+        Ok(Written { action: None, answer: self.answer(showing, resource).await?, decision })
     }
 }
 

@@ -3,6 +3,7 @@
 //! It is made from an [`AdmittedChange`] and from nothing else, before the writer is asked: what can be worked out
 //! without the database (JSON, index entries) is not worked out while others wait for it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -181,12 +182,14 @@ impl DecisionRow {
     /// Describes the entry of a decision, allowed or not.
     pub fn of(record: &DecisionRecord) -> Result<Self, StoreError> {
         let names = record.evaluations.iter().map(|evaluation| evaluation.constraint.0.as_str());
+        // One that rewrites and judges is there twice.
+        let names: BTreeSet<&str> = names.collect();
         Ok(Self {
             id: record.id,
             at: record.at,
             outcome: record.outcome,
             resource: record.resource_id,
-            constraints: names.collect::<Vec<_>>().join("\n"),
+            constraints: names.into_iter().collect::<Vec<_>>().join("\n"),
             record: serde_json::to_string(record).map_err(StoreError::Unwritable)?,
             txn: record.txn,
         })

@@ -118,6 +118,9 @@ impl GuestState {
     fn granted_type(&self, name: &str) -> Result<Arc<ResourceType>, ReadFailure> {
         // The grant first: without it, not even which types there are is told.
         let subject = self.subject()?;
+        if !subject.may_look_up {
+            return Err(types::ReadError::NotGranted("a rewriter has no `directory`".to_owned()).into());
+        }
         if !subject.paths.grants().directory(name) {
             return Err(types::ReadError::NotGranted(format!("`directory:{}` is not granted", excerpt(name))).into());
         }

@@ -27,6 +27,14 @@ fn a_guest_is_accepted_in_the_narrowest_world_that_it_fits() {
     );
     let shape = check_component(&capable.component(), BYTES_MAX).unwrap();
     assert_eq!(shape.world, "scruple:constraint/constraint@0.1.0");
+
+    let rewriter =
+        check_component(&Guest::rewriting("(return (call $edits (i32.const 0)))").component(), BYTES_MAX).unwrap();
+    assert_eq!(rewriter.world, "scruple:constraint/rewriter@0.1.0");
+    let both = Guest::rewriting("(return (call $edits (i32.const 0)))").evaluate("(return (call $allow))");
+    let both = check_component(&both.component(), BYTES_MAX).unwrap();
+    assert_eq!(both.world, "scruple:constraint/rewriting-constraint@0.1.0");
+    assert!(rewriter.rewrites && !rewriter.checks && both.rewrites && both.checks && !shape.rewrites);
 }
 
 #[test]
@@ -79,11 +87,11 @@ fn imports_and_exports_outside_the_contract_are_named() {
     check_text("(component)", "does not export `scruple:constraint/about@0.1.0`");
     check_text(
         r#"(component (instance $i) (export "scruple:constraint/about@0.1.0" (instance $i)))"#,
-        "does not export `scruple:constraint/check@0.1.0`",
+        "exports neither `scruple:constraint/check@0.1.0` nor `scruple:constraint/rewrite@0.1.0`",
     );
     check_text(
         r#"(component (instance $i) (export "scruple:constraint/rewrite@0.1.0" (instance $i)))"#,
-        "exports `rewrite`, which is not served by this host yet",
+        "does not export `scruple:constraint/about@0.1.0`",
     );
 }
 

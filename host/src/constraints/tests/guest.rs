@@ -17,7 +17,10 @@ pub(super) struct Guest {
     items: String,
     describe: String,
     check_settings: String,
-    evaluate: String,
+    /// `None`: it does not judge.
+    evaluate: Option<String>,
+    /// `None`: it does not rewrite.
+    rewrite: Option<String>,
     realloc: String,
     pages: u32,
     pub(super) name: String,
@@ -25,6 +28,7 @@ pub(super) struct Guest {
     pub(super) resource_types: Vec<String>,
     pub(super) actions: Vec<u8>,
     pub(super) reads: Vec<String>,
+    pub(super) writes: Vec<String>,
     pub(super) capabilities: Vec<String>,
 }
 
@@ -39,7 +43,8 @@ impl Guest {
             items: String::new(),
             describe: String::new(),
             check_settings: format!("(i32.store8 (i32.const {RESULT}) (i32.const 0)) (return (i32.const {RESULT}))"),
-            evaluate: "(return (call $allow))".to_owned(),
+            evaluate: Some("(return (call $allow))".to_owned()),
+            rewrite: None,
             realloc: REALLOC.to_owned(),
             pages: 2,
             name: "guest".to_owned(),
@@ -47,27 +52,58 @@ impl Guest {
             resource_types: Vec::new(),
             actions: vec![0, 1, 2],
             reads: Vec::new(),
+            writes: Vec::new(),
             capabilities: Vec::new(),
         }
     }
 
     /// A guest that runs this when it is asked. `$op` is the operation; `$doc`, `$i` and `$j` are there to be used.
     pub(super) fn evaluating(body: &str) -> Self {
-        Self { evaluate: body.to_owned(), ..Self::new() }
+        Self { evaluate: Some(body.to_owned()), ..Self::new() }
+    }
+
+    /// A rewriter that runs this when it is asked, and may edit everything. It does not judge.
+    pub(super) fn rewriting(body: &str) -> Self {
+        Self { evaluate: None, writes: vec!["*".to_owned()], ..Self::new() }.rewrite(body)
+    }
+
+    /// A rewriter that gives these edits: `set`, `append` or `remove`, path, JSON.
+    pub(super) fn editing(edits: &[(&str, &str, &str)]) -> Self {
+        let mut guest = Self::rewriting("");
+        let body = guest.edits(edits);
+        guest.rewrite(&format!("(return {body})"))
     }
 
     /// A guest that reads one path of the state after, and allows.
     pub(super) fn reading(path: &str) -> Self {
         let mut guest = Self::new();
         let path = guest.text(path);
-        guest.evaluate = format!("(call $open_after (local.get $op)) (call $read {path}) (return (call $allow))");
-        guest
+        let body = format!("(call $open_after (local.get $op)) (call $read {path}) (return (call $allow))");
+        guest.evaluate(&body)
     }
 
     /// What it runs when it is asked.
     pub(super) fn evaluate(mut self, body: &str) -> Self {
-        self.evaluate = body.to_owned();
+        self.evaluate = Some(body.to_owned());
         self
+    }
+
+    /// What it runs when it is asked to rewrite; the same is there to be used.
+    pub(super) fn rewrite(mut self, body: &str) -> Self {
+        self.rewrite = Some(body.to_owned());
+        self
+    }
+
+    /// A call that answers with these edits.
+    pub(super) fn edits(&mut self, edits: &[(&str, &str, &str)]) -> String {
+        let mut words = Vec::new();
+        for (kind, path, json) in edits {
+            let kind = ["set", "append", "remove"].iter().position(|known| known == kind).unwrap();
+            let [(path, path_len), (json, json_len)] = [path, json].map(|text| self.place(text.as_bytes()));
+            words.extend([u32::try_from(kind).unwrap(), path, path_len, json, json_len]);
+        }
+        let list = self.place_words(&words);
+        format!("(call $edit_list (i32.const {list}) (i32.const {}))", edits.len())
     }
 
     /// What it runs in `describe`, before the answer.
@@ -103,6 +139,11 @@ impl Guest {
 
     pub(super) fn reads(mut self, reads: &[&str]) -> Self {
         self.reads = reads.iter().map(|read| (*read).to_owned()).collect();
+        self
+    }
+
+    pub(super) fn writes(mut self, writes: &[&str]) -> Self {
+        self.writes = writes.iter().map(|write| (*write).to_owned()).collect();
         self
     }
 
@@ -154,7 +195,7 @@ impl Guest {
         let (pointer, length) = self.place(&actions);
         words.extend([pointer, length]);
         words.extend(self.place_texts(&self.reads.clone()));
-        words.extend([0, 0]);
+        words.extend(self.place_texts(&self.writes.clone()));
         words.extend(self.place_texts(&self.capabilities.clone()));
         words.extend([0, 0]);
         self.place_words(&words)
@@ -167,9 +208,23 @@ impl Guest {
         for byte in &self.data {
             write!(data, "\\{byte:02x}").unwrap();
         }
-        let Self { items, describe, check_settings, evaluate, realloc, pages, .. } = self;
+        let Self { items, describe, check_settings, evaluate, rewrite, realloc, pages, .. } = self;
+        let asked = [("check@0.1.0#evaluate", evaluate), ("rewrite@0.1.0#rewrite", rewrite)];
+        let asked: String = asked
+            .into_iter()
+            .filter_map(|(export, body)| Some((export, body?)))
+            .map(|(export, body)| {
+                format!(
+                    "(func (export \"scruple:constraint/{export}\")
+                        (param $op i32) (param $ptr i32) (param $len i32) (result i32)
+                        (local $i i32) (local $j i32)
+                        {body}
+                        unreachable)"
+                )
+            })
+            .collect();
         // Only what the text uses is imported, so that a guest imports what it needs and no more.
-        let body = format!("{PRELUDE} {items} {realloc} {describe} {check_settings} {evaluate}");
+        let body = format!("{PRELUDE} {items} {realloc} {describe} {check_settings} {asked}");
         let imports: String = IMPORTS
             .iter()
             .filter(|(name, ..)| body.contains(&format!("${name} ")) || body.contains(&format!("${name})")))
@@ -196,22 +251,23 @@ impl Guest {
                 (local $i i32) (local $j i32)
                 {check_settings}
                 unreachable)
-            (func (export "scruple:constraint/check@0.1.0#evaluate")
-                (param $op i32) (param $ptr i32) (param $len i32) (result i32)
-                (local $i i32) (local $j i32)
-                {evaluate}
-                unreachable))"#
+            {asked})"#
         );
         wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
     }
 
     /// The component.
     pub(super) fn component(self) -> Vec<u8> {
+        let world = match (&self.evaluate, &self.rewrite) {
+            (_, None) => "constraint",
+            (None, Some(_)) => "rewriter",
+            (Some(_), Some(_)) => "rewriting-constraint",
+        };
         let mut module = self.module();
         let mut resolve = Resolve::default();
         let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
         let (package, _) = resolve.push_dir(wit).unwrap();
-        let world = resolve.select_world(&[package], Some("constraint")).unwrap();
+        let world = resolve.select_world(&[package], Some(world)).unwrap();
         wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
         ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
     }
@@ -248,7 +304,7 @@ const REALLOC: &str = "(local.set $at (i32.and (i32.add (global.get $next) (i32.
     (global.set $next (i32.add (local.get $at) (local.get 3)))
     (local.get $at)";
 
-/// What guests are made of: the three answers, opening a document, reading from it.
+/// What guests are made of: the answers, opening a document, reading from it.
 const PRELUDE: &str = r#"
 (func $allow (result i32)
     (i32.store8 (i32.const 512) (i32.const 0))
@@ -264,6 +320,12 @@ const PRELUDE: &str = r#"
     (i32.store (i32.const 520) (local.get $list))
     (i32.store (i32.const 524) (local.get $list_len))
     (i32.const 512))
+(func $edit_list (param $list i32) (param $list_len i32) (result i32)
+    (i32.store8 (i32.const 512) (i32.const 0))
+    (i32.store (i32.const 516) (local.get $list))
+    (i32.store (i32.const 520) (local.get $list_len))
+    (i32.const 512))
+(func $edits (param $list_len i32) (result i32) (call $edit_list (i32.const 65536) (local.get $list_len)))
 (func $cannot (param $message i32) (param $message_len i32) (result i32)
     (i32.store8 (i32.const 512) (i32.const 1))
     (i32.store (i32.const 516) (local.get $message))

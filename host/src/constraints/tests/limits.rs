@@ -208,6 +208,12 @@ const CASES: &[Case] = &[
         expected: "\"ppppppppppppppppp…\"",
     },
     Case {
+        name: "edits_max",
+        small: |limits| limits.edits_max = 1,
+        guest: || Guest::editing(&[("remove", "displayName", ""), ("remove", "displayName", "")]),
+        expected: "a rewriter's answer with 2 edits, more than the limit of 1",
+    },
+    Case {
         name: "notes_max",
         small: |limits| limits.notes_max = 0,
         guest: || calling(&["key", "value"], "(call $note TEXT0 TEXT1)"),
@@ -271,12 +277,18 @@ async fn seen(guest: Guest, limits: Limits) -> String {
     let group = || resource("Group", 1, json!({ "displayName": "all" }));
     let mut seen = format!("{problems:?}");
     for planned in [creating(ada()), updating(group(), group())] {
-        let answers = sandbox
-            .evaluate(&sandbox.admit_write(TenantId(1)).unwrap(), &set, operation(planned), Arc::new(residents()))
-            .await
-            .unwrap();
-        let answer = &answers[0];
-        seen += &format!("{:?} {:?} warnings: {:?} {:?}", answer.answer, answer.reads, answer.warnings, answer.notes);
+        let rewriters = set.rewriters(&planned);
+        let place = sandbox.admit_write(TenantId(1)).unwrap();
+        let hearing = sandbox.hearing(&place, &set, &planned).await;
+        let operation = operation(planned);
+        for rewriter in rewriters {
+            let asked = hearing.rewrite(&rewriter, Arc::clone(&operation), Arc::new(residents())).await.unwrap();
+            seen += &format!("{:?}", asked.answer);
+        }
+        for answer in hearing.evaluate(&set, operation, Arc::new(residents())).await.unwrap() {
+            seen +=
+                &format!("{:?} {:?} warnings: {:?} {:?}", answer.answer, answer.reads, answer.warnings, answer.notes);
+        }
     }
     seen
 }
