@@ -1,4 +1,5 @@
-//! The trait that a constraint implements, what it says of itself, and the macro that makes it a component.
+//! The trait that a constraint implements, what it says of itself, and the macro that makes it, or a rewriter, a
+//! component.
 
 use std::fmt;
 
@@ -46,6 +47,7 @@ pub struct About {
     pub(crate) resource_types: Vec<String>,
     pub(crate) actions: Vec<Action>,
     pub(crate) reads: Vec<String>,
+    pub(crate) writes: Vec<String>,
     pub(crate) capabilities: Vec<String>,
     pub(crate) labels: Vec<(String, String)>,
 }
@@ -61,6 +63,7 @@ impl About {
             resource_types: Vec::new(),
             actions: vec![Action::Create, Action::Update, Action::Delete],
             reads: Vec::new(),
+            writes: Vec::new(),
             capabilities: Vec::new(),
             labels: Vec::new(),
         }
@@ -85,6 +88,14 @@ impl About {
     #[must_use]
     pub fn reads<T: Into<String>>(mut self, paths: impl IntoIterator<Item = T>) -> Self {
         self.reads = paths.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Edits nothing but these SCIM paths; `*` stands for every attribute. For a [`Rewriter`](crate::Rewriter), which has to
+    /// name some. `emails[type eq "work"].value` needs `emails.value` and `emails.type`.
+    #[must_use]
+    pub fn writes<T: Into<String>>(mut self, paths: impl IntoIterator<Item = T>) -> Self {
+        self.writes = paths.into_iter().map(Into::into).collect();
         self
     }
 
@@ -144,9 +155,13 @@ impl<E: std::error::Error> From<E> for Error {
     }
 }
 
-/// Makes a constraint the component: `scruple_sdk::export!(MyConstraint);`, once in a package.
+/// Makes a type the component, once in a package:
 ///
-/// In a native build, as for `cargo test`, it only checks that the type is a [`Constraint`].
+/// * `scruple_sdk::export!(MyConstraint);` a [`Constraint`], which judges;
+/// * `scruple_sdk::export!(MyRewriter as Rewriter);` a [`Rewriter`](crate::Rewriter);
+/// * `scruple_sdk::export!(MyType as Constraint + Rewriter);` both.
+///
+/// In a native build, as for `cargo test`, it only checks that the type is one.
 #[macro_export]
 macro_rules! export {
     ($constraint:ty) => {
@@ -155,29 +170,87 @@ macro_rules! export {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             struct Component;
-
-            impl $crate::guest::exports::scruple::constraint::about::Guest for Component {
-                fn describe() -> $crate::guest::exports::scruple::constraint::about::Descriptor {
-                    $crate::guest::describe::<$constraint>()
-                }
-
-                fn check_settings(
-                    settings: String,
-                ) -> Result<(), Vec<$crate::guest::exports::scruple::constraint::about::SettingsProblem>> {
-                    $crate::guest::check_settings::<$constraint>(&settings)
-                }
-            }
-
-            impl $crate::guest::exports::scruple::constraint::check::Guest for Component {
-                fn evaluate(
-                    operation: $crate::guest::scruple::constraint::scim::Operation,
-                    settings: String,
-                ) -> Result<$crate::guest::scruple::constraint::types::Verdict, String> {
-                    $crate::guest::evaluate::<$constraint>(operation, &settings)
-                }
-            }
-
-    $crate::guest::__export_component!(Component with_types_in $crate::guest);
+            $crate::__export_about!(Component, $constraint, Constraint);
+            $crate::__export_check!(Component, $constraint);
         };
+    };
+    ($rewriter:ty as Rewriter) => {
+        const _: fn() -> $crate::About = <$rewriter as $crate::Rewriter>::about;
+
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            struct Component;
+            $crate::__export_about!(Component, $rewriter, Rewriter);
+            $crate::__export_rewrite!(Component, $rewriter);
+        };
+    };
+    ($both:ty as Constraint + Rewriter) => {
+        const _: [fn() -> $crate::About; 2] =
+            [<$both as $crate::Constraint>::about, <$both as $crate::Rewriter>::about];
+
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            struct Component;
+            $crate::__export_about!(Component, $both, Constraint);
+            $crate::__export_check!(Component, $both);
+            $crate::__export_rewrite!(Component, $both);
+        };
+    };
+}
+
+/// The export `about`, which every component has. For the expansion of [`export!`] alone.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_about {
+    ($component:ident, $plugin:ty, $trait:ident) => {
+        impl $crate::guest::exports::scruple::constraint::about::Guest for $component {
+            fn describe() -> $crate::guest::exports::scruple::constraint::about::Descriptor {
+                $crate::guest::describe::<<$plugin as $crate::$trait>::Settings>(<$plugin as $crate::$trait>::about)
+            }
+
+            fn check_settings(
+                settings: String,
+            ) -> Result<(), Vec<$crate::guest::exports::scruple::constraint::about::SettingsProblem>> {
+                $crate::guest::check_settings(&settings, <$plugin as $crate::$trait>::check_settings)
+            }
+        }
+
+        $crate::guest::__export_about!($component with_types_in $crate::guest);
+    };
+}
+
+/// The export `check`. For the expansion of [`export!`] alone.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_check {
+    ($component:ident, $constraint:ty) => {
+        impl $crate::guest::check::exports::scruple::constraint::check::Guest for $component {
+            fn evaluate(
+                operation: $crate::guest::scruple::constraint::scim::Operation,
+                settings: String,
+            ) -> Result<$crate::guest::scruple::constraint::types::Verdict, String> {
+                $crate::guest::evaluate::<$constraint>(operation, &settings)
+            }
+        }
+
+        $crate::guest::check::__export_check!($component with_types_in $crate::guest::check);
+    };
+}
+
+/// The export `rewrite`. For the expansion of [`export!`] alone.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_rewrite {
+    ($component:ident, $rewriter:ty) => {
+        impl $crate::guest::rewrite::exports::scruple::constraint::rewrite::Guest for $component {
+            fn rewrite(
+                operation: $crate::guest::scruple::constraint::scim::Operation,
+                settings: String,
+            ) -> Result<Vec<$crate::guest::scruple::constraint::types::Edit>, String> {
+                $crate::guest::rewritten::<$rewriter>(operation, &settings)
+            }
+        }
+
+        $crate::guest::rewrite::__export_rewrite!($component with_types_in $crate::guest::rewrite);
     };
 }

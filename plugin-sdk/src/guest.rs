@@ -1,42 +1,50 @@
 //! Inside the sandbox: our types to the contract's and back, and what the exports do.
 //!
 //! The counterpart for native tests is `testing/backend.rs`; both offer the same names to the rest of the crate. Start at
-//! [`evaluate`].
+//! [`evaluate`] and [`rewritten`].
 
 mod arena;
 
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
 use crate::bindings::exports::scruple::constraint::about as exported;
 use crate::bindings::scruple::constraint::{directory, log, report, scim, tables, types};
-use crate::constraint::Constraint;
+use crate::constraint::{About, Constraint};
 use crate::document::{ReadError, Value};
 use crate::operation::{Action, Actor, Difference};
+use crate::rewriter::{Edit, Rewriter};
+use crate::settings::SettingsProblem;
 use crate::verdict::{Hold, Reason, ScimType, Verdict};
 use crate::{log as sdk_log, settings};
 
 pub use crate::bindings::*;
 
 /// The export `about.describe`.
-pub fn describe<C: Constraint>() -> exported::Descriptor {
+pub fn describe<S: JsonSchema>(about: impl FnOnce() -> About) -> exported::Descriptor {
     report_panics();
-    let about = C::about();
+    let about = about();
     exported::Descriptor {
         name: about.name,
         version: about.version,
         summary: about.summary,
-        settings_schema: settings::schema::<C>(),
+        settings_schema: settings::schema::<S>(),
         resource_types: about.resource_types,
         actions: about.actions.into_iter().map(Into::into).collect(),
         reads: about.reads,
-        writes: Vec::new(),
+        writes: about.writes,
         capabilities: about.capabilities,
         labels: about.labels,
     }
 }
 
 /// The export `about.check-settings`.
-pub fn check_settings<C: Constraint>(text: &str) -> Result<(), Vec<exported::SettingsProblem>> {
+pub fn check_settings<S: DeserializeOwned>(
+    text: &str,
+    check: impl FnOnce(&S) -> Vec<SettingsProblem>,
+) -> Result<(), Vec<exported::SettingsProblem>> {
     report_panics();
-    let problems: Vec<_> = settings::check::<C>(text)
+    let problems: Vec<_> = settings::problems(text, check)
         .into_iter()
         .map(|problem| exported::SettingsProblem { pointer: problem.pointer, message: problem.message })
         .collect();
@@ -46,9 +54,18 @@ pub fn check_settings<C: Constraint>(text: &str) -> Result<(), Vec<exported::Set
 /// The export `check.evaluate`.
 pub fn evaluate<C: Constraint>(operation: scim::Operation, text: &str) -> Result<types::Verdict, String> {
     report_panics();
-    let settings = settings::parse::<C>(text)?;
+    let settings = settings::parse(text)?;
     let operation = crate::Operation(Operation(operation));
     C::evaluate(&operation, &settings).map(Into::into).map_err(|error| error.to_string())
+}
+
+/// The export `rewrite.rewrite`.
+pub fn rewritten<R: Rewriter>(operation: scim::Operation, text: &str) -> Result<Vec<types::Edit>, String> {
+    report_panics();
+    let settings = settings::parse(text)?;
+    let operation = crate::Operation(Operation(operation));
+    let edits = R::rewrite(&operation, &settings).map_err(|error| error.to_string())?;
+    Ok(edits.into_iter().map(Into::into).collect())
 }
 
 /// A panic ends the call as an error that has its message. Without this it would be a bare trap.
@@ -235,6 +252,16 @@ impl From<Reason> for types::Reason {
     fn from(reason: Reason) -> Self {
         let Reason { code, message, paths, scim_type } = reason;
         Self { code, message, paths, scim_type: scim_type.map(ScimType::as_str).map(str::to_owned) }
+    }
+}
+
+impl From<Edit> for types::Edit {
+    fn from(edit: Edit) -> Self {
+        match edit {
+            Edit::Set { path, value } => Self::Set((path, value.to_string())),
+            Edit::Append { path, value } => Self::Append((path, value.to_string())),
+            Edit::Remove { path } => Self::Remove(path),
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Write a constraint for Scruple: a rule that decides which identity changes may happen.
+//! Write a constraint for Scruple: a rule that decides which identity changes may happen; or a [`Rewriter`], which brings
+//! them into shape before.
 //!
 //! A constraint is one type with one function. It gets an operation — the state before, the state after, and what differs
 //! — and the settings of the tenant, and answers with a [`Verdict`]. Compiled to a WebAssembly component and uploaded, it
@@ -74,14 +75,18 @@
 //!   a row each in one of the [`tables`], which the tenant changes without touching the constraint.
 //! * **Compare as SCIM does**, with [`text`], and put other people's text into filters with [`filter`].
 //! * **Give every reason at once**, with a stable code and a message for the identity provider's administrator.
+//!
+//! What changes values instead of judging them is a [`Rewriter`].
 
 mod constraint;
 pub mod directory;
 mod document;
+mod draft;
 pub mod filter;
 pub mod log;
 mod operation;
 pub mod report;
+mod rewriter;
 mod settings;
 pub mod tables;
 #[cfg(not(target_arch = "wasm32"))]
@@ -103,7 +108,9 @@ use testing::backend as platform;
 
 pub use constraint::{About, Constraint, Error};
 pub use document::{Document, ReadError, Value};
+pub use draft::Draft;
 pub use filter::quoted;
 pub use operation::{Action, Actor, Difference, Operation};
+pub use rewriter::{Edit, Rewriter};
 pub use settings::{NoSettings, SettingsProblem};
 pub use verdict::{Hold, Reason, ScimType, Verdict};

@@ -2,8 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-
-use crate::constraint::Constraint;
+use serde::de::DeserializeOwned;
 
 /// The settings of a constraint that has none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -41,21 +40,24 @@ impl SettingsProblem {
 }
 
 /// The settings as the author's type.
-pub(crate) fn parse<C: Constraint>(settings: &str) -> Result<C::Settings, String> {
+pub(crate) fn parse<S: DeserializeOwned>(settings: &str) -> Result<S, String> {
     // A tenant that set nothing has set an empty object.
     let settings = if settings.trim().is_empty() { "{}" } else { settings };
     serde_json::from_str(settings).map_err(|cause| format!("settings: {cause}"))
 }
 
 /// Everything wrong with the settings.
-pub(crate) fn check<C: Constraint>(settings: &str) -> Vec<SettingsProblem> {
-    match parse::<C>(settings) {
-        Ok(settings) => C::check_settings(&settings),
+pub(crate) fn problems<S: DeserializeOwned>(
+    settings: &str,
+    check: impl FnOnce(&S) -> Vec<SettingsProblem>,
+) -> Vec<SettingsProblem> {
+    match parse(settings) {
+        Ok(settings) => check(&settings),
         Err(message) => vec![SettingsProblem::new("", message)],
     }
 }
 
 /// JSON Schema (2020-12) of the settings.
-pub(crate) fn schema<C: Constraint>() -> String {
-    schemars::schema_for!(C::Settings).as_value().to_string()
+pub(crate) fn schema<S: JsonSchema>() -> String {
+    schemars::schema_for!(S).as_value().to_string()
 }

@@ -1,7 +1,7 @@
-//! Runs a constraint natively on a fixture, without WebAssembly and without a host: for `cargo test`.
+//! Runs a constraint or a rewriter natively on a fixture, without WebAssembly and without a host: for `cargo test`.
 //!
 //! A [`Scenario`] is one operation and the resources around it, as JSON. [`Scenario::check`] gives an [`Outcome`]: the
-//! verdict, and everything that was read, warned of and noted. What the constraint declares in
+//! verdict, and everything that was read, warned of and noted. [`Scenario::rewrite`] gives what was [`Rewritten`]. What the constraint declares in
 //! [`About`] is held against it as the host would: an attribute outside `reads`, or a look-up that was not
 //! asked for, is refused here too.
 //!
@@ -12,6 +12,7 @@
 
 pub(crate) mod backend;
 mod differences;
+mod edits;
 mod filter;
 mod path;
 
@@ -21,7 +22,8 @@ use serde_json::{Map, Value as Json};
 
 use crate::constraint::{About, Constraint};
 use crate::operation::{Action, Actor, Operation};
-use crate::settings;
+use crate::rewriter::{Edit, Rewriter};
+use crate::settings::{self, SettingsProblem};
 use crate::verdict::{Hold, Reason, Verdict};
 
 /// One operation and the tenant around it.
@@ -115,15 +117,42 @@ impl Scenario {
     /// Evaluates a constraint with these settings.
     #[must_use]
     pub fn check<C: Constraint>(&self, settings: Json) -> Outcome {
-        let (operation, tenant) = self.build(&C::about());
-        let asked = tenant.enter();
-        let answer = catch_unwind(AssertUnwindSafe(|| {
-            let settings = settings::parse::<C>(&settings.to_string())?;
-            C::evaluate(&operation, &settings).map_err(|error| error.to_string())
-        }))
-        .unwrap_or_else(|panic| Err(format!("panicked: {}", panic_message(panic.as_ref()))));
-        let recorded = asked.leave();
+        let (answer, recorded) = self.ask(&C::about(), |operation| {
+            let settings = settings::parse(&settings.to_string())?;
+            C::evaluate(operation, &settings).map_err(|error| error.to_string())
+        });
         Outcome { answer, reads: recorded.reads, warnings: recorded.warnings, notes: recorded.notes, log: recorded.log }
+    }
+
+    /// Asks a rewriter with these settings, and makes its edits.
+    #[must_use]
+    pub fn rewrite<R: Rewriter>(&self, settings: Json) -> Rewritten {
+        let about = R::about();
+        let (answer, recorded) = self.ask(&about, |operation| {
+            let settings = settings::parse(&settings.to_string())?;
+            R::rewrite(operation, &settings).map_err(|error| error.to_string())
+        });
+        let answer = answer.and_then(|edits| {
+            let mut after = self.after.clone().ok_or("there is no state after to be edited")?;
+            for edit in &edits {
+                backend::check_write(&about, edit.path())?;
+                edits::make(edit, &mut after)?;
+            }
+            Ok((edits, Json::Object(after)))
+        });
+        Rewritten { answer, reads: recorded.reads, warnings: recorded.warnings, notes: recorded.notes }
+    }
+
+    fn ask<T>(
+        &self,
+        about: &About,
+        question: impl FnOnce(&Operation) -> Result<T, String>,
+    ) -> (Result<T, String>, backend::Recorded) {
+        let (operation, tenant) = self.build(about);
+        let asked = tenant.enter();
+        let answer = catch_unwind(AssertUnwindSafe(|| question(&operation)))
+            .unwrap_or_else(|panic| Err(format!("panicked: {}", panic_message(panic.as_ref()))));
+        (answer, asked.leave())
     }
 
     fn new(action: Action, resource_type: &str, before: Option<Json>, after: Option<Json>) -> Self {
@@ -229,19 +258,83 @@ impl Outcome {
     }
 }
 
+/// What a rewriter led to.
+#[derive(Debug, Clone)]
+pub struct Rewritten {
+    answer: Result<(Vec<Edit>, Json), String>,
+    reads: Vec<String>,
+    warnings: Vec<Reason>,
+    notes: Vec<(String, String)>,
+}
+
+impl Rewritten {
+    /// Its edits.
+    ///
+    /// # Panics
+    /// When the rewriter broke, or its edits cannot be made.
+    pub fn edits(&self) -> &[Edit] {
+        &self.made().0
+    }
+
+    /// The state after, with its edits made.
+    ///
+    /// # Panics
+    /// As [`edits`](Self::edits).
+    pub fn after(&self) -> &Json {
+        &self.made().1
+    }
+
+    /// Why it could not rewrite, or why its edits cannot be made: not declared in [`About::writes`], for one.
+    pub fn fault(&self) -> Option<&str> {
+        self.answer.as_ref().err().map(String::as_str)
+    }
+
+    /// What was read, in order, as in `after userName`.
+    pub fn reads(&self) -> &[String] {
+        &self.reads
+    }
+
+    /// What the client was warned of.
+    pub fn warnings(&self) -> &[Reason] {
+        &self.warnings
+    }
+
+    /// What was noted for the decision log: key and value.
+    pub fn notes(&self) -> &[(String, String)] {
+        &self.notes
+    }
+
+    fn made(&self) -> &(Vec<Edit>, Json) {
+        self.answer.as_ref().unwrap_or_else(|fault| panic!("the rewriter broke: {fault}"))
+    }
+}
+
 /// The JSON Schema of a constraint's settings, as tenants get it.
 #[must_use]
 pub fn settings_schema<C: Constraint>() -> Json {
-    serde_json::from_str(&settings::schema::<C>()).unwrap_or_default()
+    serde_json::from_str(&settings::schema::<C::Settings>()).unwrap_or_default()
+}
+
+/// The JSON Schema of a rewriter's settings, as tenants get it.
+#[must_use]
+pub fn rewriter_settings_schema<R: Rewriter>() -> Json {
+    serde_json::from_str(&settings::schema::<R::Settings>()).unwrap_or_default()
 }
 
 /// Every problem that a constraint finds in settings: pointer and message, as in `/minimum: must not be 0`.
 #[must_use]
 pub fn settings_problems<C: Constraint>(settings: Json) -> Vec<String> {
-    settings::check::<C>(&settings.to_string())
-        .into_iter()
-        .map(|problem| format!("{}: {}", problem.pointer(), problem.message()))
-        .collect()
+    in_words(settings::problems(&settings.to_string(), C::check_settings))
+}
+
+/// Every problem that a rewriter finds in settings, likewise.
+#[must_use]
+pub fn rewriter_settings_problems<R: Rewriter>(settings: Json) -> Vec<String> {
+    in_words(settings::problems(&settings.to_string(), R::check_settings))
+}
+
+fn in_words(problems: Vec<SettingsProblem>) -> Vec<String> {
+    problems.into_iter().map(|problem| format!("{}: {}", problem.pointer(), problem.message())).collect()
 }
 
 fn object(json: Json) -> Map<String, Json> {

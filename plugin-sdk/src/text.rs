@@ -64,6 +64,79 @@ pub fn mixed_scripts(text: &str) -> Option<(Script, Script)> {
     })
 }
 
+/// The text without white space at its ends, and with one space for any within.
+#[must_use]
+pub fn squeezed(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The text with the first letter of each word large and the others small. A word ends at what is no letter and no digit:
+/// `O'Neill-Smith`. It does not know of `McDonald`.
+#[must_use]
+pub fn title_case(text: &str) -> String {
+    let mut within_word = false;
+    let mut titled = String::with_capacity(text.len());
+    for c in text.chars() {
+        if within_word {
+            titled.extend(c.to_lowercase());
+        } else {
+            titled.extend(c.to_uppercase());
+        }
+        within_word = c.is_alphanumeric();
+    }
+    titled
+}
+
+/// A telephone number as ITU-T E.164 has it, `+442079460011`, if the text is one. `country` is the calling code (`44`) of
+/// numbers that have none, `trunk` what is dialled in front of those: mostly `0`, nothing where it is part of the number.
+/// What has other characters than digits and the usual ones between them, or too few digits for a number that can be
+/// reached from outside, is `None`.
+#[must_use]
+pub fn e164(text: &str, country: &str, trunk: &str) -> Option<String> {
+    /// Of E.164, country code included.
+    const DIGITS_MAX: usize = 15;
+    /// Shorter ones are extensions and service numbers, such as `4711` and `112`.
+    const DIGITS_MIN: usize = 8;
+    let text = text.trim();
+    let text = text.strip_prefix("tel:").unwrap_or(text).trim_start();
+    let is_between = |c: char| c.is_whitespace() || matches!(c, '-' | '.' | '/' | '(' | ')' | '\u{2010}'..='\u{2015}');
+    if text.chars().skip(1).any(|c| !c.is_ascii_digit() && !is_between(c)) {
+        return None;
+    }
+    // `+44 (0)20 …`: the trunk prefix, for those who dial from within.
+    let inner_trunk = if trunk.is_empty() { String::new() } else { format!("({trunk})") };
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let international = text.strip_prefix('+').or_else(|| text.strip_prefix("00"));
+    let number = match international {
+        Some(number) if inner_trunk.is_empty() => digits(number),
+        Some(number) => digits(&number.replacen(&inner_trunk, "", 1)),
+        None if text.starts_with(|c: char| c.is_ascii_digit() || c == '(') => {
+            let national = digits(text);
+            format!("{country}{}", national.strip_prefix(trunk).unwrap_or(&national))
+        }
+        None => return None,
+    };
+    (DIGITS_MIN..=DIGITS_MAX).contains(&number.len()).then(|| format!("+{number}"))
+}
+
+/// The text with what `value` says of each name in braces in its place, squeezed: `{name.givenName} {name.familyName}`.
+/// What is not closed stays as it is.
+///
+/// # Errors
+/// The first of `value`.
+pub fn filled<E>(template: &str, mut value: impl FnMut(&str) -> Result<Option<String>, E>) -> Result<String, E> {
+    let (mut text, mut rest) = (String::new(), template);
+    while let Some((before, (name, after))) =
+        rest.split_once('{').and_then(|(before, behind)| Some((before, behind.split_once('}')?)))
+    {
+        text.push_str(before);
+        text.push_str(&value(name)?.unwrap_or_default());
+        rest = after;
+    }
+    text.push_str(rest);
+    Ok(squeezed(&text))
+}
+
 /// By the blocks of Unicode that hold their letters.
 fn script(c: char) -> Option<Script> {
     match c {
@@ -96,6 +169,51 @@ mod tests {
         assert!(at("ada@EXAMPLE.com") && at("ada@team.example.org") && at("ada@elsewhere@example.com"));
         assert!(!at("ada@example.com@evil.example") && !at("ada@notexample.com") && !at("example.com"));
         assert!(!at("ada@example.org") && !at("ada@.example.org") && !at("ada@evilexample.org"));
+    }
+
+    #[test]
+    fn words_begin_with_a_large_letter() {
+        assert_eq!(title_case("ada LOVELACE-KING o'neill"), "Ada Lovelace-King O'Neill");
+        assert_eq!(title_case("élodie 2nd"), "Élodie 2nd");
+        assert_eq!(squeezed(" a \t b\u{a0}c\n"), "a b c");
+    }
+
+    #[test]
+    fn telephone_numbers_have_one_spelling() {
+        let check = |text: &str, expected: Option<&str>| {
+            let found = e164(text, "44", "0");
+            assert_eq!(found.as_deref(), expected, "{text}");
+            if let Some(found) = found {
+                assert_eq!(e164(&found, "44", "0").as_ref(), Some(&found), "made again");
+            }
+        };
+        check("020 7946 0011", Some("+442079460011"));
+        check("+44 (0)20 7946-0011", Some("+442079460011"));
+        check("0044 20 7946 0011", Some("+442079460011"));
+        check("(020) 7946.0011", Some("+442079460011"));
+        check("tel:+49-30-1234567", Some("+49301234567"));
+        check("+49 30 1234567", Some("+49301234567"));
+        check("4711", None);
+        check("+1", None);
+        check("020 7946 0011 ext 5", None);
+        check("call me", None);
+        check("", None);
+        check("+1234567890123456", None);
+        assert_eq!(e164("06 1234 5678", "39", "").as_deref(), Some("+390612345678"));
+        assert_eq!(e164("1-555-123-4567", "1", "1").as_deref(), Some("+15551234567"));
+    }
+
+    #[test]
+    fn templates_are_filled_and_what_is_missing_leaves_no_gap() {
+        let value = |name: &str| match name {
+            "given" => Ok(Some("Ada".to_owned())),
+            "none" => Ok(None),
+            _ => Err(name.to_owned()),
+        };
+        assert_eq!(filled("{given} {none}  L.", value), Ok("Ada L.".to_owned()));
+        assert_eq!(filled("{none}", value), Ok(String::new()));
+        assert_eq!(filled("{given} {open", value), Ok("Ada {open".to_owned()));
+        assert_eq!(filled("{given}{other}", value), Err("other".to_owned()));
     }
 
     #[test]

@@ -101,6 +101,27 @@ impl Tenant {
     }
 }
 
+/// Whether a rewriter that declares so may edit the path: what it leads to, and what its value filter compares.
+pub(super) fn check_write(about: &About, path: &str) -> Result<(), String> {
+    let path = Path::parse(path)?;
+    let mut names = Vec::new();
+    names_of(&path, "", &mut names);
+    let declared: Vec<String> =
+        about.writes.iter().map(|path| Path::parse(path).map_or(path.to_lowercase(), |path| path.name())).collect();
+    let covers = |name: &String| {
+        declared.iter().any(|declared| {
+            declared == "*"
+                || name
+                    .strip_prefix(declared.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', ':']))
+        })
+    };
+    match names.iter().find(|name| !covers(name)) {
+        None => Ok(()),
+        Some(name) => Err(format!("not granted: `{name}` is not among the declared writes")),
+    }
+}
+
 /// `groups` of a user is read-only and follows from the members of groups.
 fn derive_groups(resource_type: &str, user: &mut Map<String, Json>, resources: &[(String, Map<String, Json>)]) {
     let Some(id) = id_of(user).map(str::to_owned).filter(|_| resource_type == "User") else { return };
@@ -263,9 +284,10 @@ impl Document {
                 Ok(Json::Object(granted).to_string())
             });
         };
+        let is_several = Path::parse(path).is_ok_and(|path| path.is_several());
         self.select(path, |values| match values {
-            [] => "null".to_owned(),
-            [single] => single.to_string(),
+            [] if !is_several => "null".to_owned(),
+            [single] if !is_several => single.to_string(),
             several => Json::from_iter(several.iter().copied().cloned()).to_string(),
         })
     }

@@ -4,15 +4,29 @@ use serde_json::{Map, Value as Json};
 
 use super::filter::{Cursor, Filter};
 
+/// The attributes of RFC 7643 that have several values, in lower case.
+const SEVERAL: [&str; 10] = [
+    "emails",
+    "phonenumbers",
+    "ims",
+    "photos",
+    "addresses",
+    "groups",
+    "entitlements",
+    "roles",
+    "x509certificates",
+    "members",
+];
+
 /// An attribute path of RFC 7644, figure 3, with an optional value filter and sub-attribute.
 #[derive(Debug, Clone)]
 pub(super) struct Path {
     /// As it was written, without filter and sub-attribute: `urn:…:User` may be a whole extension.
-    written: String,
-    urn: Option<String>,
-    attribute: String,
+    pub(super) written: String,
+    pub(super) urn: Option<String>,
+    pub(super) attribute: String,
     pub(super) filter: Option<Box<Filter>>,
-    sub: Option<String>,
+    pub(super) sub: Option<String>,
 }
 
 impl Path {
@@ -55,6 +69,12 @@ impl Path {
         let prefix = extension.map(|urn| format!("{urn}:")).unwrap_or_default();
         let sub = self.sub.as_ref().map(|sub| format!(".{sub}")).unwrap_or_default();
         format!("{prefix}{}{sub}", self.attribute).to_lowercase()
+    }
+
+    /// Whether it leads to or into an attribute that has several values by RFC 7643. Of custom schemas the double knows
+    /// nothing.
+    pub(super) fn is_several(&self) -> bool {
+        SEVERAL.contains(&self.attribute.to_lowercase().as_str())
     }
 
     /// Whether two spellings that differ in case are two values. RFC 7643, 3.1 and 7: `id`, `externalId` and references.
@@ -114,6 +134,6 @@ pub(super) fn elements(value: &Json) -> &[Json] {
     }
 }
 
-fn is_core(urn: &str) -> bool {
+pub(super) fn is_core(urn: &str) -> bool {
     urn.to_lowercase().starts_with("urn:ietf:params:scim:schemas:core:2.0:")
 }

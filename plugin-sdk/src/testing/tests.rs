@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::{Document, Error, NoSettings, Operation, ReadError, about, directory, tables};
+use crate::{Document, Draft, Error, NoSettings, Operation, ReadError, about, directory, tables};
 
 /// Runs a closure as a constraint, with everything granted.
 fn ask<T: 'static>(scenario: &Scenario, question: impl FnOnce(&Operation) -> T) -> T {
@@ -280,4 +280,126 @@ fn a_literal_cannot_break_out_of_its_quotes() {
         directory::count("User", &format!("userName eq {}", crate::quoted(name)))
     });
     assert_eq!(count, Ok(0));
+}
+
+/// Gives the edits that its settings say, in `title` and `emails`.
+struct Edits;
+
+impl Rewriter for Edits {
+    type Settings = Vec<(String, String, Json)>;
+
+    fn about() -> About {
+        about!().writes(["title", "emails.value", "emails.type", "urn:x:User", "name"])
+    }
+
+    fn rewrite(_: &Operation, settings: &Self::Settings) -> Result<Vec<Edit>, Error> {
+        let edit = |(kind, path, value): &(String, String, Json)| match kind.as_str() {
+            "set" => Edit::set(path, value.clone()),
+            "append" => Edit::append(path, value.clone()),
+            _ => Edit::remove(path),
+        };
+        Ok(settings.iter().map(edit).collect())
+    }
+}
+
+#[track_caller]
+fn check_edits(before: Json, edits: Json, expected: Result<Json, &str>) {
+    let rewritten = Scenario::create("User", before).rewrite::<Edits>(edits);
+    match expected {
+        Ok(after) => assert_eq!(rewritten.after(), &after),
+        Err(part) => {
+            let fault = rewritten.fault().unwrap_or("no fault");
+            assert!(fault.contains(part), "{fault}");
+        }
+    }
+}
+
+#[test]
+fn edits_are_made_as_a_patch_makes_them() {
+    let with = |emails: Json| json!({ "emails": emails });
+    let two = || with(json!([{ "value": "a@x", "type": "work" }, { "value": "b@x", "type": "home" }]));
+    check_edits(json!({}), json!([["set", "title", "T"], ["set", "TITLE", "U"]]), Ok(json!({ "title": "U" })));
+    check_edits(json!({ "title": "T" }), json!([["remove", "title", null]]), Ok(json!({})));
+    check_edits(json!({ "title": "T" }), json!([["set", "title", null]]), Ok(json!({})));
+    check_edits(
+        json!({ "name": { "givenName": "A" } }),
+        json!([["set", "name", { "familyName": "L" }], ["set", "name.givenName", "B"]]),
+        Ok(json!({ "name": { "givenName": "B", "familyName": "L" } })),
+    );
+    check_edits(
+        json!({}),
+        json!([["set", "urn:x:User:department", "D"]]),
+        Ok(json!({ "urn:x:User": { "department": "D" } })),
+    );
+    check_edits(json!({}), json!([["set", "emails.value", "a@x"]]), Ok(with(json!([{ "value": "a@x" }]))));
+    check_edits(
+        two(),
+        json!([["set", r#"emails[type eq "work"].value"#, "c@x"]]),
+        Ok(with(json!([{ "value": "c@x", "type": "work" }, { "value": "b@x", "type": "home" }]))),
+    );
+    check_edits(
+        two(),
+        json!([
+            ["remove", r#"emails[type eq "home"].type"#, null],
+            ["remove", r#"emails[type eq "work"].value"#, null]
+        ]),
+        Ok(with(json!([{ "type": "work" }, { "value": "b@x" }]))),
+    );
+}
+
+#[test]
+fn an_edit_that_cannot_be_made_or_was_not_declared_is_a_fault() {
+    check_edits(
+        json!({}),
+        json!([["set", "userName", "x"]]),
+        Err("not granted: `username` is not among the declared writes"),
+    );
+    check_edits(
+        json!({}),
+        json!([["set", r#"emails[primary eq true].value"#, "x"]]),
+        Err("not granted: `emails.primary` is not among the declared writes"),
+    );
+    check_edits(json!({}), json!([["append", "emails", { "value": "a@x" }]]), Err("not granted: `emails`"));
+    check_edits(json!({}), json!([["append", "title", "x"]]), Err("do not know whether it has several values"));
+    check_edits(json!({ "title": "x" }), json!([["append", "title", "y"]]), Err("it is no multi-valued attribute"));
+    check_edits(json!({}), json!([["remove", r#"emails[type eq "work"].value"#, null]]), Err("it selects no value"));
+    check_edits(json!({ "urn:x:User": {} }), json!([["set", "urn:x:User", {}]]), Err("edits of a whole extension"));
+    let deleted = Scenario::delete("User", ada()).rewrite::<Edits>(json!([]));
+    assert_eq!(deleted.fault(), Some("there is no state after to be edited"));
+}
+
+#[test]
+fn a_draft_shows_what_was_set_and_gives_the_edits_that_make_it_so() {
+    let edits = ask(&Scenario::create("User", ada()), |operation| {
+        let after = operation.after().unwrap();
+        let mut draft = Draft::of(&after);
+        draft.set("userName", "Ada")?;
+        draft.set("title", "Countess")?;
+        draft.set("name.familyName", "Lovelace")?;
+        draft.map_texts("emails.value", str::to_uppercase)?;
+        draft.map_texts("emails.type", |kind| format!("{kind}!"))?;
+        draft.map_texts("emails.display", str::to_uppercase)?;
+        draft.map_texts("nickName", str::to_uppercase)?;
+        draft.map_texts("name.givenName", str::to_uppercase)?;
+        assert_eq!(draft.text("title")?.as_deref(), Some("Countess"));
+        assert_eq!(draft.value("name")?, json!({ "givenName": "ADA", "familyName": "Lovelace" }));
+        assert_eq!(draft.value("emails.type")?, json!(["work!", "home!"]));
+        assert_eq!(
+            draft.value("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value")?,
+            json!("b1")
+        );
+        Ok::<_, ReadError>(draft.into_edits())
+    });
+    assert_eq!(
+        edits.unwrap(),
+        [
+            Edit::set(
+                "emails",
+                json!([{ "value": "A@X", "type": "work!", "primary": true }, { "value": "A@Y", "type": "home!" }])
+            ),
+            Edit::set("name.familyName", "Lovelace"),
+            Edit::set("name.givenName", "ADA"),
+            Edit::set("title", "Countess"),
+        ]
+    );
 }
