@@ -7,6 +7,7 @@ mod faults;
 mod neighbours;
 mod plugins;
 mod reads;
+mod rewriting;
 mod spellings;
 mod upload;
 mod verdicts;

@@ -47,6 +47,14 @@ fn acme_constraints() -> Vec<Part> {
 fn globex_constraints() -> Vec<Part> {
     vec![
         (
+            "normalize-attributes",
+            json!({ "rules": [
+                { "path": "userName", "trim": true, "case": "lower" },
+                { "path": "phoneNumbers.value", "phone": { "country": "44" } },
+            ] }),
+            "enforce",
+        ),
+        (
             "safe-values",
             json!({ "rules": [{ "path": "userName" }, { "path": "emails.value", "domains": ["globex.example"] }] }),
             "enforce",

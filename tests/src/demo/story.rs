@@ -150,7 +150,7 @@ fn okta_user(login: &str, user_type: &str) -> Value {
 
 /// globex and Okta.
 pub(super) async fn globex(player: &mut Player, cast: &Cast) -> anyhow::Result<()> {
-    player.chapter("globex: values are safe, payroll is for employees");
+    player.chapter("globex: values have one spelling and are safe, payroll is for employees");
     let acmes_first_page = format!("/scim/{}/v2/Users", cast.acme.name);
     let mut globex = Scene { player, role: &cast.globex };
     let lookup = "/Users?filter=userName%20eq%20%22kim%40globex.example%22&startIndex=1&count=100";
@@ -166,8 +166,11 @@ pub(super) async fn globex(player: &mut Player, cast: &Cast) -> anyhow::Result<(
             mixed,
         )
         .await?;
-    let employee =
-        globex.post("An employee", "/Users", okta_user("kim@globex.example", "Employee"), Status(201)).await?;
+    let mut spelled = okta_user("Kim@Globex.example", "Employee");
+    spelled["phoneNumbers"] = json!([{ "type": "work", "value": "020 7946 0011" }]);
+    let employee = globex
+        .post("An employee; name and telephone number are rewritten to one spelling", "/Users", spelled, Status(201))
+        .await?;
     let contractor =
         globex.post("A contractor", "/Users", okta_user("lee@globex.example", "Contractor"), Status(201)).await?;
 
