@@ -9,13 +9,19 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use scruple::change::members::Resolving;
+use scruple::change::rewrite::{Editing, rewritten};
 use scruple::change::{Draft, MembersChange, PlannedChange, plan};
 use scruple::constraints::registry::EnabledParts;
 use scruple::constraints::sandbox::{Checked, Operation};
-use scruple::constraints::{ConstraintSet, DirectoryView, EnabledConstraint, Grants, Sandbox};
+use scruple::constraints::{Asked, ConstraintSet, DirectoryView, EnabledConstraint, Grants, Sandbox};
 use scruple::decision::decide::DecisionContext;
-use scruple::decision::{Actor, ConstraintName, DecisionId, Evaluation, FailurePolicy, Mode, TenantId, decide};
+use scruple::decision::{
+    Actor, ConstraintFault, ConstraintName, DecisionId, Evaluation, FailurePolicy, Mode, Rewrite, TenantId, Verdict,
+    decide,
+};
 use scruple::pipeline::directory::SnapshotDirectory;
+use scruple::scim::limits::ScimLimits;
+use scruple::scim::patch::PatchOperation;
 use scruple::scim::reading::Reading;
 use scruple::scim::resource::{Resource, ResourceId};
 use scruple::scim::schema::{ResourceType, SchemaRegistry};
@@ -169,10 +175,14 @@ impl InForce {
         Self { constraints, ..self }
     }
 
-    /// By itself, in this thread; how long it took is left out.
+    /// By itself, in this thread; how long it took is left out. One that only rewrites is asked for that.
     pub async fn judge_alone(&self, operation: &Arc<Operation>, directory: &Arc<dyn DirectoryView>) -> Evaluation {
-        let constraint = &self.constraints.constraints[0];
-        let evaluation = self.sandbox.runner().evaluate(TenantId(1), constraint, operation, directory).await;
+        let (constraint, runner) = (&self.constraints.constraints[0], self.sandbox.runner());
+        let evaluation = if constraint.applies_to(&operation.planned) {
+            runner.evaluate(TenantId(1), constraint, operation, directory).await
+        } else {
+            rewriting(constraint, operation, runner.rewrite(TenantId(1), constraint, operation, directory).await)
+        };
         Evaluation { duration_us: 0, ..evaluation }
     }
 
@@ -183,12 +193,28 @@ impl InForce {
         operation: &Arc<Operation>,
         directory: &Arc<dyn DirectoryView>,
     ) -> Evaluation {
+        let constraint = &self.constraints.constraints[0];
         let place = self.sandbox.admit_write(tenant).expect("it is admitted");
-        let asked =
-            self.sandbox.evaluate(&place, &self.constraints, Arc::clone(operation), Arc::clone(directory)).await;
-        let evaluation = asked.expect("it is judged").pop().expect("it judges such changes");
+        let hearing = self.sandbox.hearing(&place, &self.constraints, &operation.planned).await;
+        let evaluation = if constraint.applies_to(&operation.planned) {
+            let asked = hearing.evaluate(&self.constraints, Arc::clone(operation), Arc::clone(directory)).await;
+            asked.expect("it is judged").pop().expect("it judges such changes")
+        } else {
+            let asked = hearing.rewrite(constraint, Arc::clone(operation), Arc::clone(directory)).await;
+            rewriting(constraint, operation, asked.expect("it is rewritten"))
+        };
         Evaluation { duration_us: 0, ..evaluation }
     }
+}
+
+/// What comes of a rewriter's edits.
+fn rewriting(constraint: &EnabledConstraint, operation: &Operation, asked: Asked<Vec<PatchOperation>>) -> Evaluation {
+    constraint.evaluation(asked.and_then(|edits| {
+        let made = Editing::new(&ScimLimits::DEFAULT).rewrite(&operation.planned, &edits);
+        let made = made.map_err(|error| ConstraintFault::BadEdit { detail: error.to_string() })?;
+        let changed = made.map_or_else(Vec::new, |made| rewritten(&operation.planned, &made));
+        Ok(Verdict::Rewrite(Rewrite::of(changed, usize::MAX)))
+    }))
 }
 
 fn constraints(

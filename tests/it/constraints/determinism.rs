@@ -105,6 +105,12 @@ fn shipped() -> Vec<Case> {
             "too-few-active-members",
             FixedRequest::new("DELETE", "User", 2, &nobody),
         ),
+        case(
+            guest::NORMALIZE_ATTRIBUTES,
+            json!({ "rules": [{ "path": "userName", "case": "upper" }] }),
+            "EVE",
+            newcomer(),
+        ),
         case(guest::REQUIRED_ATTRIBUTES, json!({ "attributes": ["title"] }), "required-attribute-missing", newcomer()),
         case(guest::SAFE_VALUES, mail_at("acme.example"), "domain", newcomer()),
         case(guest::WRITE_ONCE, json!({ "attributes": ["externalId"] }), "immutable-attribute", renumbered),
@@ -143,6 +149,9 @@ fn hostile() -> Vec<Case> {
         (guest::PANIC_WITH_MESSAGE, json!({}), "the moon is full"),
         (guest::PANICS_WITH_ALL_IT_READ, json!({}), "eve"),
         (guest::READS_EVERYTHING, reading, "Allow"),
+        (guest::REWRITES, json!({ "edits": [["set", "title", "Countess"]] }), "Countess"),
+        (guest::REWRITES, json!({ "breaks": "loops" }), "OutOfFuel"),
+        (guest::REWRITES_AND_JUDGES, json!({ "title": "Countess" }), "Allow"),
         (guest::SPIN_FOREVER, json!({}), "OutOfFuel"),
         (guest::TRAP, json!({}), "Trap"),
     ]
