@@ -34,7 +34,7 @@ enum Breaks {
     Fails,
     /// A million edits.
     ManyEdits,
-    /// One edit of twice as much as may be handed over: with more, it is the fuel that writing it down costs.
+    /// One edit, whose path has a megabyte. A value would be written as JSON, and fuel would stop that.
     HugeEdit,
 }
 
@@ -50,7 +50,7 @@ impl Rewriter for Rewrites {
             None => {}
             Some(Breaks::Fails) => return Err(Error::new("it does not want to")),
             Some(Breaks::ManyEdits) => return Ok((0..1_000_000).map(|_| Edit::remove("title")).collect()),
-            Some(Breaks::HugeEdit) => return Ok(vec![Edit::set("title", "x".repeat(512 << 10))]),
+            Some(Breaks::HugeEdit) => return Ok(vec![Edit::remove("x".repeat(1 << 20))]),
             Some(Breaks::Loops) => loop {
                 std::hint::black_box(());
             },
