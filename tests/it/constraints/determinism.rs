@@ -149,6 +149,7 @@ fn hostile() -> Vec<Case> {
         (guest::PANIC_WITH_MESSAGE, json!({}), "the moon is full"),
         (guest::PANICS_WITH_ALL_IT_READ, json!({}), "eve"),
         (guest::READS_EVERYTHING, reading, "Allow"),
+        (guest::RESTS_ON_LOOK_UPS, json!({ "operators": id(11) }), "the tenant has no table `departments`"),
         (guest::REWRITES, json!({ "edits": [["set", "title", "Countess"]] }), "Countess"),
         (guest::REWRITES, json!({ "breaks": "loops" }), "OutOfFuel"),
         (guest::REWRITES_AND_JUDGES, json!({ "title": "Countess" }), "Allow"),
