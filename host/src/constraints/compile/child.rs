@@ -155,6 +155,9 @@ async fn read_said(mut from: impl AsyncRead + Unpin) -> Result<String, CompileEr
     Ok(String::from_utf8_lossy(&said).trim().to_owned())
 }
 
+/// What a program says that is refused memory: Rust's standard library, and the C library.
+const OUT_OF_MEMORY: [&str; 2] = ["memory allocation of", "out of memory"];
+
 /// What its end means.
 fn judge(status: ExitStatus, code: Vec<u8>, said: &str, limits: &Limits) -> Result<Compiled, CompileError> {
     let out_of_memory = CompileError::Memory { compile_memory_bytes_max: limits.compile_memory_bytes_max };
@@ -164,9 +167,9 @@ fn judge(status: ExitStatus, code: Vec<u8>, said: &str, limits: &Limits) -> Resu
         (Some(Some(Ending::Component)), _) => Err(CompileError::Invalid(said.to_owned())),
         (Some(Some(Ending::Memory)), _) => Err(out_of_memory),
         (Some(Some(Ending::Local | Ending::Usage)), _) => Err(unavailable(one_line(said))),
-        // How every program in Rust ends that is refused memory: these words, then an abort, unless another thread ends
-        // it first.
-        (Some(None), _) | (_, Some(_)) if said.contains("memory allocation of") => Err(out_of_memory),
+        // How every program in Rust ends that is refused memory, and how the C library does: these words, then an abort,
+        // unless another thread ends it first.
+        (Some(None), _) | (_, Some(_)) if OUT_OF_MEMORY.iter().any(|words| said.contains(words)) => Err(out_of_memory),
         (_, Some(signal)) if signal == Signal::XCPU.as_raw() => {
             Err(CompileError::CpuSeconds { compile_cpu_seconds_max: limits.compile_cpu_seconds_max })
         }
