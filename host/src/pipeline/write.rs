@@ -9,7 +9,9 @@
 //! what the decision rests on still holds (the resource's version, the generation of the constraints, the answers to
 //! look-ups); if not, nothing is written and the write starts over.
 
-use std::borrow::Cow;
+mod draft;
+mod record;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -17,8 +19,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 use tracing::{debug, warn};
 
-use crate::change::members::Resolving;
-use crate::change::{Action, Draft, MembersChange, PlannedChange, members, plan};
+use crate::change::Action;
 use crate::constraints::sandbox::{Stopped, WritePlace};
 use crate::constraints::{DirectoryView, Operation, Overloaded};
 use crate::decision::decide::{DecisionContext, warnings};
@@ -32,22 +33,16 @@ use crate::pipeline::passwords::PasswordError;
 use crate::pipeline::rewrite::rewrite_in_order;
 use crate::pipeline::{Pipeline, reading, served};
 use crate::scim::error::ScimError;
-use crate::scim::patch;
-use crate::scim::path::AttributeRef;
 use crate::scim::projection::AttributeNames;
-use crate::scim::reading::Reading;
 use crate::scim::resource::{Resource, ResourceId};
-use crate::scim::schema::ResourceType;
-use crate::scim::violation::Violation;
-use crate::store::{CommitError, Snapshot, StoreError};
+use crate::store::{CommitError, StoreError};
+
+use draft::{draft, settle_members};
 
 /// How often a write is planned and judged before it gives up. A write loses a try only when another one of its tenant
 /// commits in between, and from its second try on it waits for its turn; ten losses in a row mean that something else
 /// is wrong.
 const TRIES_MAX: u32 = 10;
-
-/// Members looked at in one page of the store, to replace, clear or filter the members of a group.
-const MEMBERS_PAGE: usize = 10_000;
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -333,60 +328,6 @@ impl Pipeline {
         }
     }
 
-    /// Only the commit knows that another resource has a value. The log has that with those who were asked: a rewriter may
-    /// have made the value what it is.
-    async fn record_taken(
-        &self,
-        tenant: TenantId,
-        admitted: &AdmittedChange,
-        attribute: &str,
-    ) -> Result<WriteError, StoreError> {
-        let mut error = taken(admitted.planned(), attribute);
-        let violation = error.violation.take().map(|violation| *violation);
-        let record = DecisionRecord { outcome: Outcome::Invalid, violation, ..(**admitted.record()).clone() };
-        self.store.tenant(tenant).record_refusal(Arc::new(record)).await?;
-        self.metrics.decided(Outcome::Invalid);
-        Ok(WriteError::Invalid { error, decision: admitted.record().id })
-    }
-
-    /// An attempt on what the schema protects is in the log before the client is told.
-    async fn record_violation(
-        &self,
-        caller: &Caller,
-        request: &WriteRequest,
-        at: Timestamp,
-        decision: DecisionId,
-        new_id: ResourceId,
-        violation: Violation,
-    ) -> Result<(), StoreError> {
-        let tenant_store = self.store.tenant(caller.tenant);
-        let model = tenant_store.model().await?;
-        let Ok(resource_type) = served(&model, &request.endpoint) else { return Ok(()) };
-        let (action, resource_id) = match &request.change {
-            Change::Create { .. } => (Action::Create, new_id),
-            Change::Replace { id, .. } | Change::Patch { id, .. } => (Action::Update, *id),
-            Change::Delete { id, .. } => (Action::Delete, *id),
-        };
-        let record = DecisionRecord {
-            id: decision,
-            at,
-            request_id: caller.request_id.clone(),
-            txn: caller.txn,
-            generation: model.generation,
-            actor: caller.actor.clone(),
-            action,
-            resource_type: resource_type.name.clone(),
-            resource_id,
-            resource_version: None,
-            outcome: Outcome::Invalid,
-            violation: Some(violation),
-            evaluations: Vec::new(),
-        };
-        tenant_store.record_refusal(Arc::new(record)).await?;
-        self.metrics.decided(Outcome::Invalid);
-        Ok(())
-    }
-
     async fn written(&self, showing: &Showing, admitted: &AdmittedChange) -> Result<Written, WriteError> {
         let planned = admitted.planned();
         let answer = match &planned.after {
@@ -400,20 +341,6 @@ impl Pipeline {
         Ok(Written { action: Some(planned.action), answer, decision })
     }
 
-    /// Rewriters have left nothing of what was asked for. The log says so, since the client is only shown what is there.
-    async fn taken_back(
-        &self,
-        showing: &Showing,
-        tenant: TenantId,
-        before: Option<Resource>,
-        record: DecisionRecord,
-    ) -> Result<Written, WriteError> {
-        let record = Arc::new(record);
-        self.store.tenant(tenant).record_refusal(Arc::clone(&record)).await?;
-        self.metrics.decided(record.outcome);
-        self.unchanged(showing, before, Some(Admission::of(&record))).await
-    }
-
     async fn unchanged(
         &self,
         showing: &Showing,
@@ -423,78 +350,4 @@ impl Pipeline {
         let resource = before.ok_or_else(|| StoreError::Damaged("a create without a difference".to_owned()))?;
         Ok(Written { action: None, answer: self.answer(showing, resource).await?, decision })
     }
-}
-
-/// What is told and recorded of a value that another resource has.
-fn taken(planned: &PlannedChange, attribute: &str) -> ScimError {
-    let path = AttributeRef::parse(attribute, &planned.resource_type).ok();
-    let value = path.and_then(|path| path.select(planned.after.as_ref()?).into_iter().next().map(Cow::into_owned));
-    ScimError::uniqueness_of(attribute, value.as_ref())
-}
-
-/// Reads the state before and applies the request to it.
-async fn draft(
-    snapshot: &dyn Snapshot,
-    reading: Reading<'_>,
-    change: &Change,
-    at: Timestamp,
-    new_id: ResourceId,
-) -> Result<Draft, WriteError> {
-    let before = |id, precondition| before(snapshot, reading.resource_type, id, precondition);
-    Ok(match change {
-        Change::Create { body } => plan::plan_create(reading, new_id, body, at)?,
-        Change::Replace { id, body, precondition } => {
-            plan::plan_replace(reading, before(*id, precondition).await?, body, at)?
-        }
-        Change::Patch { id, body, precondition } => {
-            let operations = patch::parse(reading, body)?;
-            plan::plan_patch(reading, before(*id, precondition).await?, &operations, at)?
-        }
-        Change::Delete { id, precondition } => plan::plan_delete(before(*id, precondition).await?),
-    })
-}
-
-async fn before(
-    snapshot: &dyn Snapshot,
-    resource_type: &Arc<ResourceType>,
-    id: ResourceId,
-    precondition: &Precondition,
-) -> Result<Resource, WriteError> {
-    let resource = snapshot
-        .resource(resource_type, id)
-        .await?
-        .ok_or_else(|| ScimError::not_found(&format!("{} `{id}`", resource_type.name)))?;
-    precondition.check(&resource)?;
-    Ok(resource)
-}
-
-/// Asks the store which of the named members are members, and works out what changes. Members that no edit speaks of
-/// are not looked at, unless the edits speak of all: then they are gone through, a page at a time.
-async fn settle_members(
-    snapshot: &dyn Snapshot,
-    draft: &Draft,
-    listed_max: usize,
-) -> Result<MembersChange, WriteError> {
-    let edits = draft.member_edits.as_slice();
-    let Some(group) = draft.after.as_ref().map(|group| group.id).filter(|_| !edits.is_empty()) else {
-        return Ok(MembersChange::default());
-    };
-    let mut resolving = Resolving::new(group, edits, listed_max);
-    if draft.before.is_some() && members::needs_all(edits) {
-        let mut after = None;
-        loop {
-            let page = snapshot.members(group, after, MEMBERS_PAGE).await?;
-            resolving.look_at(&page)?;
-            after = page.last().map(|last| last.id);
-            if page.len() < MEMBERS_PAGE {
-                break;
-            }
-        }
-    } else if draft.before.is_some() {
-        let present = snapshot.members_among(group, resolving.named_ids()).await?;
-        resolving.look_at(&present)?;
-    }
-    let strangers = snapshot.identify(&resolving.strangers()).await?;
-    let strangers = strangers.into_iter().map(|member| (member.id, member.resource_type)).collect();
-    Ok(resolving.finish(strangers)?)
 }
