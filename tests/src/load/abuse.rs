@@ -15,7 +15,7 @@ use crate::builders::{group, patch_op, user};
 use crate::load::args::Args;
 use crate::load::generate::{self, scatter, user_name};
 use crate::load::scenario::{self, made_name};
-use crate::load::statistics::{maximum, median, percentile};
+use crate::load::statistics::{Disturbed, maximum, median};
 use crate::load::target::{Answer, Endpoint, Request, Target};
 use crate::load::usage;
 
@@ -65,42 +65,10 @@ pub(super) struct Abused {
     pub(super) in_protocol: bool,
     /// Milliseconds of an answer, the median.
     pub(super) answer_ms: Option<f64>,
-    /// The probe's in quiet and beside the abuse, medians over the rounds.
-    pub(super) quiet: Percentiles,
-    pub(super) beside: Percentiles,
+    /// The probe's in quiet and beside the abuse.
+    pub(super) probe: Disturbed,
     /// The most resident memory.
     pub(super) peak_mib: Option<f64>,
-    rounds: Vec<(Percentiles, Percentiles)>,
-}
-
-/// Of the probe.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Percentiles {
-    pub(super) p50_ms: f64,
-    pub(super) p99_ms: f64,
-}
-
-impl Percentiles {
-    pub(super) fn of(milliseconds: &[f64]) -> Self {
-        let of = |percent| percentile(milliseconds, percent).unwrap_or(f64::NAN);
-        Self { p50_ms: of(50.0), p99_ms: of(99.0) }
-    }
-}
-
-impl Abused {
-    /// How many times the probe's p99 in quiet its p99 beside the abuse is: the median of the rounds' ratios.
-    pub(super) fn ratio(&self) -> Option<f64> {
-        median(&self.rounds.iter().map(|(quiet, beside)| beside.p99_ms / quiet.p99_ms).collect::<Vec<_>>())
-    }
-
-    fn summed_up(mut self) -> Self {
-        let of = |pick: fn(&(Percentiles, Percentiles)) -> f64| {
-            median(&self.rounds.iter().map(pick).collect::<Vec<_>>()).unwrap_or(f64::NAN)
-        };
-        self.quiet = Percentiles { p50_ms: of(|round| round.0.p50_ms), p99_ms: of(|round| round.0.p99_ms) };
-        self.beside = Percentiles { p50_ms: of(|round| round.1.p50_ms), p99_ms: of(|round| round.1.p99_ms) };
-        self
-    }
 }
 
 /// Abuses every target in turns.
@@ -120,7 +88,7 @@ pub(super) async fn run(
                 once(*kind, target, run, row).await?;
             }
         }
-        rows.extend(row_of.into_iter().map(Abused::summed_up));
+        rows.extend(row_of);
     }
     Ok(rows)
 }
@@ -137,7 +105,7 @@ async fn once(kind: Kind, target: &Target, run: &str, row: &mut Abused) -> anyho
     let (beside, answers) = probed(target, abuse(target.endpoint.clone(), request)).await?;
     let peak = target.usage()?.map(|usage| usage.peak_mib);
     row.peak_mib = maximum(&[row.peak_mib, peak].into_iter().flatten().collect::<Vec<_>>());
-    row.rounds.push((Percentiles::of(&quiet), Percentiles::of(&beside)));
+    row.probe.add(&quiet, &beside);
     let mut took = Vec::new();
     for answer in answers? {
         *row.statuses.entry(answer.status).or_default() += 1;
@@ -263,14 +231,5 @@ mod tests {
         assert!(is_scim_error(&answer(&json!({ "schemas": [ERROR], "status": "400" }).to_string())));
         assert!(!is_scim_error(&answer("{\"status\":\"400\"}")));
         assert!(!is_scim_error(&answer("Bad Request")));
-    }
-
-    #[test]
-    fn the_ratio_is_the_median_of_the_rounds_and_not_the_ratio_of_medians() {
-        let p99 = |p99_ms| Percentiles { p50_ms: 1.0, p99_ms };
-        let rounds = vec![(p99(1.0), p99(2.0)), (p99(10.0), p99(30.0)), (p99(2.0), p99(20.0))];
-        let row = Abused { rounds, ..Abused::default() }.summed_up();
-        assert_eq!(row.ratio(), Some(3.0));
-        assert_eq!((row.quiet.p99_ms, row.beside.p99_ms), (2.0, 20.0));
     }
 }

@@ -17,9 +17,8 @@ use tokio::time::MissedTickBehavior;
 use crate::builders::{compile_heavy, mail_at, user};
 use crate::client::{Response, TenantClient};
 use crate::components::{GROW_MEMORY, SAFE_VALUES, SPIN_FOREVER};
-use crate::load::abuse::Percentiles;
 use crate::load::args::Args;
-use crate::load::statistics::median;
+use crate::load::statistics::{Disturbed, Percentiles};
 use crate::load::target::Target;
 use crate::process::ServerProcess;
 
@@ -53,29 +52,15 @@ pub(super) struct Neighboured {
     /// How often each status was the attacker's answer, by what it asked for.
     pub(super) writes: BTreeMap<u16, usize>,
     pub(super) uploads: BTreeMap<u16, usize>,
-    /// The others' in quiet and beside the attack, medians over the rounds.
-    pub(super) quiet: Percentiles,
-    pub(super) beside: Percentiles,
-    /// Milliseconds that a guest of the attacker's ran until it was stopped, all rounds together.
-    pub(super) stopped: Percentiles,
-    rounds: Vec<(Percentiles, Percentiles)>,
+    /// The others' in quiet and beside the attack.
+    pub(super) others: Disturbed,
     stopped_ms: Vec<f64>,
 }
 
 impl Neighboured {
-    /// How many times the others' p99 in quiet their p99 beside the attack is: the median of the rounds' ratios.
-    pub(super) fn ratio(&self) -> Option<f64> {
-        median(&self.rounds.iter().map(|(quiet, beside)| beside.p99_ms / quiet.p99_ms).collect::<Vec<_>>())
-    }
-
-    fn summed_up(mut self) -> Self {
-        let of = |pick: fn(&(Percentiles, Percentiles)) -> f64| {
-            median(&self.rounds.iter().map(pick).collect::<Vec<_>>()).unwrap_or(f64::NAN)
-        };
-        self.quiet = Percentiles { p50_ms: of(|round| round.0.p50_ms), p99_ms: of(|round| round.0.p99_ms) };
-        self.beside = Percentiles { p50_ms: of(|round| round.1.p50_ms), p99_ms: of(|round| round.1.p99_ms) };
-        self.stopped = Percentiles::of(&self.stopped_ms);
-        self
+    /// Milliseconds that a guest of the attacker's ran until it was stopped, all rounds together.
+    pub(super) fn stopped(&self) -> Percentiles {
+        Percentiles::of(&self.stopped_ms)
     }
 }
 
@@ -98,7 +83,7 @@ pub(super) async fn run(
         for _ in 0..args.rounds {
             street.once(&mut row).await?;
         }
-        rows.push(row.summed_up());
+        rows.push(row);
     }
     Ok(rows)
 }
@@ -131,7 +116,7 @@ impl Street {
         let (writes, uploads) = attack?;
         writes.into_iter().for_each(|status| *row.writes.entry(status).or_default() += 1);
         uploads.into_iter().for_each(|status| *row.uploads.entry(status).or_default() += 1);
-        row.rounds.push((Percentiles::of(&quiet), Percentiles::of(&beside)));
+        row.others.add(&quiet, &beside);
         row.stopped_ms.extend(self.stopped().await?);
         Ok(())
     }
@@ -261,12 +246,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rounds_are_summed_up_by_the_median_of_their_ratios_and_all_guests_together() {
-        let p99 = |p99_ms| Percentiles { p50_ms: 1.0, p99_ms };
-        let rounds = vec![(p99(1.0), p99(2.0)), (p99(10.0), p99(30.0)), (p99(2.0), p99(20.0))];
-        let row = Neighboured { rounds, stopped_ms: vec![3.0, 1.0, 2.0], ..Neighboured::default() }.summed_up();
-        assert_eq!(row.ratio(), Some(3.0));
-        assert_eq!((row.quiet.p99_ms, row.beside.p99_ms), (2.0, 20.0));
-        assert_eq!(row.stopped, Percentiles { p50_ms: 2.0, p99_ms: 3.0 });
+    fn the_guests_of_all_rounds_count_together() {
+        let row = Neighboured { stopped_ms: vec![3.0, 1.0, 2.0], ..Neighboured::default() };
+        assert_eq!(row.stopped(), Percentiles { p50_ms: 2.0, p99_ms: 3.0 });
     }
 }

@@ -87,7 +87,7 @@ pub(super) fn checks(rows: &[Row], lived: &[Lived], abused: &[Abused], subjects:
         let about = |figure: &str| format!("{}: {}, {figure}", describe(&subjects[abuse.target]), abuse.name);
         let figures = [
             ("resident memory", ABUSE_MIB_MAX, abuse.peak_mib, "MiB"),
-            ("p99 of the others to quiet", ABUSE_RATIO_MAX, abuse.ratio(), "×"),
+            ("p99 of the others to quiet", ABUSE_RATIO_MAX, abuse.probe.ratio(), "×"),
         ];
         for (figure, required, seen, unit) in figures {
             checks.extend(seen.map(|seen| Check { what: about(figure), required, seen, unit }));
@@ -101,12 +101,12 @@ pub(super) fn neighbours(neighboured: &[Neighboured], subjects: &[Subject]) -> V
     let mut checks = Vec::new();
     for row in neighboured {
         let about = |figure: &str| format!("{}: one tenant attacks, {figure}", describe(&subjects[row.target]));
-        if let Some(seen) = row.ratio() {
+        if let Some(seen) = row.others.ratio() {
             let what = about("p99 of the others to quiet");
             checks.push(Check { what, required: NEIGHBOURS_RATIO_MAX, seen, unit: "×" });
         }
         let what = about("p99 until a guest is stopped");
-        checks.push(Check { what, required: STOPPED_MS_MAX, seen: row.stopped.p99_ms, unit: "ms" });
+        checks.push(Check { what, required: STOPPED_MS_MAX, seen: row.stopped().p99_ms, unit: "ms" });
     }
     checks
 }

@@ -22,9 +22,64 @@ pub(super) fn maximum(values: &[f64]) -> Option<f64> {
     values.iter().copied().max_by(f64::total_cmp)
 }
 
+/// Of the milliseconds of many answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Percentiles {
+    pub(super) p50_ms: f64,
+    pub(super) p99_ms: f64,
+}
+
+impl Percentiles {
+    pub(super) fn of(milliseconds: &[f64]) -> Self {
+        let of = |percent| percentile(milliseconds, percent).unwrap_or(f64::NAN);
+        Self { p50_ms: of(50.0), p99_ms: of(99.0) }
+    }
+}
+
+/// How others fare in quiet and beside something that disturbs them, round by round.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Disturbed(Vec<(Percentiles, Percentiles)>);
+
+impl Disturbed {
+    /// Adds a round, by the milliseconds of their answers.
+    pub(super) fn add(&mut self, quiet: &[f64], beside: &[f64]) {
+        self.0.push((Percentiles::of(quiet), Percentiles::of(beside)));
+    }
+
+    /// In quiet, medians over the rounds.
+    pub(super) fn quiet(&self) -> Percentiles {
+        self.medians(|round| round.0)
+    }
+
+    /// Beside what disturbs them, medians over the rounds.
+    pub(super) fn beside(&self) -> Percentiles {
+        self.medians(|round| round.1)
+    }
+
+    /// How many times the p99 in quiet the p99 beside it is: the median of the rounds' ratios.
+    pub(super) fn ratio(&self) -> Option<f64> {
+        median(&self.0.iter().map(|(quiet, beside)| beside.p99_ms / quiet.p99_ms).collect::<Vec<_>>())
+    }
+
+    fn medians(&self, pick: fn(&(Percentiles, Percentiles)) -> Percentiles) -> Percentiles {
+        let of = |figure: fn(Percentiles) -> f64| {
+            median(&self.0.iter().map(|round| figure(pick(round))).collect::<Vec<_>>()).unwrap_or(f64::NAN)
+        };
+        Percentiles { p50_ms: of(|of| of.p50_ms), p99_ms: of(|of| of.p99_ms) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_ratio_is_the_median_of_the_rounds_and_not_the_ratio_of_medians() {
+        let p99 = |p99_ms| Percentiles { p50_ms: 1.0, p99_ms };
+        let others = Disturbed(vec![(p99(1.0), p99(2.0)), (p99(10.0), p99(30.0)), (p99(2.0), p99(20.0))]);
+        assert_eq!(others.ratio(), Some(3.0));
+        assert_eq!((others.quiet().p99_ms, others.beside().p99_ms), (2.0, 20.0));
+    }
 
     #[test]
     fn the_median_is_the_middle_whatever_the_order() {
