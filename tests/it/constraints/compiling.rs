@@ -14,6 +14,8 @@ use scruple_tests::components::SAFE_VALUES;
 use scruple_tests::{Response, ServerProcess, TenantClient, TestServer, compile_heavy, mail_at, user};
 use serde_json::{Value, json};
 
+use super::assert_names_and_stores_nothing;
+
 /// How long one waits for what takes a moment.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -97,12 +99,7 @@ async fn assert_refused(acme: &TenantClient, refused: Response, code: &str, name
     let refused = refused.expect_status(422);
     assert_eq!(refused.header("content-type"), Some("application/problem+json"));
     assert_eq!(refused.body["code"], code, "{}", refused.detail());
-    for word in named {
-        assert!(refused.detail().contains(word), "`{word}` is not named in: {}", refused.detail());
-    }
-    let listed = acme.admin.get(&acme.api_path("/plugins")).await.expect_status(200).body;
-    assert_eq!(listed["versions"], json!([]), "something was stored");
-    acme.post("/Users", user("ada")).await.expect_status(201);
+    assert_names_and_stores_nothing(acme, &refused, named).await;
 }
 
 #[tokio::test]

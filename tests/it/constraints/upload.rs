@@ -1,20 +1,16 @@
 //! What is not taken, and why.
 
+use scruple_tests::TestServer;
 use scruple_tests::components::{BAD_SETTINGS_SCHEMA, DESCRIBE_LOOPS, DESCRIBE_TRAPS, SAFE_VALUES};
-use scruple_tests::{TestServer, user};
-use serde_json::json;
+
+use super::assert_names_and_stores_nothing;
 
 async fn check(component: Vec<u8>, named: &[&str]) {
     let server = TestServer::start().await;
     let acme = server.tenant("acme").await;
     let refused = acme.upload("rules", component).await.expect_status(422);
     assert!(refused.body["code"].as_str().unwrap().starts_with("component"), "{:#}", refused.body);
-    for word in named {
-        assert!(refused.detail().contains(word), "`{word}` is not named in: {}", refused.detail());
-    }
-    let listed = acme.admin.get(&acme.api_path("/plugins")).await.expect_status(200).body;
-    assert_eq!(listed["versions"], json!([]), "something was stored");
-    acme.post("/Users", user("ada")).await.expect_status(201);
+    assert_names_and_stores_nothing(&acme, &refused, named).await;
 }
 
 #[tokio::test]
