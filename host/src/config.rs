@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
 use crate::constraints::Limits;
+use crate::constraints::admission::WRITES_WAITING_MAX;
 use crate::constraints::limits::{POOL_MEMORY_BYTES_MAX, POOL_TABLE_ELEMENTS_MAX};
 use crate::scim::limits::{OutOfRange, ScimLimits};
 use crate::tables::TableLimits;
@@ -128,8 +129,7 @@ pub struct ScimConfig {
     /// passed over, with 0 always. 32: of one tenant 16 changes are judged at a time (`store.snapshots_max`), and as many
     /// wait, so that a place that comes free is taken at once. With the largest bodies that is 256 MiB of requests.
     pub async_requests_max: usize,
-    /// Writes of a tenant that wait to be judged; one more is 503. 1,024: two are judged at once, so that at 10 µs each they
-    /// are done in 5 ms, and at the worst that fuel allows (4 ms) in 2 s, which is as long as a client should wait.
+    /// Writes of a tenant that wait to be judged; one more is 503. See [`WRITES_WAITING_MAX`].
     pub writes_waiting_max: usize,
     /// `[scim.limits]`: of one request.
     pub limits: ScimLimits,
@@ -144,7 +144,7 @@ impl Default for ScimConfig {
             body_bytes_max: 8 << 20,
             requests_per_second: 10_000,
             async_requests_max: 32,
-            writes_waiting_max: 1_024,
+            writes_waiting_max: WRITES_WAITING_MAX,
             limits: ScimLimits::DEFAULT,
         }
     }

@@ -47,6 +47,10 @@ impl fmt::Display for Queue {
     }
 }
 
+/// Writes of one tenant that may wait to be judged, if nothing else is set. 1,024: two are judged at once, so that at 10 µs
+/// each they are done in 5 ms, and at the worst that fuel allows (4 ms) in 2 s, which is as long as a client should wait.
+pub const WRITES_WAITING_MAX: usize = 1_024;
+
 /// How many of one kind there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shares {

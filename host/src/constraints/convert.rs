@@ -156,6 +156,7 @@ pub(super) fn check_count(what: &str, count: usize, most: usize, of: &str) -> Re
     Ok(())
 }
 
-fn excerpt(text: &str) -> String {
+/// The beginning of a text that a message shows.
+pub(super) fn excerpt(text: &str) -> String {
     text.chars().take(64).collect()
 }

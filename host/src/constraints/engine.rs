@@ -142,7 +142,6 @@ fn pool() -> PoolingAllocationConfig {
         // process on its memory map and fault each page in again.
         .linear_memory_keep_resident(256 << 10)
         .table_keep_resident(32 << 10)
-        .async_stack_keep_resident(16 << 10)
         .pagemap_scan(pagemap_scan());
     pool
 }

@@ -274,7 +274,7 @@ fn lacking(export: &str) -> ConstraintFault {
     ConstraintFault::Unavailable { detail: format!("the component does not export `{export}`") }
 }
 
-fn microseconds(started: Instant) -> u64 {
+pub(super) fn microseconds(started: Instant) -> u64 {
     u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 

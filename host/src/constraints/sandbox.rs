@@ -5,6 +5,8 @@
 //! it waits for a look-up, the rest of it moves to a runtime of its own. So a request's worker runs a guest for a
 //! millisecond at the most; eight connections of endless loops that stay there raise everybody else's p99 to 340 ms.
 
+mod error;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,25 +15,26 @@ use std::time::Instant;
 use jiff::Timestamp;
 use moka::future::Cache;
 use serde_json::Value;
-use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 use wasmtime::component::Component;
 
-use super::admission::{Admission, Overloaded, Place, Shares, Turn};
+use super::admission::{Admission, Overloaded, Place, Shares, Turn, WRITES_WAITING_MAX};
 use super::cache::CompiledFiles;
-use super::check_component::{ComponentError, ComponentShape, check_component};
+use super::check_component::{ComponentShape, check_component};
 use super::compile::{CompileError, Compiler, Compiling, ConstraintPre, digest};
-use super::descriptor::{Descriptor, DescriptorError};
-use super::engine::{EngineError, build_engine};
-use super::evaluate::Runner;
+use super::descriptor::Descriptor;
+use super::engine::build_engine;
+use super::evaluate::{Runner, microseconds};
 use super::limits::Limits;
 use super::settings::{SettingsProblem, check_schema};
 use crate::change::PlannedChange;
 use crate::decision::{Actor, ConstraintFault, DecisionId, TenantId};
 use crate::metrics::{Compilation, Metrics};
 use crate::scim::schema::SchemaRegistry;
+
+pub use error::{AboutError, LoadError, SandboxError, Stopped, UploadError};
 
 /// Machine code of components kept in memory beside those in force. 256 MiB: about 1,400 of a Rust rule's 0.18 MiB, or
 /// seven of SpiderMonkey's 37.
@@ -66,7 +69,7 @@ impl SandboxConfig {
             // Nothing is kept, so the key is of no use to anybody.
             cache_key: [0; 32],
             compiling: Compiling::InProcess,
-            writes_waiting_max: 1_024,
+            writes_waiting_max: WRITES_WAITING_MAX,
             metrics: Arc::default(),
         }
     }
@@ -100,29 +103,6 @@ pub struct Checked {
     pub pre: Arc<ConstraintPre>,
 }
 
-/// The sandbox could not be started.
-#[derive(Debug, Error)]
-pub enum SandboxError {
-    /// No engine.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// The contract and its implementation disagree.
-    #[error("the contract could not be linked")]
-    Contract(#[source] wasmtime::Error),
-    /// No runtime.
-    #[error("the runtime for guests could not be started")]
-    Runtime(#[source] std::io::Error),
-    /// No folder.
-    #[error("the folder for compiled components at {path} could not be opened")]
-    CacheDir {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-}
-
 /// A write that may be judged: taken before anything else is done for it.
 #[derive(Debug)]
 pub struct WritePlace(pub(super) Place);
@@ -130,98 +110,6 @@ pub struct WritePlace(pub(super) Place);
 /// An upload that may be compiled: taken before its body is read.
 #[derive(Debug)]
 pub struct UploadPlace(Place);
-
-/// Nobody judges any more, since the server stops, or because of a failure of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the sandbox has stopped")]
-pub struct Stopped;
-
-/// A component was not asked about itself or its settings.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum AboutError {
-    /// It broke.
-    #[error(transparent)]
-    Fault(#[from] ConstraintFault),
-    /// The tenant asks too much at once.
-    #[error(transparent)]
-    Overloaded(#[from] Overloaded),
-}
-
-/// An uploaded component was not taken. Each is the author's to mend, and says how.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum UploadError {
-    /// It cannot be a constraint.
-    #[error(transparent)]
-    Component(#[from] ComponentError),
-    /// It does not compile or link.
-    #[error(transparent)]
-    Compile(#[from] CompileError),
-    /// It broke when it was asked who it is.
-    #[error("`describe` failed: {0}")]
-    Describe(ConstraintFault),
-    /// What it says of itself is not valid.
-    #[error(transparent)]
-    Descriptor(#[from] DescriptorError),
-    /// Nothing is wrong with it: the tenant uploads too much at once.
-    #[error(transparent)]
-    Overloaded(#[from] Overloaded),
-}
-
-impl From<AboutError> for UploadError {
-    fn from(error: AboutError) -> Self {
-        match error {
-            AboutError::Fault(fault) => Self::Describe(fault),
-            AboutError::Overloaded(overloaded) => Self::Overloaded(overloaded),
-        }
-    }
-}
-
-impl UploadError {
-    /// Stable name for APIs and logs.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Component(ComponentError::TooLarge { .. }) => "component-too-large",
-            Self::Component(_) => "component-invalid",
-            Self::Compile(
-                CompileError::Memory { .. }
-                | CompileError::CpuSeconds { .. }
-                | CompileError::Seconds { .. }
-                | CompileError::CompiledBytes { .. },
-            ) => "component-compilation-limit",
-            Self::Compile(_) => "component-compilation-failed",
-            Self::Describe(_) => "component-describe-failed",
-            Self::Descriptor(_) => "component-descriptor-invalid",
-            Self::Overloaded(_) => "overloaded",
-        }
-    }
-}
-
-/// A stored component could not be loaded.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum LoadError {
-    /// Its bytes could not be had.
-    #[error("the component {digest} could not be read: {detail}")]
-    Fetch {
-        /// Which one.
-        digest: String,
-        /// Why.
-        detail: String,
-    },
-    /// The bytes are not the component of that digest.
-    #[error("what is stored as the component {expected} has the digest {found}")]
-    Digest {
-        /// What it should be.
-        expected: String,
-        /// What it is.
-        found: String,
-    },
-    /// It is larger or deeper than components may be by now.
-    #[error(transparent)]
-    Component(#[from] ComponentError),
-    /// It does not compile or link.
-    #[error(transparent)]
-    Compile(#[from] CompileError),
-}
 
 /// Runs tenants' components.
 pub struct Sandbox {
@@ -318,7 +206,10 @@ impl Sandbox {
         schemas: &SchemaRegistry,
     ) -> Result<Checked, UploadError> {
         let (shape, digest, bytes) = self.look_at(bytes).await?;
-        let (pre, compile_ms) = match self.loaded.get(&digest).await {
+        let loaded = self.loaded.get(&digest).await;
+        // What is loaded was kept when it was.
+        let is_new = loaded.is_none();
+        let (pre, compile_ms) = match loaded {
             Some(pre) => (pre, 0),
             None => {
                 let turn = place.turn().await;
@@ -329,8 +220,10 @@ impl Sandbox {
         let described = self.describe(place.tenant(), &pre).await?;
         let descriptor = Descriptor::check(described, schemas, self.limits())?;
         descriptor.check_exports(&shape)?;
-        self.keep(pre.component().clone(), &digest).await;
-        self.loaded.insert(digest.clone(), Arc::clone(&pre)).await;
+        if is_new {
+            self.keep(pre.component().clone(), &digest).await;
+            self.loaded.insert(digest.clone(), Arc::clone(&pre)).await;
+        }
         info!(component.digest = digest, descriptor.name = descriptor.name, compile_ms, "took a component");
         Ok(Checked { digest, world: shape.world, descriptor, compile_ms, pre })
     }
@@ -441,7 +334,7 @@ impl Sandbox {
         let started = Instant::now();
         let compiled = self.compiler.compile(bytes, turn).await;
         let ending = compiled.as_ref().err().map_or(Compilation::Done, CompileError::ending);
-        self.metrics.compiled(ending, u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX));
+        self.metrics.compiled(ending, microseconds(started));
         compiled
     }
 

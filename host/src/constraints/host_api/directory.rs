@@ -8,6 +8,7 @@ use std::sync::Arc;
 use wasmtime::component;
 
 use crate::constraints::bindings::scruple::constraint::{directory, types};
+use crate::constraints::convert::excerpt;
 use crate::constraints::state::{DocumentHandle, GuestState, ReadFailure};
 use crate::decision::reads::{LookUp, LookUpAnswer};
 use crate::scim::resource::{Resource, ResourceId};
@@ -145,8 +146,4 @@ impl GuestState {
 
 fn versions(found: &[Arc<Resource>]) -> LookUpAnswer {
     LookUpAnswer::Resources(found.iter().map(|resource| (resource.id, resource.meta.version)).collect())
-}
-
-fn excerpt(text: &str) -> String {
-    text.chars().take(64).collect()
 }

@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use crate::constraints::bindings::scruple::constraint::{tables, types};
+use crate::constraints::convert::excerpt;
 use crate::constraints::state::{GuestState, ReadFailure};
 use crate::constraints::tables::TableRow;
 use crate::decision::reads::TableAnswer;
@@ -58,8 +59,4 @@ impl GuestState {
         // be forbidden would pass.
         Ok(found.ok_or_else(|| types::ReadError::Unavailable(format!("the tenant has no table `{table}`")))?)
     }
-}
-
-fn excerpt(text: &str) -> String {
-    text.chars().take(64).collect()
 }
