@@ -17,6 +17,7 @@ use crate::http::origin::Origins;
 use crate::http::rate::Rates;
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
+use crate::pipeline::components::StoredComponents;
 use crate::scim::cursor::Cursors;
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::{SqliteOptions, SqliteStore, Store, StoreError};
@@ -100,6 +101,8 @@ impl App {
             cache_dir: Some(data.join("compiled")),
             cache_key: secrets.cache_key,
             compiling: Compiling::Child(compiler),
+            source: Arc::new(StoredComponents(Arc::clone(&store))),
+            loaded_bytes_max: config.server.components_loaded_bytes_max,
             writes_waiting_max: config.scim.writes_waiting_max,
             metrics: Arc::clone(&metrics),
         })

@@ -12,6 +12,7 @@ use thiserror::Error;
 use crate::constraints::Limits;
 use crate::constraints::admission::WRITES_WAITING_MAX;
 use crate::constraints::limits::{POOL_MEMORY_BYTES_MAX, POOL_TABLE_ELEMENTS_MAX};
+use crate::constraints::loader::LOADED_BYTES_MAX;
 use crate::scim::limits::{OutOfRange, ScimLimits};
 use crate::tables::TableLimits;
 
@@ -80,6 +81,8 @@ pub struct ServerConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// How long a stopping server waits for requests that are under way, in seconds.
     pub drain_seconds: u64,
+    /// Bytes of components that are kept in memory at the most. Below what one takes, each evaluation loads its own.
+    pub components_loaded_bytes_max: u64,
 }
 
 impl Default for ServerConfig {
@@ -90,6 +93,7 @@ impl Default for ServerConfig {
             public_url: None,
             trusted_proxies: Vec::new(),
             drain_seconds: 20,
+            components_loaded_bytes_max: LOADED_BYTES_MAX,
         }
     }
 }

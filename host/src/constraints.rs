@@ -5,7 +5,7 @@
 //! [`hearing`] (who is asked about a change), [`evaluate`] (one constraint asked) and `host_api` (what it may call meanwhile).
 //!
 //! On the way in: [`check_component`] → [`compile`] → [`about`] → [`descriptor`]; kept by [`cache`]; put to work by
-//! [`registry`], with [`settings`] and [`grants`].
+//! [`registry`], with [`settings`] and [`grants`]; found again by [`loader`].
 
 pub mod about;
 pub mod admission;
@@ -25,6 +25,7 @@ pub mod grants;
 pub mod hearing;
 mod host_api;
 pub mod limits;
+pub mod loader;
 pub mod paths;
 mod recorder;
 pub mod registry;
@@ -45,6 +46,7 @@ pub use evaluate::Asked;
 pub use grants::Grants;
 pub use hearing::Hearing;
 pub use limits::Limits;
+pub use loader::ComponentSource;
 pub use registry::{ConstraintSet, EnabledConstraint, Registry};
 pub use sandbox::{Operation, Sandbox, SandboxConfig};
 pub use tables::{TableRow, TableView};

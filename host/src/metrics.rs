@@ -126,6 +126,7 @@ pub struct Metrics {
     evaluation_fuel: Histogram,
     compilations: [Counter; Compilation::ALL.len()],
     compilation_micros: Histogram,
+    load_micros: Histogram,
     noteworthy: Noteworthy,
 }
 
@@ -156,6 +157,10 @@ const COMPILATION_MICROS: &[u64] = &[
     240_000_000,
 ];
 
+/// Bounds of loading a compiled component from disk, in microseconds. From a small one that the kernel has at hand (0.25 ms) to
+/// SpiderMonkey's from a slow disk.
+const LOAD_MICROS: &[u64] = &[250, 500, 1_000, 2_000, 5_000, 10_000, 25_000, 50_000, 100_000, 1_000_000];
+
 impl Default for Metrics {
     fn default() -> Self {
         Self {
@@ -167,6 +172,7 @@ impl Default for Metrics {
             evaluation_fuel: Histogram::new(EVALUATION_FUEL),
             compilations: Default::default(),
             compilation_micros: Histogram::new(COMPILATION_MICROS),
+            load_micros: Histogram::new(LOAD_MICROS),
             noteworthy: Noteworthy::default(),
         }
     }
@@ -219,6 +225,11 @@ impl Metrics {
             counter.add(1);
         }
         self.compilation_micros.observe(micros);
+    }
+
+    /// A compiled component was loaded from disk.
+    pub fn loaded(&self, micros: u64) {
+        self.load_micros.observe(micros);
     }
 
     /// What is counted by tenant.

@@ -8,6 +8,7 @@ pub mod bulk;
 pub mod answer;
 pub mod read;
 pub mod activation;
+pub mod components;
 pub mod schemas;
 pub mod tables;
 pub mod directory;

@@ -7,9 +7,11 @@
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use scruple::constraints::sandbox::SandboxConfig;
-use scruple::constraints::{CompilerProgram, Compiling, Limits, Sandbox, compile};
+use scruple::constraints::{CompilerProgram, Compiling, ComponentSource, Limits, Sandbox, compile};
 use scruple::decision::TenantId;
 use scruple_tests::ServerProcess;
 use scruple_tests::fixed_tenant::{FixedRequest, FixedTenant, InForce};
@@ -48,11 +50,22 @@ fn component(language: &str) -> Vec<u8> {
 
 /// With the limits that a server has by default, those of compiling included. What was compiled is kept from one run of the tests to the next, since the
 /// largest component takes a quarter of a minute.
-fn sandbox() -> Sandbox {
+fn sandbox(component: &[u8]) -> Sandbox {
     let cache_dir = Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden"));
     let compiling = Compiling::Child(CompilerProgram::at(ServerProcess::program_under_test().unwrap()));
     let config = SandboxConfig::for_own_components(Limits::default());
-    Sandbox::new(SandboxConfig { cache_dir, cache_key: [7; 32], compiling, ..config }).unwrap()
+    let source = Arc::new(Stored(component.to_vec()));
+    Sandbox::new(SandboxConfig { cache_dir, cache_key: [7; 32], compiling, source, ..config }).unwrap()
+}
+
+/// A store with that component alone.
+struct Stored(Vec<u8>);
+
+#[async_trait]
+impl ComponentSource for Stored {
+    async fn component(&self, _digest: &str) -> Result<Vec<u8>, String> {
+        Ok(self.0.clone())
+    }
 }
 
 /// Everything that the component says, of itself and of each case.
@@ -60,10 +73,9 @@ async fn answers(language: &str) -> Value {
     let bytes = component(language);
     let world: World = serde_json::from_str(&fs::read_to_string(folder().join("world.json")).unwrap()).unwrap();
     let tenant = FixedTenant::after(&world.population).await.unwrap();
-    let sandbox = sandbox();
+    let sandbox = sandbox(&bytes);
     let digest = compile::digest(&bytes);
-    let fetch = async { Ok::<_, String>(bytes.clone()) };
-    sandbox.load(TenantId(1), &digest, fetch).await.unwrap();
+    sandbox.load(TenantId(1), &digest).await.unwrap();
     // Checked and described like any upload; it is loaded, so that it is not compiled again.
     let checked = sandbox.upload(TenantId(1), bytes, tenant.schemas()).await.unwrap();
     let descriptor = checked.descriptor.to_json();

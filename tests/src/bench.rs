@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use scruple::change::{PlannedChange, plan};
+use scruple::constraints::compile::ConstraintPre;
 use scruple::constraints::registry::EnabledParts;
 use scruple::constraints::sandbox::Operation;
 use scruple::constraints::{ConstraintSet, DirectoryView, EnabledConstraint, Grants, Limits, Sandbox, SandboxConfig};
@@ -64,6 +65,7 @@ pub fn full_user(user_name: &str) -> Value {
 pub struct Subject {
     sandbox: Sandbox,
     constraints: ConstraintSet,
+    pre: Arc<ConstraintPre>,
     operation: Arc<Operation>,
     directory: Arc<dyn DirectoryView>,
     // What the directory reads; gone with the subject.
@@ -78,6 +80,7 @@ impl Subject {
         let sandbox = Sandbox::new(config)?;
         let checked = sandbox.upload(TenantId(1), std::fs::read(FIVE_READS)?, &schemas).await?;
         let grants = Grants::parse(None, &checked.descriptor, &schemas).map_err(|error| error.to_string());
+        let pre = checked.pre;
         let parts = EnabledParts {
             name: ConstraintName("five-reads".to_owned()),
             plugin: "five-reads".to_owned(),
@@ -89,7 +92,6 @@ impl Subject {
             descriptor: Ok(checked.descriptor),
             grants,
             schemas: Arc::clone(&schemas),
-            pre: Ok(checked.pre),
         };
         let enabled = Arc::new(EnabledConstraint::new(parts, sandbox.limits()));
 
@@ -107,6 +109,7 @@ impl Subject {
         Ok(Self {
             sandbox,
             constraints: ConstraintSet { generation: 0, constraints: vec![enabled] },
+            pre,
             operation: Arc::new(operation),
             directory: Arc::new(SnapshotDirectory::new(snapshot)),
             _data: data,
@@ -116,7 +119,8 @@ impl Subject {
     /// The evaluation by itself, on the caller's thread: what the guest and the host functions cost.
     pub async fn evaluate_alone(&self) -> Option<Evaluation> {
         let constraint = self.constraints.constraints.first()?;
-        Some(self.sandbox.runner().evaluate(TenantId(1), constraint, &self.operation, &self.directory).await)
+        let (runner, pre) = (self.sandbox.runner(), Ok(Arc::clone(&self.pre)));
+        Some(runner.evaluate(TenantId(1), constraint, pre, &self.operation, &self.directory).await)
     }
 
     /// The evaluation as part of a write: admitted, on the guests' runtime.

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use scruple::change::members::Resolving;
 use scruple::change::rewrite::{Editing, rewritten};
 use scruple::change::{Draft, MembersChange, PlannedChange, plan};
+use scruple::constraints::compile::ConstraintPre;
 use scruple::constraints::registry::EnabledParts;
 use scruple::constraints::sandbox::{Checked, Operation};
 use scruple::constraints::{Asked, ConstraintSet, DirectoryView, EnabledConstraint, Grants, Sandbox};
@@ -159,13 +160,15 @@ pub struct InForce {
     pub sandbox: Sandbox,
     /// The constraint alone.
     pub constraints: ConstraintSet,
+    pre: Arc<ConstraintPre>,
 }
 
 impl InForce {
     /// Puts a component to work that a sandbox has taken, with all that it asks for granted.
     pub fn new(sandbox: Sandbox, checked: Checked, settings: &Value, schemas: &Arc<SchemaRegistry>) -> Self {
+        let pre = Arc::clone(&checked.pre);
         let constraints = constraints(&sandbox, checked, settings, None, schemas);
-        Self { sandbox, constraints }
+        Self { sandbox, constraints, pre }
     }
 
     /// The same component with other grants.
@@ -178,10 +181,11 @@ impl InForce {
     /// By itself, in this thread; how long it took is left out. One that only rewrites is asked for that.
     pub async fn judge_alone(&self, operation: &Arc<Operation>, directory: &Arc<dyn DirectoryView>) -> Evaluation {
         let (constraint, runner) = (&self.constraints.constraints[0], self.sandbox.runner());
-        let evaluation = if constraint.applies_to(&operation.planned) {
-            runner.evaluate(TenantId(1), constraint, operation, directory).await
+        let pre = Ok(Arc::clone(&self.pre));
+        let evaluation = if self.pre.checks() {
+            runner.evaluate(TenantId(1), constraint, pre, operation, directory).await
         } else {
-            rewriting(constraint, operation, runner.rewrite(TenantId(1), constraint, operation, directory).await)
+            rewriting(constraint, operation, runner.rewrite(TenantId(1), constraint, pre, operation, directory).await)
         };
         Evaluation { duration_us: 0, ..evaluation }
     }
@@ -196,7 +200,7 @@ impl InForce {
         let constraint = &self.constraints.constraints[0];
         let place = self.sandbox.admit_write(tenant).expect("it is admitted");
         let hearing = self.sandbox.hearing(&place, &self.constraints, &operation.planned).await;
-        let evaluation = if constraint.applies_to(&operation.planned) {
+        let evaluation = if self.pre.checks() {
             let asked = hearing.evaluate(&self.constraints, Arc::clone(operation), Arc::clone(directory)).await;
             asked.expect("it is judged").pop().expect("it judges such changes")
         } else {
@@ -236,7 +240,6 @@ fn constraints(
         descriptor: Ok(checked.descriptor),
         grants,
         schemas: Arc::clone(schemas),
-        pre: Ok(checked.pre),
     };
     let constraints = vec![Arc::new(EnabledConstraint::new(parts, sandbox.limits()))];
     ConstraintSet { generation: 0, constraints }

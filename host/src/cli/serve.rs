@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
@@ -44,6 +45,7 @@ impl Serve {
             // A log that goes to a file or a collector has no use for colours.
             .with_ansi(std::io::stderr().is_terminal())
             .init();
+        open_many_files();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("http")
             .enable_all()
@@ -67,6 +69,15 @@ impl Serve {
             config.server.data.clone_from(data);
         }
         Ok(config)
+    }
+}
+
+/// Lets the process have as many files open as it may at all: each connection is one, and each component in memory. What a
+/// process has without asking (mostly 1,024) is for those that keep their files in sets of that size.
+fn open_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        warn!(%error, files = limit.current, "cannot raise the limit of open files");
     }
 }
 

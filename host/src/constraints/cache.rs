@@ -6,11 +6,13 @@
 //! was changed, cut short, swapped with another or made by another build does not pass, and is made anew.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tracing::warn;
+use rustix::fs::{Mode, OFlags};
+use tracing::{debug, warn};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -18,6 +20,9 @@ use super::engine::fingerprint;
 
 /// Bytes of the MAC in front of the machine code.
 const MAC_BYTES: usize = 32;
+
+/// Bytes of a file at the most. 1 GiB: eight times what `compiled_bytes_max` lets a component have by default.
+const FILE_BYTES_MAX: u64 = 1 << 30;
 
 /// A folder of compiled components.
 #[derive(Debug)]
@@ -38,15 +43,14 @@ impl CompiledFiles {
         Ok(Self { folder: folder.to_owned(), key, compatibility, unfinished: AtomicU64::new(0) })
     }
 
-    /// The compiled component of that digest, if there is one that we have made for this engine. Reads a file, so call
-    /// it where blocking is allowed.
+    /// The compiled component of that digest, if there is one that we have made for this engine, with the image of its memory.
+    /// Reads a file, so call it where blocking is allowed.
     pub fn load(&self, engine: &Engine, digest: &str) -> Option<Component> {
-        let path = self.path(digest);
-        let bytes = match fs::read(&path) {
+        let bytes = match self.read(digest) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
-                warn!(component.digest = digest, error = %error, "cannot read a compiled component; compiling it again");
+                warn!(component.digest = digest, %error, "cannot read a compiled component; compiling it again");
                 return None;
             }
         };
@@ -54,14 +58,48 @@ impl CompiledFiles {
             warn!(component.digest = digest, "a compiled component was tampered with or damaged; compiling it again");
             return None;
         };
-        match deserialize(engine, code) {
-            Ok(component) => Some(component),
-            Err(error) => {
-                let error = format!("{error:#}");
-                warn!(component.digest = digest, error, "a compiled component does not load; compiling it again");
-                None
-            }
+        let loaded = self.mapped(engine, code).or_else(|error| {
+            debug!(component.digest = digest, error = format!("{error:#}"), "machine code is copied and not mapped");
+            deserialize(engine, code)
+        });
+        // Here and not at the guest's first call and expense.
+        let loaded = loaded.and_then(|component| component.initialize_copy_on_write_image().map(|()| component));
+        let failed = |error| {
+            warn!(
+                component.digest = digest,
+                error = format!("{error:#}"),
+                "a compiled component does not load; compiling it again"
+            )
+        };
+        loaded.map_err(failed).ok()
+    }
+
+    /// Whatever lies there must not make us wait or run out of memory: no pipe, no link to something else, no file larger
+    /// than any that we write.
+    fn read(&self, digest: &str) -> io::Result<Vec<u8>> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = File::from(rustix::fs::open(self.path(digest), flags, Mode::empty())?);
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is no regular file"));
         }
+        if metadata.len() > FILE_BYTES_MAX {
+            return Err(io::Error::other(format!("it has {} bytes, more than any that is written", metadata.len())));
+        }
+        // It may grow meanwhile.
+        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+        file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Machine code as pages of a file, which the kernel may drop and read again, and not as memory of ours. A file of the
+    /// folder cannot be mapped: whoever can write it could change it after its MAC was checked. So what was checked is
+    /// copied into one without a name, that nobody else can come by and that is gone when it is no longer mapped.
+    fn mapped(&self, engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::TMPFILE | OFlags::EXCL;
+        let mut file = File::from(rustix::fs::open(&self.folder, flags, Mode::RUSR)?);
+        file.write_all(code)?;
+        deserialize_file(engine, &file)
     }
 
     /// Keeps a compiled component. A failure costs time later and nothing else, so it is only logged.
@@ -120,4 +158,13 @@ fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // bytes that were verified are loaded: they are in our memory, so that changing the file between the check and the
     // use changes nothing. That they fit this version of wasmtime and its settings is checked by wasmtime itself.
     unsafe { Component::deserialize(engine, code) }
+}
+
+#[expect(unsafe_code, reason = "the same for a file; it has no name and nobody else has it open")]
+fn deserialize_file(engine: &Engine, file: &File) -> wasmtime::Result<Component> {
+    // SAFETY: `Component::deserialize_file` demands, beyond what `deserialize` does, that the file is not changed while it is
+    // mapped. Its contents are `code` of above, verified and copied by us. The file was made without a name (`O_TMPFILE`,
+    // and `O_EXCL` so that it cannot be given one); the only ways to it are our descriptor, which nobody writes to any more
+    // and no child inherits, and `/proc/self/fd`, which is for those who may trace this process and could change its memory itself.
+    unsafe { Component::deserialize_file(engine, format!("/proc/self/fd/{}", file.as_raw_fd())) }
 }

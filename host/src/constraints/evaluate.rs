@@ -85,30 +85,32 @@ enum Answer {
 }
 
 impl Runner {
-    /// Asks one constraint about one change.
+    /// Asks one constraint about one change, with its component, or with why there is none to ask.
     pub async fn evaluate(
         &self,
         tenant: TenantId,
         constraint: &EnabledConstraint,
+        pre: Result<Arc<ConstraintPre>, ConstraintFault>,
         operation: &Arc<Operation>,
         directory: &Arc<dyn DirectoryView>,
     ) -> Evaluation {
-        let asked = self.ask(Export::Check, tenant, constraint, operation, directory).await;
+        let asked = self.ask(Export::Check, tenant, constraint, pre, operation, directory).await;
         constraint.evaluation(asked.and_then(|answer| match answer {
             Answer::Verdict(verdict) => verdict_from_wit(verdict, &self.limits),
             Answer::Edits(_) => Err(bad_output("edits instead of a verdict")),
         }))
     }
 
-    /// Asks one rewriter for its edits of one change. They are within its grant, and not yet made.
+    /// Asks one rewriter for its edits of one change, likewise. They are within its grant, and not yet made.
     pub async fn rewrite(
         &self,
         tenant: TenantId,
         constraint: &EnabledConstraint,
+        pre: Result<Arc<ConstraintPre>, ConstraintFault>,
         operation: &Arc<Operation>,
         directory: &Arc<dyn DirectoryView>,
     ) -> Asked<Vec<PatchOperation>> {
-        let asked = self.ask(Export::Rewrite, tenant, constraint, operation, directory).await;
+        let asked = self.ask(Export::Rewrite, tenant, constraint, pre, operation, directory).await;
         let resource_type = &operation.planned.resource_type;
         asked.and_then(|answer| match answer {
             Answer::Edits(edits) => edits_from_wit(edits, resource_type, constraint.paths.grants(), &self.limits),
@@ -121,13 +123,14 @@ impl Runner {
         export: Export,
         tenant: TenantId,
         constraint: &EnabledConstraint,
+        pre: Result<Arc<ConstraintPre>, ConstraintFault>,
         operation: &Arc<Operation>,
         directory: &Arc<dyn DirectoryView>,
     ) -> Asked<Answer> {
         let started = Instant::now();
-        let pre = match &constraint.pre {
+        let pre = match pre {
             Ok(pre) => pre,
-            Err(detail) => return Asked::broken(ConstraintFault::Unavailable { detail: detail.clone() }, started),
+            Err(fault) => return Asked::broken(fault, started),
         };
         let subject = Subject {
             operation: Arc::clone(operation),
@@ -143,7 +146,7 @@ impl Runner {
             Ok(store) => store,
             Err(error) => return Asked::broken(unavailable(&error), started),
         };
-        let answer = self.call(export, pre, &mut store, &constraint.settings, fuel_max).await;
+        let answer = self.call(export, &pre, &mut store, &constraint.settings, fuel_max).await;
         let fuel_used = fuel_max.saturating_sub(store.get_fuel().unwrap_or(0));
         let state = store.into_data();
         Asked {

@@ -59,8 +59,13 @@ impl Hearing<'_> {
         operation: Arc<Operation>,
         directory: Arc<dyn DirectoryView>,
     ) -> Result<Asked<Vec<PatchOperation>>, Stopped> {
-        let (runner, tenant, rewriter) = (self.sandbox.runner().clone(), self.tenant, Arc::clone(rewriter));
-        self.ask(async move { runner.rewrite(tenant, &rewriter, &operation, &directory).await }).await
+        let (runner, loader) = (self.sandbox.runner().clone(), Arc::clone(self.sandbox.loader()));
+        let (tenant, rewriter) = (self.tenant, Arc::clone(rewriter));
+        let asked = async move {
+            let pre = loader.of(tenant, &rewriter).await;
+            runner.rewrite(tenant, &rewriter, pre, &operation, &directory).await
+        };
+        self.ask(asked).await
     }
 
     /// Counts what came of asking a rewriter, once its edits were made.
@@ -80,12 +85,17 @@ impl Hearing<'_> {
         if applicable.is_empty() {
             return Ok(Vec::new());
         }
-        let (runner, tenant, metrics) =
-            (self.sandbox.runner().clone(), self.tenant, Arc::clone(self.sandbox.metrics()));
+        let (runner, loader) = (self.sandbox.runner().clone(), Arc::clone(self.sandbox.loader()));
+        let (tenant, metrics) = (self.tenant, Arc::clone(self.sandbox.metrics()));
         let asked = async move {
             let mut evaluations = Vec::with_capacity(applicable.len());
             for constraint in &applicable {
-                let evaluation = runner.evaluate(tenant, constraint, &operation, &directory).await;
+                // One after the other: a tenant's turn holds the machine code of one of its components, however many it has.
+                let pre = loader.of(tenant, constraint).await;
+                if pre.as_ref().is_ok_and(|pre| !pre.checks()) {
+                    continue;
+                }
+                let evaluation = runner.evaluate(tenant, constraint, pre, &operation, &directory).await;
                 metrics.evaluated(tenant, &evaluation, operation.decision, operation.at);
                 evaluations.push(evaluation);
             }

@@ -1,9 +1,10 @@
 //! [`Registry`]: the constraints in force, by tenant; one generation at a time, swapped whole.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-use super::compile::ConstraintPre;
+use moka::ops::compute::Op;
+use moka::sync::Cache;
+
 use super::descriptor::Descriptor;
 use super::grants::Grants;
 use super::limits::Limits;
@@ -12,7 +13,16 @@ use crate::change::{Action, PlannedChange};
 use crate::decision::{ConstraintName, FailurePolicy, Mode, TenantId};
 use crate::scim::schema::SchemaRegistry;
 
-/// A plugin version put to work.
+/// Bytes that the sets of all tenants may fill. 64 MiB: some 10,000 tenants with one constraint each. One whose set was
+/// pushed out has it read anew at its next write.
+const SETS_BYTES_MAX: u64 = 64 << 20;
+
+/// What a constraint takes beside its settings. 6 KiB: measured, with the descriptor, the grants and the paths that a small
+/// rule reads.
+const CONSTRAINT_BYTES: usize = 6 << 10;
+
+/// A plugin version put to work. Its machine code is not part of it: that is loaded when the constraint is asked, and
+/// shared by all that have the same component ([`super::loader`]).
 #[derive(Debug)]
 pub struct EnabledConstraint {
     /// Its name in the tenant.
@@ -35,9 +45,9 @@ pub struct EnabledConstraint {
     pub paths: Arc<PathCache>,
     /// The resource types that its grants and its look-ups speak of.
     pub schemas: Arc<SchemaRegistry>,
-    /// The component; or why it cannot be loaded, which is a fault of each evaluation: a guard must not be skipped
-    /// because it is broken.
-    pub pre: Result<Arc<ConstraintPre>, String>,
+    /// Why what is stored of it cannot be read, which is a fault of each evaluation: a guard must not be skipped because it
+    /// is broken.
+    pub broken: Option<String>,
 }
 
 /// What to make an [`EnabledConstraint`] of.
@@ -54,17 +64,12 @@ pub struct EnabledParts {
     pub descriptor: Result<Descriptor, String>,
     pub grants: Result<Grants, String>,
     pub schemas: Arc<SchemaRegistry>,
-    pub pre: Result<Arc<ConstraintPre>, String>,
 }
 
 impl EnabledConstraint {
     /// Puts the parts together. What is stored and cannot be read any more makes the constraint unavailable.
     pub fn new(parts: EnabledParts, limits: &Limits) -> Self {
-        let unreadable = parts.descriptor.as_ref().err().or(parts.grants.as_ref().err()).cloned();
-        let pre = match unreadable {
-            Some(detail) => Err(detail),
-            None => parts.pre,
-        };
+        let broken = parts.descriptor.as_ref().err().or(parts.grants.as_ref().err()).cloned();
         let grants = parts.grants.unwrap_or_else(|_| Grants::none());
         Self {
             name: parts.name,
@@ -77,29 +82,31 @@ impl EnabledConstraint {
             descriptor: parts.descriptor.ok(),
             paths: Arc::new(PathCache::new(grants, limits.path_bytes_max)),
             schemas: parts.schemas,
-            pre,
+            broken,
         }
     }
 
-    /// Whether it is to judge a change: it is not `off`, and judges such operations on such resources. One that could not
-    /// be loaded is asked, and cannot answer.
+    /// Whether it is to be asked about a change: it is not `off`, and judges such operations on such resources. One that is
+    /// broken is asked, and cannot answer.
     ///
     /// Declared reads do not decide. A constraint may object to the state after whatever the change has touched (an
     /// account without a required attribute), so that to skip it when none of its paths differ could let through what
     /// it would have refused. Asking costs ten microseconds; a rule that only cares for changes says `not-applicable`.
-    pub fn applies_to(&self, planned: &PlannedChange) -> bool {
-        self.concerns(planned) && self.pre.as_ref().map_or(true, |pre| pre.checks())
+    pub fn concerns(&self, planned: &PlannedChange) -> bool {
+        let judges = |descriptor: &Descriptor| descriptor.judges(&planned.resource_type.name, planned.action);
+        self.mode != Mode::Off && self.descriptor.as_ref().is_none_or(judges)
     }
 
-    /// Whether it is to rewrite a change. Of what is deleted there is nothing to rewrite.
+    /// Whether it is to rewrite a change. That it can is told by its descriptor: no upload was taken whose `writes` and
+    /// exports say different things. Of what is deleted there is nothing to rewrite.
     pub fn rewrites(&self, planned: &PlannedChange) -> bool {
-        let rewrites = self.pre.as_ref().is_ok_and(|pre| pre.rewrites());
+        let rewrites = self.descriptor.as_ref().is_some_and(|descriptor| !descriptor.writes.is_empty());
         rewrites && planned.action != Action::Delete && self.concerns(planned)
     }
 
-    fn concerns(&self, planned: &PlannedChange) -> bool {
-        let judges = |descriptor: &Descriptor| descriptor.judges(&planned.resource_type.name, planned.action);
-        self.mode != Mode::Off && self.descriptor.as_ref().is_none_or(judges)
+    /// About how many bytes it takes.
+    fn bytes(&self) -> usize {
+        CONSTRAINT_BYTES.saturating_add(self.settings.len())
     }
 }
 
@@ -121,42 +128,53 @@ impl ConstraintSet {
 
     /// Whether anybody is to be asked about a change.
     pub fn has_any_for(&self, planned: &PlannedChange) -> bool {
-        self.constraints.iter().any(|constraint| constraint.applies_to(planned) || constraint.rewrites(planned))
+        self.constraints.iter().any(|constraint| constraint.concerns(planned))
     }
 
-    /// Those that are to judge a change. What counts is asked first: all that are asked share one budget of
+    /// Those that are to be asked about a change. What counts is asked first: all that are asked share one budget of
     /// look-ups, and a trial in `shadow` must not use up what a guard needs.
     pub fn applicable(&self, planned: &PlannedChange) -> Vec<Arc<EnabledConstraint>> {
-        let applies = |constraint: &&Arc<EnabledConstraint>| constraint.applies_to(planned);
-        let mut asked: Vec<_> = self.constraints.iter().filter(applies).cloned().collect();
+        let concerned = |constraint: &&Arc<EnabledConstraint>| constraint.concerns(planned);
+        let mut asked: Vec<_> = self.constraints.iter().filter(concerned).cloned().collect();
         // Stable: otherwise in the constraints' order.
         asked.sort_by_key(|constraint| constraint.mode != Mode::Enforce);
         asked
     }
 }
 
-/// The constraints in force, by tenant.
-#[derive(Debug, Default)]
+/// The constraints in force, by tenant: of those that were asked for lately.
+#[derive(Debug)]
 pub struct Registry {
-    sets: RwLock<HashMap<TenantId, Arc<ConstraintSet>>>,
+    sets: Cache<TenantId, Arc<ConstraintSet>>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        let bytes = |_: &TenantId, set: &Arc<ConstraintSet>| {
+            let bytes =
+                set.constraints.iter().fold(size_of::<ConstraintSet>(), |sum, one| sum.saturating_add(one.bytes()));
+            u32::try_from(bytes).unwrap_or(u32::MAX)
+        };
+        Self { sets: Cache::builder().max_capacity(SETS_BYTES_MAX).weigher(bytes).build() }
+    }
 }
 
 impl Registry {
-    /// The newest set that was put in for the tenant.
+    /// The newest set that was put in for the tenant, unless it was pushed out.
     pub fn get(&self, tenant: TenantId) -> Option<Arc<ConstraintSet>> {
-        self.sets.read().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned()
+        self.sets.get(&tenant)
     }
 
     /// Puts in a set. Of two that are put in at once, the newer generation stays, whichever comes last.
     pub fn put(&self, tenant: TenantId, set: Arc<ConstraintSet>) {
-        let mut sets = self.sets.write().unwrap_or_else(PoisonError::into_inner);
-        if sets.get(&tenant).is_none_or(|present| present.generation <= set.generation) {
-            sets.insert(tenant, set);
-        }
+        self.sets.entry(tenant).and_compute_with(|present| match present {
+            Some(present) if present.value().generation > set.generation => Op::Nop,
+            _ => Op::Put(set),
+        });
     }
 
-    /// Forgets a tenant: deleted, or to be read anew.
+    /// Forgets a tenant that was deleted.
     pub fn forget(&self, tenant: TenantId) {
-        self.sets.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
+        self.sets.invalidate(&tenant);
     }
 }

@@ -10,41 +10,35 @@ mod error;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use jiff::Timestamp;
-use moka::future::Cache;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
-use wasmtime::component::Component;
 
-use super::admission::{Admission, Overloaded, Place, Shares, Turn, WRITES_WAITING_MAX};
+use super::admission::{Admission, Overloaded, Place, Shares, WRITES_WAITING_MAX};
 use super::cache::CompiledFiles;
 use super::check_component::{ComponentShape, check_component};
 use super::compile::{CompileError, Compiler, Compiling, ConstraintPre, digest};
 use super::descriptor::Descriptor;
 use super::engine::build_engine;
-use super::evaluate::{Runner, microseconds};
+use super::evaluate::Runner;
 use super::limits::Limits;
+use super::loader::{ComponentSource, LOADED_BYTES_MAX, Loaded, Loader, NothingStored};
 use super::settings::{SettingsProblem, check_schema};
 use crate::change::PlannedChange;
 use crate::decision::{Actor, ConstraintFault, DecisionId, TenantId};
-use crate::metrics::{Compilation, Metrics};
+use crate::metrics::Metrics;
 use crate::scim::schema::SchemaRegistry;
 
 pub use error::{AboutError, LoadError, SandboxError, Stopped, UploadError};
-
-/// Machine code of components kept in memory beside those in force. 256 MiB: about 1,400 of a Rust rule's 0.18 MiB, or
-/// seven of SpiderMonkey's 37.
-const LOADED_BYTES_MAX: u64 = 256 << 20;
 
 /// Threads on which components are loaded. 4: two that were compiled just now ([`super::compile`]) and two from disk.
 const BLOCKING_THREADS: usize = 4;
 
 /// How the sandbox is set up.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SandboxConfig {
     /// What a guest may use.
     pub limits: Limits,
@@ -54,6 +48,10 @@ pub struct SandboxConfig {
     pub cache_key: [u8; 32],
     /// Where components are compiled.
     pub compiling: Compiling,
+    /// Where the bytes of those are that were taken before.
+    pub source: Arc<dyn ComponentSource>,
+    /// Machine code that is kept in memory at the most, in bytes.
+    pub loaded_bytes_max: u64,
     /// Writes of one tenant that may wait to be judged.
     pub writes_waiting_max: usize,
     /// Where it is counted what happens.
@@ -69,6 +67,8 @@ impl SandboxConfig {
             // Nothing is kept, so the key is of no use to anybody.
             cache_key: [0; 32],
             compiling: Compiling::InProcess,
+            source: Arc::new(NothingStored),
+            loaded_bytes_max: LOADED_BYTES_MAX,
             writes_waiting_max: WRITES_WAITING_MAX,
             metrics: Arc::default(),
         }
@@ -114,12 +114,9 @@ pub struct UploadPlace(Place);
 /// Runs tenants' components.
 pub struct Sandbox {
     runner: Runner,
-    compiler: Arc<Compiler>,
-    files: Option<Arc<CompiledFiles>>,
-    loaded: Cache<String, Arc<ConstraintPre>>,
+    loader: Arc<Loader>,
     writes: Admission,
     about_calls: Admission,
-    uploads: Admission,
     metrics: Arc<Metrics>,
     /// `None` only while being dropped.
     runtime: Option<Runtime>,
@@ -136,14 +133,22 @@ impl Sandbox {
             Ok(files) => Ok(Arc::new(files)),
             Err(source) => Err(SandboxError::CacheDir { path, source }),
         };
-        Ok(Self {
+        let loader = Loader {
+            engine: engine.clone(),
+            limits: Arc::clone(&limits),
+            compiler: compiler.map_err(SandboxError::Contract)?,
             files: config.cache_dir.map(open).transpose()?,
+            source: config.source,
+            uploads: Admission::new(Shares::UPLOADS),
+            metrics: Arc::clone(&config.metrics),
+            threads: runtime.handle().clone(),
+            loaded: Loaded::at_most(config.loaded_bytes_max),
+        };
+        Ok(Self {
             runner: Runner { engine, limits },
-            compiler: Arc::new(compiler.map_err(SandboxError::Contract)?),
-            loaded: Cache::builder().max_capacity(LOADED_BYTES_MAX).weigher(|_, pre| code_bytes(pre)).build(),
+            loader: Arc::new(loader),
             writes: Admission::new(Shares::of_writes(config.writes_waiting_max)),
             about_calls: Admission::new(Shares::ABOUT_CALLS),
-            uploads: Admission::new(Shares::UPLOADS),
             metrics: config.metrics,
             runtime: Some(runtime),
         })
@@ -164,6 +169,16 @@ impl Sandbox {
         &self.runner
     }
 
+    /// What loads components.
+    pub(super) fn loader(&self) -> &Arc<Loader> {
+        &self.loader
+    }
+
+    /// Components in memory, and about how many bytes they take.
+    pub async fn loaded(&self) -> (u64, u64) {
+        self.loader.loaded.size().await
+    }
+
     /// Lets a write in that is to be judged.
     pub fn admit_write(&self, tenant: TenantId) -> Result<WritePlace, Overloaded> {
         self.enter(&self.writes, tenant).map(WritePlace)
@@ -171,7 +186,7 @@ impl Sandbox {
 
     /// Lets an upload in.
     pub fn admit_upload(&self, tenant: TenantId) -> Result<UploadPlace, Overloaded> {
-        self.enter(&self.uploads, tenant).map(UploadPlace)
+        self.enter(&self.loader.uploads, tenant).map(UploadPlace)
     }
 
     /// Who is turned away is counted, by tenant.
@@ -182,7 +197,7 @@ impl Sandbox {
 
     /// How many stand in each queue, those that are served included.
     pub fn under_way(&self) -> Vec<(&'static str, usize)> {
-        let queues = [&self.writes, &self.about_calls, &self.uploads];
+        let queues = [&self.writes, &self.about_calls, &self.loader.uploads];
         queues.map(|admission| (admission.queue().as_str(), admission.under_way())).into()
     }
 
@@ -206,23 +221,23 @@ impl Sandbox {
         schemas: &SchemaRegistry,
     ) -> Result<Checked, UploadError> {
         let (shape, digest, bytes) = self.look_at(bytes).await?;
-        let loaded = self.loaded.get(&digest).await;
+        let loaded = self.loader.loaded.get(&digest).await;
         // What is loaded was kept when it was.
         let is_new = loaded.is_none();
         let (pre, compile_ms) = match loaded {
             Some(pre) => (pre, 0),
             None => {
                 let turn = place.turn().await;
-                let (component, compile_ms) = self.compile(bytes, turn).await?;
-                (Arc::new(self.compiler.link(&component, digest.clone())?), compile_ms)
+                let (component, compile_ms) = self.loader.compile(bytes, turn).await?;
+                (Arc::new(self.loader.compiler.link(&component, digest.clone())?), compile_ms)
             }
         };
         let described = self.describe(place.tenant(), &pre).await?;
         let descriptor = Descriptor::check(described, schemas, self.limits())?;
         descriptor.check_exports(&shape)?;
         if is_new {
-            self.keep(pre.component().clone(), &digest).await;
-            self.loaded.insert(digest.clone(), Arc::clone(&pre)).await;
+            self.loader.keep(pre.component().clone(), &digest).await;
+            self.loader.loaded.insert(Arc::clone(&pre)).await;
         }
         info!(component.digest = digest, descriptor.name = descriptor.name, compile_ms, "took a component");
         Ok(Checked { digest, world: shape.world, descriptor, compile_ms, pre })
@@ -237,22 +252,9 @@ impl Sandbox {
         runtime.spawn_blocking(look).await.map_err(|_panicked| CompileError::CutOff)?
     }
 
-    /// The component of a digest: from memory, else compiled from disk, else compiled from the bytes that `fetch` gives.
-    /// Many that ask at once wait for one that works. If it has to be compiled, it is in the tenant's turn.
-    pub async fn load<E: std::fmt::Display>(
-        &self,
-        tenant: TenantId,
-        digest: &str,
-        fetch: impl Future<Output = Result<Vec<u8>, E>>,
-    ) -> Result<Arc<ConstraintPre>, LoadError> {
-        let loading = self.loaded.try_get_with_by_ref(digest, async {
-            let component = match self.read_compiled(digest).await {
-                Some(component) => component,
-                None => self.compile_stored(tenant, digest, fetch).await?,
-            };
-            Ok::<_, LoadError>(Arc::new(self.compiler.link(&component, digest.to_owned())?))
-        });
-        loading.await.map_err(|error| (*error).clone())
+    /// The component of a digest: from memory, from disk, or compiled from the bytes that are stored, in the tenant's turn.
+    pub async fn load(&self, tenant: TenantId, digest: &str) -> Result<Arc<ConstraintPre>, LoadError> {
+        self.loader.load(tenant, digest).await
     }
 
     /// What is wrong with settings: by the schema first, then, if nothing is, by the component itself.
@@ -299,53 +301,6 @@ impl Sandbox {
         let runtime = self.runtime.as_ref().ok_or(Stopped)?;
         AbortOnDropHandle::new(runtime.spawn(work)).await.map_err(|_panicked| Stopped)
     }
-
-    async fn read_compiled(&self, digest: &str) -> Option<Component> {
-        let files = Arc::clone(self.files.as_ref()?);
-        let (engine, digest) = (self.runner.engine.clone(), digest.to_owned());
-        let reading = self.runtime.as_ref()?.spawn_blocking(move || files.load(&engine, &digest));
-        reading.await.ok().flatten()
-    }
-
-    async fn compile_stored<E: std::fmt::Display>(
-        &self,
-        tenant: TenantId,
-        expected: &str,
-        fetch: impl Future<Output = Result<Vec<u8>, E>>,
-    ) -> Result<Component, LoadError> {
-        // Before the bytes are there: what waits has none.
-        let turn = self.uploads.turn(tenant).await;
-        let bytes =
-            fetch.await.map_err(|error| LoadError::Fetch { digest: expected.to_owned(), detail: error.to_string() })?;
-        let found = digest(&bytes);
-        if found != expected {
-            return Err(LoadError::Digest { expected: expected.to_owned(), found });
-        }
-        // The bounds may be narrower than those it was taken by.
-        check_component(&bytes, self.limits().component_bytes_max)?;
-        let (component, compile_ms) = self.compile(bytes, turn).await?;
-        info!(component.digest = expected, compile_ms, "compiled a stored component");
-        self.keep(component.clone(), expected).await;
-        Ok(component)
-    }
-
-    /// Compiles, and counts how it ends.
-    async fn compile(&self, bytes: Vec<u8>, turn: Turn) -> Result<(Component, u64), CompileError> {
-        let started = Instant::now();
-        let compiled = self.compiler.compile(bytes, turn).await;
-        let ending = compiled.as_ref().err().map_or(Compilation::Done, CompileError::ending);
-        self.metrics.compiled(ending, microseconds(started));
-        compiled
-    }
-
-    async fn keep(&self, component: Component, digest: &str) {
-        let (Some(files), Some(runtime)) = (self.files.clone(), &self.runtime) else {
-            return;
-        };
-        let digest = digest.to_owned();
-        // Whether it was kept is in the log; the component is there either way.
-        drop(runtime.spawn_blocking(move || files.keep(&digest, &component)).await);
-    }
 }
 
 impl Drop for Sandbox {
@@ -366,11 +321,6 @@ fn build_runtime() -> std::io::Result<Runtime> {
         // Look-ups have a time limit; compiler processes have pipes.
         .enable_all()
         .build()
-}
-
-fn code_bytes(pre: &Arc<ConstraintPre>) -> u32 {
-    let image = pre.component().image_range();
-    u32::try_from(image.end.addr().saturating_sub(image.start.addr())).unwrap_or(u32::MAX)
 }
 
 fn shutting_down(stopped: Stopped) -> ConstraintFault {

@@ -17,7 +17,8 @@ use crate::metrics::text::{MEDIA_TYPE, Surroundings, written};
 /// `authorization: {credentials_file: …}`.
 pub async fn show(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let tenants = app.store.tenants().await?.into_iter().map(|tenant| (tenant.id, tenant.name)).collect();
-    let surroundings = Surroundings { tenants, queues: app.pipeline.sandbox.under_way() };
+    let sandbox = &app.pipeline.sandbox;
+    let surroundings = Surroundings { tenants, queues: sandbox.under_way(), loaded: sandbox.loaded().await };
     let text = written(&app.pipeline.metrics, surroundings).map_err(|error| Problem::Internal(Arc::new(error)))?;
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE))], text).into_response())
 }

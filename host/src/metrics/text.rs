@@ -23,6 +23,8 @@ pub struct Surroundings {
     pub tenants: HashMap<TenantId, String>,
     /// How many stand in each queue, those that are served included.
     pub queues: Vec<(&'static str, usize)>,
+    /// Components in memory, and about how many bytes they take.
+    pub loaded: (u64, u64),
 }
 
 /// Writes everything down.
@@ -47,6 +49,7 @@ impl Collector for Scrape {
         self.decisions(encoder)?;
         self.evaluations(encoder)?;
         self.compilations(encoder)?;
+        self.loaded(encoder)?;
         self.queues(encoder)?;
         self.faults(encoder)?;
         self.refusals(encoder)
@@ -100,6 +103,21 @@ impl Scrape {
         let help = "How long compiling took, waiting for a turn excluded";
         let mut family = encoder.encode_descriptor("compilation_seconds", help, None, MetricType::Histogram)?;
         histogram(&mut family, &self.metrics.compilation_micros, 1e6)
+    }
+
+    fn loaded(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "How long it took to load a compiled component from disk";
+        let mut family = encoder.encode_descriptor("component_load_seconds", help, None, MetricType::Histogram)?;
+        histogram(&mut family, &self.metrics.load_micros, 1e6)?;
+        let (count, bytes) = self.surroundings.loaded;
+        let gauges = [
+            ("components_loaded", "Components whose machine code is in memory", count),
+            ("components_loaded_bytes", "About how many bytes those take", bytes),
+        ];
+        for (name, help, value) in gauges {
+            encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)?;
+        }
+        Ok(())
     }
 
     fn queues(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -178,7 +196,8 @@ mod tests {
         metrics.noteworthy().faulted(TenantId(2), &rule, "trap", decision, Timestamp::UNIX_EPOCH);
         metrics.noteworthy().refused(TenantId(1), "writes");
         let tenants = HashMap::from([(TenantId(1), "acme".to_owned())]);
-        let text = written(&metrics, Surroundings { tenants, queues: vec![("writes", 3)] }).unwrap();
+        let text =
+            written(&metrics, Surroundings { tenants, queues: vec![("writes", 3)], loaded: (2, 5_000) }).unwrap();
         for line in [
             "# TYPE scruple_requests_total counter",
             r#"scruple_requests_total{class="scim-write",status="2xx"} 1"#,
@@ -191,6 +210,8 @@ mod tests {
             r#"scruple_request_seconds_count{class="scim-write"} 2"#,
             r#"scruple_decisions_total{outcome="allowed"} 1"#,
             r#"scruple_compilations_total{ending="memory"} 1"#,
+            "scruple_components_loaded 2",
+            "scruple_components_loaded_bytes 5000",
             r#"scruple_under_way{queue="writes"} 3"#,
             r#"scruple_constraint_faults_total{tenant="acme",constraint="rule",kind="trap"} 1"#,
             r#"scruple_admissions_refused_total{tenant="acme",queue="writes"} 1"#,

@@ -1,7 +1,6 @@
 //! From uploaded bytes to constraints in force: upload, put to work, roll back; and which constraints a tenant has.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::Value;
 use thiserror::Error;
@@ -21,10 +20,6 @@ use crate::store::{Activation, ActivationState, NewVersion, PluginVersion, Store
 /// Constraints of a tenant at the most. Each may use all its fuel in every write (4 ms), so this bounds what one write may
 /// cost to 0.2 s; the richest set of rules we can think of has a dozen.
 const CONSTRAINTS_MAX: usize = 50;
-
-/// When a constraint that could not be loaded is tried again. Long enough that a component that will never load costs
-/// next to nothing, short enough that a tenant hardly notices a failure that passes.
-const RELOAD_AFTER: Duration = Duration::from_secs(5);
 
 /// A component was not taken.
 #[derive(Debug, Error)]
@@ -153,41 +148,23 @@ impl Pipeline {
         let mut constraints = Vec::with_capacity(activations.len());
         for activation in activations {
             if let Some(state) = activation.state {
-                constraints.push(Arc::new(self.enabled(tenant, activation.name, state, &model.schemas).await));
+                constraints.push(Arc::new(self.enabled(activation.name, state, &model.schemas)));
             }
         }
         let set = Arc::new(ConstraintSet { generation, constraints });
         self.registry.put(tenant, Arc::clone(&set));
-        if set.constraints.iter().any(|constraint| constraint.pre.is_err()) {
-            self.forget_soon(tenant);
-        }
         info!(tenant.id = tenant.0, generation, constraints = set.constraints.len(), "loaded a tenant's constraints");
         Ok(set)
     }
 
-    /// Has a set with a constraint that cannot be loaded read anew after a while: the cause may have passed.
-    fn forget_soon(&self, tenant: TenantId) {
-        let registry = Arc::clone(&self.registry);
-        tokio::spawn(async move {
-            tokio::time::sleep(RELOAD_AFTER).await;
-            registry.forget(tenant);
-        });
-    }
-
-    /// A stored state, ready to be asked. What cannot be loaded stays in the set and faults when it is asked: a guard
+    /// A stored state, ready to be asked. What cannot be read stays in the set and faults when it is asked: a guard
     /// must not be skipped because it is broken.
-    async fn enabled(
+    fn enabled(
         &self,
-        tenant: TenantId,
         name: ConstraintName,
         state: ActivationState,
         schemas: &Arc<SchemaRegistry>,
     ) -> EnabledConstraint {
-        let loaded = self.sandbox.load(tenant, &state.digest, self.component(&state.digest)).await;
-        let pre = loaded.map_err(|error| error.to_string());
-        if let Err(detail) = &pre {
-            error!(constraint.name = %name, component.digest = state.digest, detail, "a constraint cannot be loaded");
-        }
         let descriptor = Descriptor::from_json(&state.descriptor).map_err(|error| error.to_string());
         let grants = descriptor.as_ref().map_err(Clone::clone).and_then(|descriptor| {
             Grants::parse(Some(&state.grants), descriptor, schemas).map_err(|error| error.to_string())
@@ -203,14 +180,12 @@ impl Pipeline {
             descriptor,
             grants,
             schemas: Arc::clone(schemas),
-            pre,
         };
-        EnabledConstraint::new(parts, self.sandbox.limits())
-    }
-
-    async fn component(&self, digest: &str) -> Result<Vec<u8>, StoreError> {
-        let found = self.store.component(digest).await?;
-        found.ok_or_else(|| StoreError::Damaged(format!("the component {digest} is not there")))
+        let enabled = EnabledConstraint::new(parts, self.sandbox.limits());
+        if let Some(detail) = &enabled.broken {
+            error!(constraint.name = %enabled.name, detail, "a stored constraint cannot be read");
+        }
+        enabled
     }
 
     /// Checks a component and adds it as a version. Nothing is in force by that.
@@ -252,11 +227,8 @@ impl Pipeline {
         let version = self.version(tenant, &request.plugin, request.version).await?;
         let unavailable = |detail| ActivationError::Component(ConstraintFault::Unavailable { detail });
         let descriptor = Descriptor::from_json(&version.descriptor).map_err(|error| unavailable(error.to_string()))?;
-        let pre = self
-            .sandbox
-            .load(tenant, &version.digest, self.component(&version.digest))
-            .await
-            .map_err(|error| unavailable(error.to_string()))?;
+        let loaded = self.sandbox.load(tenant, &version.digest).await;
+        let pre = loaded.map_err(|error| unavailable(error.to_string()))?;
         let problems = self.sandbox.check_settings(tenant, &pre, &descriptor, &request.settings).await?;
         if !problems.is_empty() {
             return Err(ActivationError::Settings(problems));

@@ -176,8 +176,8 @@ async fn copies(case: &Case, tenant: &FixedTenant) -> [InForce; 3] {
     let (anew, loading) = (sandbox(None, Compiling::InProcess), sandbox(Some(folder.path()), child()));
     let checked = first.upload(TenantId(1), bytes.clone(), tenant.schemas()).await.unwrap();
     let compiled = anew.upload(TenantId(1), bytes, tenant.schemas()).await.unwrap();
-    let fetch = async { Err::<Vec<u8>, _>("it is on disk") };
-    let loaded = Checked { pre: loading.load(TenantId(1), &checked.digest, fetch).await.unwrap(), ..checked.clone() };
+    // There is no source to load it from but the disk.
+    let loaded = Checked { pre: loading.load(TenantId(1), &checked.digest).await.unwrap(), ..checked.clone() };
     [(first, checked), (anew, compiled), (loading, loaded)]
         .map(|(sandbox, checked)| InForce::new(sandbox, checked, &case.settings, tenant.schemas()))
 }

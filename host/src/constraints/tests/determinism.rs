@@ -12,8 +12,9 @@ use std::thread;
 use tokio::runtime::Builder;
 
 use super::guest::Guest;
-use super::world::{Residents, TENANT, ada, creating, enabled, operation, resource, schemas};
+use super::world::{Residents, Stored, TENANT, ada, creating, enabled, operation, resource, schemas};
 use crate::change::PlannedChange;
+use crate::constraints::compile::{self, ConstraintPre};
 use crate::constraints::sandbox::Checked;
 use crate::constraints::{ConstraintSet, DirectoryView, Limits, Sandbox, SandboxConfig};
 use crate::decision::{ConstraintFault, Evaluation, TenantId, Verdict};
@@ -38,13 +39,14 @@ fn limits() -> Limits {
 struct Copy {
     sandbox: Sandbox,
     constraints: ConstraintSet,
+    pre: Arc<ConstraintPre>,
 }
 
 impl Copy {
     fn new(sandbox: Sandbox, checked: &Checked) -> Self {
         let constraint = Arc::new(enabled(checked, None, "{}", sandbox.limits()));
         let constraints = ConstraintSet { generation: 1, constraints: vec![constraint] };
-        Self { sandbox, constraints }
+        Self { sandbox, constraints, pre: Arc::clone(&checked.pre) }
     }
 
     /// By itself in this thread, or as the server has it asked: admitted, and moved to the guests' threads at a tick.
@@ -52,7 +54,8 @@ impl Copy {
         let directory: Arc<dyn DirectoryView> = Arc::new(Residents::default());
         let operation = operation(planned.clone());
         let evaluation = if alone {
-            self.sandbox.runner().evaluate(tenant, &self.constraints.constraints[0], &operation, &directory).await
+            let (constraint, pre) = (&self.constraints.constraints[0], Ok(Arc::clone(&self.pre)));
+            self.sandbox.runner().evaluate(tenant, constraint, pre, &operation, &directory).await
         } else {
             let place = self.sandbox.admit_write(tenant).unwrap();
             self.sandbox.evaluate(&place, &self.constraints, operation, directory).await.unwrap().remove(0)
@@ -71,8 +74,8 @@ async fn copies(component: &[u8]) -> [Copy; 3] {
     let uploading = sandbox();
     let checked = uploading.upload(TENANT, component.to_vec(), &schemas()).await.unwrap();
     let loading = sandbox();
-    let fetch = async { Err::<Vec<u8>, _>("it is on disk") };
-    let loaded = Checked { pre: loading.load(TENANT, &checked.digest, fetch).await.unwrap(), ..checked.clone() };
+    // There is no source to load it from but the disk.
+    let loaded = Checked { pre: loading.load(TENANT, &checked.digest).await.unwrap(), ..checked.clone() };
     let anew = super::world::sandbox(limits());
     let compiled = anew.upload(TENANT, component.to_vec(), &schemas()).await.unwrap();
     assert!(compiled.compile_ms > 0 || !Arc::ptr_eq(&compiled.pre, &checked.pre));
@@ -242,10 +245,14 @@ fn describe_comes_to_the_same_end() {
         ),
     ] {
         let component = guest.component();
-        let sandboxes = [super::world::sandbox(limits()), super::world::sandbox(limits())];
+        let sandbox = || {
+            let source = Arc::new(Stored::new(&component));
+            Sandbox::new(SandboxConfig { source, ..SandboxConfig::for_own_components(limits()) }).unwrap()
+        };
+        let sandboxes = [sandbox(), sandbox()];
         let pres = sandboxes.each_ref().map(|sandbox| {
-            let digest = crate::constraints::compile::digest(&component);
-            runtime.block_on(sandbox.load(TENANT, &digest, async { Ok::<_, String>(component.clone()) })).unwrap()
+            let digest = compile::digest(&component);
+            runtime.block_on(sandbox.load(TENANT, &digest)).unwrap()
         });
         in_all_threads(async |_| {
             for _ in 0..RUNS / THREADS {

@@ -77,7 +77,7 @@ async fn a_constraint_that_cannot_be_loaded_is_a_fault_and_one_that_is_off_is_no
     let sandbox = sandbox(Limits::default());
     let checked = sandbox.upload(TENANT, Guest::new().component(), &schemas()).await.unwrap();
     let mut broken = enabled(&checked, None, "{}", sandbox.limits());
-    broken.pre = Err("the component is gone".into());
+    broken.digest = "00ff".to_owned();
     let mut off = enabled(&checked, None, "{}", sandbox.limits());
     off.mode = Mode::Off;
     let set = ConstraintSet { generation: 1, constraints: vec![Arc::new(broken), Arc::new(off)] };
@@ -86,7 +86,8 @@ async fn a_constraint_that_cannot_be_loaded_is_a_fault_and_one_that_is_off_is_no
         .await
         .unwrap();
     assert_eq!(answers.len(), 1);
-    assert_eq!(answers[0].answer, Err(ConstraintFault::Unavailable { detail: "the component is gone".into() }));
+    let detail = "the component 00ff could not be read: no component is stored".to_owned();
+    assert_eq!(answers[0].answer, Err(ConstraintFault::Unavailable { detail }));
 }
 
 #[tokio::test]

@@ -265,12 +265,16 @@ async fn a_rewriter_is_asked_by_type_and_action_and_never_of_what_is_deleted() {
     let mut guest = Guest::editing(&[]);
     guest.resource_types = vec!["User".into()];
     let checked = sandbox.upload(TENANT, guest.component(), &schemas()).await.unwrap();
-    let mut rewriter = enabled(&checked, None, "{}", sandbox.limits());
+    let rewriter = enabled(&checked, None, "{}", sandbox.limits());
     let group = creating(resource("Group", 1, json!({ "displayName": "all" })));
     let mut deleting = creating(ada());
     deleting.action = crate::change::Action::Delete;
     assert!(rewriter.rewrites(&creating(ada())) && !rewriter.rewrites(&group) && !rewriter.rewrites(&deleting));
-    assert!(!rewriter.applies_to(&creating(ada())), "it does not judge");
+    let set = ConstraintSet { generation: 1, constraints: vec![Arc::new(rewriter)] };
+    let place = sandbox.admit_write(TENANT).unwrap();
+    let asked = sandbox.evaluate(&place, &set, operation(creating(ada())), Arc::new(Residents::default()));
+    assert_eq!(asked.await.unwrap(), [], "it does not judge");
+    let mut rewriter = enabled(&checked, None, "{}", sandbox.limits());
     rewriter.mode = Mode::Off;
     assert!(!rewriter.rewrites(&creating(ada())));
 }

@@ -1,38 +1,49 @@
 //! Compiled components on disk: found again, and never believed when they are not what we wrote.
 
-use std::convert::Infallible;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rustix::fs::{FileType, Mode};
+use wasmtime::component::Component;
+use wasmtime::{Config, Engine};
 
 use super::guest::Guest;
-use super::world::{TENANT, schemas};
+use super::world::{Stored, TENANT, schemas};
+use crate::constraints::cache::CompiledFiles;
 use crate::constraints::sandbox::{LoadError, Sandbox, SandboxConfig};
 use crate::constraints::{Limits, compile};
 
-fn sandbox(folder: &Path, key: u8) -> Sandbox {
-    let config = SandboxConfig {
+fn config(folder: &Path, key: u8) -> SandboxConfig {
+    SandboxConfig {
         cache_dir: Some(folder.to_owned()),
         cache_key: [key; 32],
         ..SandboxConfig::for_own_components(Limits::default())
-    };
-    Sandbox::new(config).unwrap()
+    }
+}
+
+fn sandbox(folder: &Path, key: u8) -> Sandbox {
+    Sandbox::new(config(folder, key)).unwrap()
 }
 
 fn kept(folder: &Path) -> Vec<PathBuf> {
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
+/// A sandbox beside a store with one component, and how often that is fetched.
+fn beside_store(folder: &Path, key: u8, bytes: &[u8]) -> (Sandbox, Arc<AtomicUsize>) {
+    let source = Stored::new(bytes);
+    let fetched = Arc::clone(&source.fetched);
+    (Sandbox::new(SandboxConfig { source: Arc::new(source), ..config(folder, key) }).unwrap(), fetched)
+}
+
 /// Loads the component in a sandbox of its own; tells whether it had to be compiled.
 async fn compiles(folder: &Path, key: u8, bytes: &[u8]) -> bool {
-    let fetched = AtomicUsize::new(0);
-    let fetch = async {
-        fetched.fetch_add(1, Ordering::Relaxed);
-        Ok::<_, Infallible>(bytes.to_vec())
-    };
+    let (sandbox, fetched) = beside_store(folder, key, bytes);
     let digest = compile::digest(bytes);
-    let pre = sandbox(folder, key).load(TENANT, &digest, fetch).await.unwrap();
+    let pre = sandbox.load(TENANT, &digest).await.unwrap();
     assert_eq!(pre.digest(), digest);
     fetched.load(Ordering::Relaxed) == 1
 }
@@ -80,6 +91,62 @@ async fn a_file_of_another_key_or_of_another_component_is_not_loaded() {
 }
 
 #[tokio::test]
+async fn a_file_of_another_build_is_not_loaded_under_the_name_of_this_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = Guest::new().component();
+    assert!(compiles(folder.path(), 1, &bytes).await);
+    let file = kept(folder.path()).remove(0);
+    // Signed with our key, by a host whose engine has other settings.
+    let other = Engine::new(&Config::new()).unwrap();
+    let component = Component::from_binary(&other, &bytes).unwrap();
+    CompiledFiles::open(folder.path(), [1; 32], &other).unwrap().keep(&compile::digest(&bytes), &component);
+    let others = kept(folder.path()).into_iter().find(|found| *found != file).expect("a file of its own");
+    fs::rename(others, &file).unwrap();
+    assert!(compiles(folder.path(), 1, &bytes).await, "code of another build was loaded");
+    assert!(!compiles(folder.path(), 1, &bytes).await, "it was not made anew");
+}
+
+#[tokio::test]
+async fn what_is_no_file_or_one_without_end_does_not_hold_the_server_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = Guest::new().component();
+    assert!(compiles(folder.path(), 1, &bytes).await);
+    let file = kept(folder.path()).remove(0);
+    let elsewhere = folder.path().join("elsewhere");
+    fs::copy(&file, &elsewhere).unwrap();
+    let pipe =
+        |at: &Path| rustix::fs::mknodat(rustix::fs::CWD, at, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let link = |at: &Path| std::os::unix::fs::symlink(&elsewhere, at).unwrap();
+    // 4 GiB that take no room on the disk.
+    let endless = |at: &Path| fs::File::create(at).unwrap().set_len(4 << 30).unwrap();
+    for (what, make) in [("a pipe", &pipe as &dyn Fn(&Path)), ("a link", &link), ("a file without end", &endless)] {
+        fs::remove_file(&file).unwrap();
+        make(&file);
+        let compiled = tokio::time::timeout(Duration::from_secs(60), compiles(folder.path(), 1, &bytes)).await;
+        assert!(compiled.unwrap_or_else(|_| panic!("{what} is waited for")), "{what} was loaded");
+        assert!(!compiles(folder.path(), 1, &bytes).await, "{what} was not replaced");
+    }
+    // A folder cannot be replaced by a file: it costs a compilation each time, and nothing else.
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    assert!(compiles(folder.path(), 1, &bytes).await);
+}
+
+#[tokio::test]
+async fn what_was_loaded_stays_as_it_was_whatever_becomes_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = Guest::new().component();
+    assert!(compiles(folder.path(), 1, &bytes).await);
+    let (sandbox, _) = beside_store(folder.path(), 1, &bytes);
+    let pre = sandbox.load(TENANT, &compile::digest(&bytes)).await.unwrap();
+    let before = sandbox.runner().describe(&pre).await.unwrap();
+    // In place: a mapped file would change under our feet, and a shorter one end the process.
+    let file = fs::OpenOptions::new().write(true).open(kept(folder.path()).remove(0)).unwrap();
+    file.set_len(0).unwrap();
+    assert_eq!(format!("{:?}", sandbox.runner().describe(&pre).await.unwrap()), format!("{before:?}"));
+}
+
+#[tokio::test]
 async fn a_refused_component_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let guest = Guest::new().describe("unreachable");
@@ -90,20 +157,13 @@ async fn a_refused_component_leaves_nothing_behind() {
 #[tokio::test]
 async fn many_that_load_at_once_wait_for_one() {
     let folder = tempfile::tempdir().unwrap();
-    let sandbox = Arc::new(sandbox(folder.path(), 1));
     let bytes = Guest::new().component();
-    let fetched = Arc::new(AtomicUsize::new(0));
+    let (sandbox, fetched) = beside_store(folder.path(), 1, &bytes);
+    let (sandbox, digest) = (Arc::new(sandbox), compile::digest(&bytes));
     let loads: Vec<_> = (0..8)
         .map(|_| {
-            let (sandbox, bytes, fetched) = (Arc::clone(&sandbox), bytes.clone(), Arc::clone(&fetched));
-            tokio::spawn(async move {
-                let digest = compile::digest(&bytes);
-                let fetch = async {
-                    fetched.fetch_add(1, Ordering::Relaxed);
-                    Ok::<_, Infallible>(bytes)
-                };
-                sandbox.load(TENANT, &digest, fetch).await.unwrap();
-            })
+            let (sandbox, digest) = (Arc::clone(&sandbox), digest.clone());
+            tokio::spawn(async move { sandbox.load(TENANT, &digest).await.unwrap() })
         })
         .collect();
     for load in loads {
@@ -115,7 +175,37 @@ async fn many_that_load_at_once_wait_for_one() {
 #[tokio::test]
 async fn bytes_of_another_digest_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let fetch = async { Ok::<_, Infallible>(Guest::new().component()) };
-    let error = sandbox(folder.path(), 1).load(TENANT, "00ff", fetch).await.unwrap_err();
-    assert!(matches!(error, LoadError::Digest { .. }), "{error}");
+    let (sandbox, fetched) = beside_store(folder.path(), 1, &Guest::new().component());
+    for _ in 0..3 {
+        let error = sandbox.load(TENANT, "00ff").await.unwrap_err();
+        assert!(matches!(error, LoadError::Digest { .. }), "{error}");
+    }
+    assert_eq!(fetched.load(Ordering::Relaxed), 1, "a failure is remembered for a while");
+}
+
+#[tokio::test]
+async fn what_was_not_used_for_long_makes_place_and_comes_back_from_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let components: Vec<Vec<u8>> = (0..12).map(|number| Guest::new().pages(number + 1).component()).collect();
+    // Room for four of the lightest.
+    let few = SandboxConfig { loaded_bytes_max: 4 * (96 << 10), ..config(folder.path(), 1) };
+    let sandbox = Sandbox::new(few).unwrap();
+    let mut held = Vec::new();
+    for component in &components {
+        let pre = sandbox.upload(TENANT, component.clone(), &schemas()).await.unwrap().pre;
+        held.push(Arc::downgrade(&pre));
+    }
+    for component in &components {
+        sandbox.load(TENANT, &compile::digest(component)).await.unwrap();
+    }
+    let (count, bytes) = sandbox.loaded().await;
+    assert!((1..=4).contains(&count) && bytes <= 4 * (96 << 10), "{count} components of {bytes} bytes are in memory");
+    // What made place is freed a little later, when nobody can be looking at it any more.
+    let freed = async {
+        while held.iter().filter(|pre| pre.strong_count() > 0).count() > 4 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            sandbox.loaded().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), freed).await.expect("somebody holds what made place");
 }

@@ -133,9 +133,9 @@ async fn a_constraint_is_asked_by_type_and_action_alone() {
     guest.actions = vec![1];
     let checked = sandbox.upload(TENANT, guest.component(), &schemas()).await.unwrap();
     let constraint = enabled(&checked, None, "{}", sandbox.limits());
-    assert!(!constraint.applies_to(&creating(ada())));
+    assert!(!constraint.concerns(&creating(ada())));
     // Nothing that it reads differs, and it is asked all the same.
-    assert!(constraint.applies_to(&updating(ada(), ada())));
+    assert!(constraint.concerns(&updating(ada(), ada())));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What guests are asked about: a user, a group, a directory of a few resources, and a sandbox to ask in.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,7 +14,7 @@ use crate::change::{Action, MembersChange, PlannedChange};
 use crate::constraints::directory::{DirectoryError, DirectoryView};
 use crate::constraints::registry::{ConstraintSet, EnabledConstraint, EnabledParts};
 use crate::constraints::sandbox::{Checked, Operation, Sandbox, SandboxConfig};
-use crate::constraints::{Grants, Limits, TableRow, TableView};
+use crate::constraints::{ComponentSource, Grants, Limits, TableRow, TableView};
 use crate::decision::{
     Actor, ConstraintFault, ConstraintName, DecisionId, Evaluation, FailurePolicy, Mode, TenantId, Verdict,
 };
@@ -30,6 +31,26 @@ pub(super) fn schemas() -> Arc<SchemaRegistry> {
 
 pub(super) fn sandbox(limits: Limits) -> Sandbox {
     Sandbox::new(SandboxConfig::for_own_components(limits)).unwrap()
+}
+
+/// A store with one component, whatever it is asked for; counts how often.
+pub(super) struct Stored {
+    bytes: Vec<u8>,
+    pub(super) fetched: Arc<AtomicUsize>,
+}
+
+impl Stored {
+    pub(super) fn new(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.to_vec(), fetched: Arc::default() }
+    }
+}
+
+#[async_trait]
+impl ComponentSource for Stored {
+    async fn component(&self, _digest: &str) -> Result<Vec<u8>, String> {
+        self.fetched.fetch_add(1, Ordering::Relaxed);
+        Ok(self.bytes.clone())
+    }
 }
 
 pub(super) fn id(number: u128) -> ResourceId {
@@ -173,7 +194,6 @@ pub(super) fn enabled(checked: &Checked, grants: Option<Value>, settings: &str, 
             descriptor: Ok(checked.descriptor.clone()),
             grants,
             schemas: schemas(),
-            pre: Ok(Arc::clone(&checked.pre)),
         },
         limits,
     )
