@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::os::fd::RawFd;
 
-use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_signal, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setpriority_process, setrlimit};
 use thiserror::Error;
 use wasmtime::OutOfMemory;
 
@@ -102,7 +102,8 @@ fn limit_itself(order: &Order) -> io::Result<()> {
     drop(fs::write("/proc/self/comm", "scruple-compile"));
     let mapped = mapped_bytes()?;
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    nice(NICENESS)?;
+    // Not on top of the niceness of the thread that started it.
+    setpriority_process(None, NICENESS)?;
     // The soft limit of the processor time is a signal of its own, by which the server knows what it died of.
     let cpu = Rlimit { current: Some(order.cpu_seconds_max), maximum: Some(order.cpu_seconds_max.saturating_add(1)) };
     setrlimit(Resource::Cpu, cpu)?;
