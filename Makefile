@@ -6,7 +6,7 @@ NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 BIN := target/debug
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint plugins bench fuzz
+.PHONY: help demo test lint plugins bench density fuzz
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,16 @@ bench: plugins ## Measure: requests at 1,000 and 10,000 users and under abuse, o
 	@echo "==> bench: requests to a server with 1,000 and one with 10,000 users"
 	target/release/load --users 1000 --users 10000 --preload
 	$(CARGO) bench --package scruple-tests
+
+density: plugins ## Measure a node with 10,000 tenants, each with a component of its own, and 100 with JavaScript and Python
+	@echo "==> density: building with optimisation (the first time takes some minutes)"
+	$(CARGO) build --release --package scruple-tests --bins
+	@echo "==> density: 10,000 tenants, each with a plugin in Rust (some 8 GB in the folder for temporary files)"
+	target/release/density
+	@echo "==> density: 2,000 tenants, all of them kept in memory"
+	target/release/density --tenants 2000 --components-loaded-bytes-max 68719476736
+	@echo "==> density: 100 tenants with JavaScript and Python (some 5 GB)"
+	target/release/density --tenants 100 --language big
 
 fuzz: ## Feed the protocol's parsers, PATCH and PUT with made-up input (FUZZ_SECONDS=300 for each target)
 	@tests/fuzz/run.sh

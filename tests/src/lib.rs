@@ -13,6 +13,7 @@ pub mod builders;
 pub mod cases;
 pub mod client;
 pub mod demo;
+pub mod density;
 pub mod fixed_tenant;
 pub mod load;
 pub mod process;

@@ -14,7 +14,7 @@ mod measure;
 mod abuse;
 mod life;
 mod neighbours;
-mod statistics;
+pub(crate) mod statistics;
 mod usage;
 mod required;
 mod report;

@@ -214,7 +214,8 @@ impl ConstraintPre {
         self.exports.rewrite.is_some()
     }
 
-    pub(super) fn component(&self) -> &Component {
+    /// Its machine code.
+    pub fn component(&self) -> &Component {
         self.pre.component()
     }
 }

@@ -120,8 +120,11 @@ fn code_config(stack_bytes_max: usize) -> Config {
     config.wasm_memory64(false);
     // What passes texts from one component to another inside of it has to see the memories of both.
     config.wasm_multi_memory(true);
-    // Backtraces would name a tenant's functions in our log and cost time at each trap.
+    // Backtraces would name a tenant's functions in our log and cost time at each trap. Without them nobody needs to know
+    // which instruction was made of which, nor how to unwind: an eighth less to read, to check and to map of each component.
     config.wasm_backtrace_max_frames(None);
+    config.generate_address_map(false);
+    config.native_unwind_info(false);
     config
 }
 

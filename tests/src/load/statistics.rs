@@ -1,7 +1,7 @@
 //! Medians and percentiles. Pure.
 
 /// The value that `percent` of all values do not exceed, by nearest rank; `None` of nothing.
-pub(super) fn percentile(values: &[f64], percent: f64) -> Option<f64> {
+pub(crate) fn percentile(values: &[f64], percent: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;
