@@ -10,7 +10,9 @@
 //! look-ups); if not, nothing is written and the write starts over.
 
 mod draft;
+mod judge;
 mod record;
+mod rehearse;
 
 use std::sync::Arc;
 
@@ -20,24 +22,22 @@ use thiserror::Error;
 use tracing::{debug, warn};
 
 use crate::change::Action;
+use crate::constraints::Overloaded;
 use crate::constraints::sandbox::{Stopped, WritePlace};
-use crate::constraints::{DirectoryView, Operation, Overloaded};
-use crate::decision::decide::{DecisionContext, warnings};
+use crate::decision::decide::warnings;
 use crate::decision::{
     Actor, AdmittedChange, ConstraintName, DecisionId, DecisionRecord, KeptSecret, Outcome, Reason, Refusal, TenantId,
-    Txn, decide, unchanged,
+    Txn,
 };
+use crate::pipeline::Pipeline;
 use crate::pipeline::answer::{Answer, Showing};
-use crate::pipeline::directory::SnapshotDirectory;
 use crate::pipeline::passwords::PasswordError;
-use crate::pipeline::rewrite::rewrite_in_order;
-use crate::pipeline::{Pipeline, reading, served};
 use crate::scim::error::ScimError;
 use crate::scim::projection::AttributeNames;
 use crate::scim::resource::{Resource, ResourceId};
 use crate::store::{CommitError, StoreError};
 
-use draft::{draft, settle_members};
+use judge::Judgement;
 
 /// How often a write is planned and judged before it gives up. A write loses a try only when another one of its tenant
 /// commits in between, and from its second try on it waits for its turn; ten losses in a row mean that something else
@@ -202,11 +202,12 @@ pub enum WriteError {
 }
 
 /// The ids that a request brings into the world.
-#[derive(Clone, Copy)]
-struct NewIds {
-    decision: DecisionId,
+#[derive(Clone, Copy, Debug)]
+pub struct NewIds {
+    /// Of the decision. The same in every try: a client that is told of its decision must find that one in the log.
+    pub decision: DecisionId,
     /// Of the resource, if it creates one.
-    resource: ResourceId,
+    pub resource: ResourceId,
 }
 
 /// One try's outcome: done with, or to be tried again.
@@ -219,14 +220,24 @@ impl Pipeline {
     /// Carries out a write of `caller`.
     pub async fn write(&self, caller: &Caller, request: &WriteRequest) -> Result<Written, WriteError> {
         let at = self.clock.now();
-        // The same in every try: a client that is told of its decision must find that one in the log.
-        let decision = DecisionId(self.clock.new_id(at));
-        let new_id = ResourceId(self.clock.new_id(at));
+        let ids = NewIds { decision: DecisionId(self.clock.new_id(at)), resource: ResourceId(self.clock.new_id(at)) };
+        self.write_as(caller, request, at, ids).await
+    }
+
+    /// The same with ids that are known beforehand. That no resource has them is for the caller to know.
+    pub async fn write_as(
+        &self,
+        caller: &Caller,
+        request: &WriteRequest,
+        at: Timestamp,
+        ids: NewIds,
+    ) -> Result<Written, WriteError> {
+        let NewIds { decision, resource: new_id } = ids;
         let (mut turn, mut hashes) = (None, None);
         // Before it holds anything that others wait for.
         let place = self.sandbox.admit_write(caller.tenant)?;
         for attempt in 1..=TRIES_MAX {
-            match self.attempt(caller, &place, request, at, NewIds { decision, resource: new_id }, &mut hashes).await {
+            match self.attempt(caller, &place, request, at, ids, &mut hashes).await {
                 Ok(Attempt::Done(written)) => return Ok(written),
                 Err(WriteError::Scim(mut error)) => {
                     let Some(violation) = error.violation.take() else { return Err(error.into()) };
@@ -252,49 +263,21 @@ impl Pipeline {
         place: &WritePlace,
         request: &WriteRequest,
         at: Timestamp,
-        NewIds { decision, resource: new_id }: NewIds,
+        ids: NewIds,
         hashes: &mut Option<Arc<[KeptSecret]>>,
     ) -> Result<Attempt, WriteError> {
         let tenant_store = self.store.tenant(caller.tenant);
-        let snapshot = tenant_store.snapshot().await?;
-        let model = snapshot.model().await?;
-        let constraints = self.constraints(caller.tenant, model.generation).await?;
-        if constraints.generation != model.generation {
-            return Ok(Attempt::Moved(CommitError::GenerationMoved));
-        }
-
-        let resource_type = served(&model, &request.endpoint)?;
-        let showing = Showing::of(caller.tenant, &model, resource_type, request)?;
-        let draft =
-            draft(&*snapshot, reading(&model, resource_type, &self.limits), &request.change, at, new_id).await?;
-        let members = settle_members(&*snapshot, &draft, self.limits.members_listed_max).await?;
-        let before = draft.before.clone();
-        let Some(planned) = draft.settle(members) else {
-            drop(snapshot);
-            return Ok(Attempt::Done(self.unchanged(&showing, before, None).await?));
+        let (showing, decided) = match self.judge(caller, place, request, at, ids).await? {
+            Judgement::Moved(moved) => return Ok(Attempt::Moved(moved)),
+            Judgement::Unchanged { showing, before } => {
+                return Ok(Attempt::Done(self.unchanged(&showing, before, None).await?));
+            }
+            Judgement::TakenBack { showing, before, record } => {
+                return Ok(Attempt::Done(self.taken_back(&showing, caller.tenant, before, *record).await?));
+            }
+            Judgement::Decided { showing, decided } => (showing, decided),
         };
-
-        let context = DecisionContext {
-            id: decision,
-            at,
-            request_id: caller.request_id.clone(),
-            txn: caller.txn,
-            generation: constraints.generation,
-            actor: caller.actor.clone(),
-        };
-        let directory: Arc<dyn DirectoryView> = Arc::new(SnapshotDirectory::new(snapshot));
-        let operation = Operation { decision, actor: caller.actor.clone(), at, planned: Arc::new(planned) };
-        let hearing = self.sandbox.hearing(place, &constraints, &operation.planned).await;
-        let rewriting = rewrite_in_order(&hearing, &constraints, operation, &directory, &self.limits).await?;
-        let left_nothing = rewriting.left_nothing();
-        let (operation, evaluations) = rewriting.judge(&hearing, &constraints, directory).await?;
-        drop(hearing);
-        if left_nothing {
-            let record = unchanged(context, &operation.planned, evaluations);
-            return Ok(Attempt::Done(self.taken_back(&showing, caller.tenant, before, record).await?));
-        }
-
-        match decide(context, Arc::clone(&operation.planned), evaluations) {
+        match decided {
             Err(refusal) => {
                 // The log has it before the client does: a refusal that cannot be recorded is not given (500).
                 tenant_store.record_refusal(Arc::clone(&refusal.record)).await?;
@@ -305,7 +288,7 @@ impl Pipeline {
                 // Once a request: a hash is made to be dear.
                 let kept = match hashes {
                     Some(kept) => Arc::clone(kept),
-                    None => Arc::clone(hashes.insert(self.passwords.keep(&operation.planned.secrets).await?)),
+                    None => Arc::clone(hashes.insert(self.passwords.keep(&admitted.planned().secrets).await?)),
                 };
                 let admitted = Arc::new(admitted.keep_secrets(kept));
                 match tenant_store.commit(Arc::clone(&admitted)).await {

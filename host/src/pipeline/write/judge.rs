@@ -1,0 +1,97 @@
+//! The part of a write that writes nothing: what the request would make of the present state, and what the tenant's
+//! constraints say of that.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::draft::{draft, settle_members};
+use super::{Caller, NewIds, WriteError, WriteRequest};
+use crate::constraints::sandbox::WritePlace;
+use crate::constraints::{DirectoryView, Operation};
+use crate::decision::decide::DecisionContext;
+use crate::decision::{AdmittedChange, DecisionRecord, Refusal, decide, unchanged};
+use crate::pipeline::answer::Showing;
+use crate::pipeline::directory::SnapshotDirectory;
+use crate::pipeline::rewrite::rewrite_in_order;
+use crate::pipeline::{Pipeline, reading, served};
+use crate::scim::resource::Resource;
+use crate::store::CommitError;
+
+/// What is to be done with a request.
+pub(super) enum Judgement {
+    /// Nothing: it was judged by what is out of date.
+    Moved(CommitError),
+    /// Nothing: it asks for what is the case already.
+    Unchanged {
+        /// How the resource is to be shown.
+        showing: Showing,
+        /// The resource.
+        before: Option<Resource>,
+    },
+    /// Nothing: rewriters have left nothing of it.
+    TakenBack {
+        /// How the resource is to be shown.
+        showing: Showing,
+        /// The resource.
+        before: Option<Resource>,
+        /// What the log is to have of it.
+        record: Box<DecisionRecord>,
+    },
+    /// It is to be committed, or refused.
+    Decided {
+        /// How the outcome is to be shown.
+        showing: Showing,
+        /// Which of both.
+        decided: Result<AdmittedChange, Box<Refusal>>,
+    },
+}
+
+impl Pipeline {
+    /// Plans a request against a snapshot and has the tenant's constraints judge it.
+    pub(super) async fn judge(
+        &self,
+        caller: &Caller,
+        place: &WritePlace,
+        request: &WriteRequest,
+        at: Timestamp,
+        NewIds { decision, resource: new_id }: NewIds,
+    ) -> Result<Judgement, WriteError> {
+        let snapshot = self.store.tenant(caller.tenant).snapshot().await?;
+        let model = snapshot.model().await?;
+        let constraints = self.constraints(caller.tenant, model.generation).await?;
+        if constraints.generation != model.generation {
+            return Ok(Judgement::Moved(CommitError::GenerationMoved));
+        }
+
+        let resource_type = served(&model, &request.endpoint)?;
+        let showing = Showing::of(caller.tenant, &model, resource_type, request)?;
+        let draft =
+            draft(&*snapshot, reading(&model, resource_type, &self.limits), &request.change, at, new_id).await?;
+        let members = settle_members(&*snapshot, &draft, self.limits.members_listed_max).await?;
+        let before = draft.before.clone();
+        let Some(planned) = draft.settle(members) else {
+            return Ok(Judgement::Unchanged { showing, before });
+        };
+
+        let context = DecisionContext {
+            id: decision,
+            at,
+            request_id: caller.request_id.clone(),
+            txn: caller.txn,
+            generation: constraints.generation,
+            actor: caller.actor.clone(),
+        };
+        let directory: Arc<dyn DirectoryView> = Arc::new(SnapshotDirectory::new(snapshot));
+        let operation = Operation { decision, actor: caller.actor.clone(), at, planned: Arc::new(planned) };
+        let hearing = self.sandbox.hearing(place, &constraints, &operation.planned).await;
+        let rewriting = rewrite_in_order(&hearing, &constraints, operation, &directory, &self.limits).await?;
+        let left_nothing = rewriting.left_nothing();
+        let (operation, evaluations) = rewriting.judge(&hearing, &constraints, directory).await?;
+        if left_nothing {
+            let record = Box::new(unchanged(context, &operation.planned, evaluations));
+            return Ok(Judgement::TakenBack { showing, before, record });
+        }
+        Ok(Judgement::Decided { showing, decided: decide(context, Arc::clone(&operation.planned), evaluations) })
+    }
+}
