@@ -1,6 +1,7 @@
 //! The command line: one file a command. Everything but `serve`, what it starts (`compile-component`), and `plugin inspect` speaks to a
 //! server's administration API.
 
+mod arguments;
 mod client;
 mod compile;
 mod constraint;
@@ -30,7 +31,7 @@ struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 fine; 2 usage, an unreadable file included; 3 the component is at fault; 4 the server refused or \
+const EXIT_CODES: &str = "Exit codes: 0 fine; 1 not as expected; 2 usage, an unreadable file included; 3 the component is at fault; 4 the server refused or \
                           is away; 5 this computer failed (the data folder, the network port).";
 
 /// Options of every command.
@@ -58,7 +59,7 @@ enum Command {
     /// Make, list and revoke a tenant's tokens.
     #[command(subcommand)]
     Token(token::Token),
-    /// Inspect a component, push it, list what was pushed.
+    /// Inspect a component, run and test it here, push it, list what was pushed.
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     /// Put plugin versions to work, list, remove and roll back.
@@ -87,6 +88,8 @@ struct TenantArg {
 /// Why a command did not succeed.
 #[derive(Debug)]
 enum Failure {
+    /// A test came out otherwise than expected.
+    Unexpected(String),
     /// What was asked makes no sense.
     Usage(String),
     /// A component is at fault.
@@ -100,6 +103,7 @@ enum Failure {
 impl Failure {
     fn code(&self) -> u8 {
         match self {
+            Self::Unexpected(_) => 1,
             Self::Usage(_) => 2,
             Self::Component(_) => 3,
             Self::Server(_) => 4,
@@ -111,7 +115,11 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(text) | Self::Component(text) | Self::Server(text) | Self::Local(text) => f.write_str(text),
+            Self::Unexpected(text)
+            | Self::Usage(text)
+            | Self::Component(text)
+            | Self::Server(text)
+            | Self::Local(text) => f.write_str(text),
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod constraints;
 pub mod store;
 pub mod pipeline;
+pub mod trial;
 pub mod http;
 pub mod router;
 pub mod clock;

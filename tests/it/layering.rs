@@ -18,6 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("secrets", &["store"]),
     ("pipeline", &["causes", "clock", "constraints", "metrics", "store", "decision", "change", "scim", "tables"]),
+    ("trial", &["causes", "change", "clock", "constraints", "decision", "pipeline", "scim", "store", "tables"]),
     ("config", &["constraints", "store", "scim", "tables"]),
     (
         "http",
@@ -38,7 +39,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("app", &["clock", "config", "http", "pipeline", "constraints", "metrics", "store", "scim", "secrets"]),
     ("router", &["app", "http"]),
-    ("cli", &["app", "build_handler", "causes", "clock", "config", "constraints", "decision", "one_line", "scim"]),
+    (
+        "cli",
+        &["app", "build_handler", "causes", "clock", "config", "constraints", "decision", "one_line", "scim", "trial"],
+    ),
 ];
 
 /// Crates that only one module may see.

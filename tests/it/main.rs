@@ -33,4 +33,5 @@ mod serial;
 mod suites;
 mod tables;
 mod tenancy;
+mod trying;
 mod users;

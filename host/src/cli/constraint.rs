@@ -1,10 +1,9 @@
 //! `scruple constraint`.
 
-use std::path::Path;
-
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::cli::arguments::json_argument;
 use crate::cli::client::Client;
 use crate::cli::output::{Output, items, text};
 use crate::cli::{Failure, TenantArg};
@@ -115,19 +114,6 @@ impl Set {
         let now = client.put(&["tenants", &self.tenant.tenant, "constraints", &self.name], &body).await?;
         output.line(&now, in_force(&now))
     }
-}
-
-fn json_argument(name: &str, argument: &str) -> Result<Value, Failure> {
-    let read;
-    let text = match argument.strip_prefix('@') {
-        Some(path) => {
-            read = std::fs::read_to_string(Path::new(path))
-                .map_err(|error| Failure::Usage(format!("cannot read `{path}`: {error}")))?;
-            read.as_str()
-        }
-        None => argument,
-    };
-    serde_json::from_str(text).map_err(|error| Failure::Usage(format!("--{name} is not valid JSON: {error}")))
 }
 
 fn in_force(now: &Value) -> String {

@@ -170,6 +170,13 @@ pub(super) fn explain(decision: &Value) -> String {
     if evaluations.is_empty() {
         lines.push("no constraint was asked".to_owned());
     }
+    lines.extend(evaluations_in_words(evaluations));
+    lines.join("\n")
+}
+
+/// What each constraint said, read and used, a line for each thing.
+pub(super) fn evaluations_in_words(evaluations: &[Value]) -> Vec<String> {
+    let mut lines = Vec::new();
     for evaluation in evaluations {
         lines.push(String::new());
         lines.push(format!(
@@ -182,7 +189,7 @@ pub(super) fn explain(decision: &Value) -> String {
         ));
         explain_evaluation(evaluation, &mut lines);
     }
-    lines.join("\n")
+    lines
 }
 
 /// `externalId (mutability): from "E1" to "E2"`.

@@ -1,21 +1,22 @@
 //! `scruple plugin`.
 
+mod bench;
+mod given;
+mod inspect;
+mod junit;
+mod run;
+mod test;
+
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Method;
-use serde_json::{Value, json};
 
 use crate::cli::client::Client;
 use crate::cli::output::{Output, items, text};
 use crate::cli::{Failure, TenantArg};
-use crate::constraints::{Limits, Sandbox, SandboxConfig};
-use crate::decision::TenantId;
-use crate::scim::schema::SchemaRegistry;
-
-/// There are no tenants here.
-const NOBODY: TenantId = TenantId(0);
+use crate::trial::{TrialError, Tried};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Plugin {
@@ -24,6 +25,12 @@ pub(super) enum Plugin {
         /// The component.
         file: PathBuf,
     },
+    /// Have a component judge one operation. Needs no server: what it says here, it says there.
+    Run(Box<run::Run>),
+    /// Have a component judge the cases in a folder, and compare what it says with what is expected. Needs no server.
+    Test(test::Test),
+    /// Have a component judge one operation many times, and tell what that takes. Needs no server.
+    Bench(Box<bench::Bench>),
     /// Upload a component as a version of a plugin.
     Push {
         #[command(flatten)]
@@ -47,7 +54,10 @@ pub(super) enum Plugin {
 impl Plugin {
     pub(super) async fn run(&self, client: &Client, output: &Output) -> Result<(), Failure> {
         match self {
-            Self::Inspect { file } => inspect(file, output).await,
+            Self::Inspect { file } => inspect::run(file, output).await,
+            Self::Run(run) => run.run(output).await,
+            Self::Test(test) => test.run(output).await,
+            Self::Bench(bench) => bench.run(output).await,
             Self::Push { tenant, file, name, tag } => {
                 let component = read(file)?;
                 let name = match name {
@@ -94,6 +104,24 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(file).map_err(|error| Failure::Usage(format!("cannot read `{}`: {error}", file.display())))
 }
 
+/// A component, checked and compiled by the server's own engine.
+async fn tried(file: &Path) -> Result<Tried, Failure> {
+    let component = read(file)?;
+    Tried::new(component).await.map_err(|error| match failure(error) {
+        Failure::Component(text) => Failure::Component(format!("`{}`: {text}", file.display())),
+        other => other,
+    })
+}
+
+fn failure(error: TrialError) -> Failure {
+    let text = error.to_string();
+    match error {
+        TrialError::Input(_) | TrialError::Request { .. } => Failure::Usage(text),
+        TrialError::Component(_) => Failure::Component(text),
+        TrialError::Local(_) => Failure::Local(text),
+    }
+}
+
 /// Something that turns while something takes long; nothing where standard error is no terminal.
 fn spinner(what: &'static str) -> ProgressBar {
     let spinner = ProgressBar::new_spinner().with_message(what);
@@ -102,46 +130,4 @@ fn spinner(what: &'static str) -> ProgressBar {
     }
     spinner.enable_steady_tick(std::time::Duration::from_millis(100));
     spinner
-}
-
-async fn inspect(file: &Path, output: &Output) -> Result<(), Failure> {
-    let component = read(file)?;
-    let size = component.len();
-    let config = SandboxConfig::for_own_components(Limits::default());
-    let sandbox = Sandbox::new(config).map_err(|error| Failure::Local(format!("cannot start the sandbox: {error}")))?;
-    let spinner = spinner("compiling");
-    let checked = sandbox.upload(NOBODY, component, &SchemaRegistry::core()).await;
-    spinner.finish_and_clear();
-    let checked = checked.map_err(|error| Failure::Component(format!("`{}`: {error}", file.display())))?;
-    let descriptor = checked.descriptor.to_json();
-    let shown = json!({
-        "digest": checked.digest, "world": checked.world, "size": size, "compile_ms": checked.compile_ms,
-        "descriptor": descriptor,
-    });
-    output.line(&shown, in_words(&shown, &descriptor))
-}
-
-fn in_words(shown: &Value, descriptor: &Value) -> String {
-    let or_all = |name: &str| match items(descriptor, name) {
-        [] => "all".to_owned(),
-        _ => text(descriptor, name),
-    };
-    let none = |name: &str| match items(descriptor, name) {
-        [] => "none".to_owned(),
-        _ => text(descriptor, name),
-    };
-    let schema = descriptor.get("settings_schema").map_or_else(String::new, |schema| format!("{schema:#}"));
-    [
-        format!("{} {}: {}", text(descriptor, "name"), text(descriptor, "version"), text(descriptor, "summary")),
-        format!("world           {}", text(shown, "world")),
-        format!("sha256          {}", text(shown, "digest")),
-        format!("size            {} bytes, compiled in {} ms", text(shown, "size"), text(shown, "compile_ms")),
-        format!("resource types  {}", or_all("resource_types")),
-        format!("actions         {}", or_all("actions")),
-        format!("reads           {}", or_all("reads")),
-        format!("writes          {}", none("writes")),
-        format!("capabilities    {}", none("capabilities")),
-        format!("settings        {schema}"),
-    ]
-    .join("\n")
 }
