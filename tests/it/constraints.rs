@@ -4,6 +4,7 @@ mod compiling;
 mod corpus;
 mod determinism;
 mod faults;
+mod measured;
 mod neighbours;
 mod plugins;
 mod reads;

@@ -1,6 +1,6 @@
 //! Who may import whom (`host/ARCHITECTURE.md`): read from the sources, so that the rule is a test and not a memory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -171,19 +171,69 @@ fn pure_modules_do_nothing_but_compute() {
     }
 }
 
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// The names of a manifest's dependencies, as the code spells them.
+fn dependencies(path: &str) -> BTreeSet<String> {
+    let text = read(path);
+    let dependencies = text.lines().skip_while(|line| *line != "[dependencies]").skip(1);
+    let names = dependencies.take_while(|line| !line.starts_with('[')).filter_map(|line| line.split([' ', '.']).next());
+    names.filter(|name| !name.is_empty()).map(|name| name.replace('-', "_")).collect()
+}
+
 /// The fuzz targets compile `scim` into a crate of their own, which no other check builds.
 #[test]
 fn the_fuzz_targets_have_every_crate_that_the_protocol_uses() {
-    let manifest = |path: &str| -> BTreeSet<String> {
-        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
-        let dependencies = text.lines().skip_while(|line| *line != "[dependencies]").skip(1);
-        let names =
-            dependencies.take_while(|line| !line.starts_with('[')).filter_map(|line| line.split([' ', '.']).next());
-        names.filter(|name| !name.is_empty()).map(|name| name.replace('-', "_")).collect()
-    };
-    let (host, fuzz) = (manifest("../host/Cargo.toml"), manifest("fuzz/Cargo.toml"));
+    let (host, fuzz) = (dependencies("../host/Cargo.toml"), dependencies("fuzz/Cargo.toml"));
     let used = |name: &&String| files("scim").iter().any(|(_, text)| text.contains(&format!("{name}::")));
     let missing: Vec<&String> = host.difference(&fuzz).filter(used).collect();
     assert!(missing.is_empty(), "tests/fuzz/Cargo.toml lacks {missing:?}");
     assert!(host.iter().filter(used).count() > 3);
+}
+
+/// The version of each dependency of the server's in a lock file.
+fn locked(path: &str) -> BTreeMap<String, String> {
+    let text = read(path);
+    let value = |block: &str, key: &str| {
+        block
+            .lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"'))
+            .map(str::to_owned)
+    };
+    let packages: Vec<_> = text.split("[[package]]").collect();
+    let version = |name: &str| {
+        let package = packages.iter().find(|block| value(block, "name").is_some_and(|own| own == name));
+        package.and_then(|block| value(block, "version")).unwrap_or_default()
+    };
+    let host = packages.iter().find(|block| value(block, "name").is_some_and(|own| own == "scruple")).unwrap();
+    let listed = host.lines().filter_map(|line| line.trim().strip_prefix('"')?.strip_suffix("\","));
+    // The version stands there only if there are several.
+    let named =
+        listed.map(|entry| entry.split_once(' ').map_or((entry, None), |(name, version)| (name, Some(version))));
+    named.map(|(name, given)| (name.replace('-', "_"), given.map_or_else(|| version(name), str::to_owned))).collect()
+}
+
+/// The comparison with policy engines is a workspace of its own, which no other check builds. What it measures is the
+/// server only if both are built from the same crates in the same way.
+#[test]
+fn the_comparison_builds_the_crates_that_the_server_is_built_from() {
+    let (ours, compared) = (locked("../Cargo.lock"), locked("compare/Cargo.lock"));
+    let host = dependencies("../host/Cargo.toml");
+    let other: Vec<_> = host.iter().filter(|name| ours.get(*name) != compared.get(*name)).collect();
+    assert!(
+        other.is_empty(),
+        "tests/compare/Cargo.lock has another {other:?}: run `cargo tree --manifest-path tests/compare/Cargo.toml`, or \
+         `cargo update --manifest-path tests/compare/Cargo.toml NAME --precise VERSION`"
+    );
+    assert!(host.iter().all(|name| ours.get(name).is_some_and(|version| !version.is_empty())), "{ours:?}");
+    let profile = |path: &str| {
+        let text = read(path);
+        let settings = text.lines().skip_while(|line| *line != "[profile.release]").skip(1);
+        let settings = settings.take_while(|line| !line.starts_with('[')).filter(|line| line.contains(" = "));
+        settings.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(profile("compare/Cargo.toml"), profile("../Cargo.toml"));
+    assert!(!profile("../Cargo.toml").is_empty());
 }

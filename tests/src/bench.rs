@@ -1,23 +1,28 @@
-//! What the benchmarks share: a user of 2 KB, the constraint that reads five of its attributes, and both put together
-//! as the server would.
+//! What the benchmarks share: users, the changes of them ([`change`]), and a component put to a change as the server
+//! would.
 
+pub mod change;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use scruple::change::{PlannedChange, plan};
+use scruple::change::PlannedChange;
 use scruple::constraints::compile::ConstraintPre;
 use scruple::constraints::registry::EnabledParts;
 use scruple::constraints::sandbox::Operation;
-use scruple::constraints::{ConstraintSet, DirectoryView, EnabledConstraint, Grants, Limits, Sandbox, SandboxConfig};
-use scruple::decision::{Actor, ConstraintName, DecisionId, Evaluation, FailurePolicy, Mode, TenantId, Verdict};
+use scruple::constraints::{
+    Compiling, ConstraintSet, DirectoryView, EnabledConstraint, Grants, Limits, Sandbox, SandboxConfig,
+};
+use scruple::decision::{
+    Actor, ConstraintFault, ConstraintName, DecisionId, Evaluation, FailurePolicy, Mode, TenantId, Verdict,
+};
 use scruple::pipeline::directory::SnapshotDirectory;
-use scruple::scim::reading::Reading;
-use scruple::scim::resource::ResourceId;
 use scruple::scim::schema::SchemaRegistry;
 use scruple::store::{SqliteOptions, SqliteStore, Store};
 use serde_json::{Value, json};
 
-use crate::components::FIVE_READS;
+const TENANT: TenantId = TenantId(1);
 
 /// A user with about 2 KB of JSON, as an identity provider with a full profile sends it.
 pub fn full_user(user_name: &str) -> Value {
@@ -61,29 +66,45 @@ pub fn full_user(user_name: &str) -> Value {
     })
 }
 
-/// The creation of [`full_user`] and the constraint that judges it, ready to run.
-pub struct Subject {
-    sandbox: Sandbox,
-    constraints: ConstraintSet,
-    pre: Arc<ConstraintPre>,
-    operation: Arc<Operation>,
+/// As the server's, but for where components are compiled; with or without a folder for compiled ones.
+pub fn sandbox_config(cache_dir: Option<PathBuf>, compiling: Compiling) -> SandboxConfig {
+    SandboxConfig { cache_dir, compiling, ..SandboxConfig::for_own_components(Limits::default()) }
+}
+
+/// A sandbox set up as the server's, and a tenant without anybody else in it.
+pub struct Bench {
+    sandbox: Arc<Sandbox>,
+    schemas: Arc<SchemaRegistry>,
     directory: Arc<dyn DirectoryView>,
-    // What the directory reads; gone with the subject.
+    // What the directory reads; gone with it.
     _data: tempfile::TempDir,
 }
 
-impl Subject {
-    /// The guest that reads five attributes, with everything granted.
-    pub async fn five_reads() -> anyhow::Result<Self> {
-        let schemas = Arc::new(SchemaRegistry::core());
-        let config = SandboxConfig::for_own_components(Limits::default());
-        let sandbox = Sandbox::new(config)?;
-        let checked = sandbox.upload(TenantId(1), std::fs::read(FIVE_READS)?, &schemas).await?;
-        let grants = Grants::parse(None, &checked.descriptor, &schemas).map_err(|error| error.to_string());
+impl Bench {
+    /// Starts the sandbox.
+    pub async fn start() -> anyhow::Result<Self> {
+        let data = tempfile::tempdir()?;
+        let store = SqliteStore::open(data.path(), SqliteOptions::default())?;
+        let tenant = store.create_tenant("bench", Timestamp::UNIX_EPOCH).await?;
+        let tenant = tenant.ok_or_else(|| anyhow::anyhow!("the tenant of a fresh store is taken"))?;
+        let snapshot = store.tenant(tenant.id).snapshot().await?;
+        Ok(Self {
+            sandbox: Arc::new(Sandbox::new(sandbox_config(None, Compiling::InProcess))?),
+            schemas: Arc::new(SchemaRegistry::core()),
+            directory: Arc::new(SnapshotDirectory::new(snapshot)),
+            _data: data,
+        })
+    }
+
+    /// A component, with everything granted, put to a change.
+    pub async fn subject(&self, component: Vec<u8>, planned: PlannedChange) -> anyhow::Result<Subject> {
+        let checked = self.sandbox.upload(TENANT, component, &self.schemas).await?;
+        let name = checked.descriptor.name.clone();
+        let grants = Grants::parse(None, &checked.descriptor, &self.schemas).map_err(|error| error.to_string());
         let pre = checked.pre;
         let parts = EnabledParts {
-            name: ConstraintName("five-reads".to_owned()),
-            plugin: "five-reads".to_owned(),
+            name: ConstraintName(name.clone()),
+            plugin: name,
             version: 1,
             digest: checked.digest,
             mode: Mode::Enforce,
@@ -91,60 +112,94 @@ impl Subject {
             settings: "{}".to_owned(),
             descriptor: Ok(checked.descriptor),
             grants,
-            schemas: Arc::clone(&schemas),
+            schemas: Arc::clone(&self.schemas),
         };
-        let enabled = Arc::new(EnabledConstraint::new(parts, sandbox.limits()));
+        let enabled = Arc::new(EnabledConstraint::new(parts, self.sandbox.limits()));
+        Ok(Subject::new(&self.sandbox, &enabled, &pre, &self.directory, planned))
+    }
+}
 
-        let data = tempfile::tempdir()?;
-        let store = SqliteStore::open(data.path(), SqliteOptions::default())?;
-        let tenant = store.create_tenant("bench", Timestamp::UNIX_EPOCH).await?;
-        let tenant = tenant.ok_or_else(|| anyhow::anyhow!("the tenant of a fresh store is taken"))?;
-        let snapshot = store.tenant(tenant.id).snapshot().await?;
-        let operation = Operation {
-            decision: DecisionId(uuid::Uuid::nil()),
-            actor: Actor { subject: "bench".to_owned(), label: "bench".to_owned(), scopes: vec!["scim".to_owned()] },
-            at: Timestamp::UNIX_EPOCH,
-            planned: Arc::new(planned(&schemas)?),
-        };
-        Ok(Self {
-            sandbox,
-            constraints: ConstraintSet { generation: 0, constraints: vec![enabled] },
-            pre,
-            operation: Arc::new(operation),
-            directory: Arc::new(SnapshotDirectory::new(snapshot)),
-            _data: data,
-        })
+/// A component and a change, ready to run.
+pub struct Subject {
+    sandbox: Arc<Sandbox>,
+    constraint: Arc<EnabledConstraint>,
+    pre: Arc<ConstraintPre>,
+    constraints: ConstraintSet,
+    operation: Arc<Operation>,
+    directory: Arc<dyn DirectoryView>,
+}
+
+impl Subject {
+    fn new(
+        sandbox: &Arc<Sandbox>,
+        constraint: &Arc<EnabledConstraint>,
+        pre: &Arc<ConstraintPre>,
+        directory: &Arc<dyn DirectoryView>,
+        planned: PlannedChange,
+    ) -> Self {
+        Self {
+            sandbox: Arc::clone(sandbox),
+            constraint: Arc::clone(constraint),
+            pre: Arc::clone(pre),
+            constraints: ConstraintSet { generation: 0, constraints: vec![Arc::clone(constraint)] },
+            operation: operation(planned),
+            directory: Arc::clone(directory),
+        }
+    }
+
+    /// The same component, put to another change.
+    pub fn put_to(&self, planned: PlannedChange) -> Self {
+        Self::new(&self.sandbox, &self.constraint, &self.pre, &self.directory, planned)
     }
 
     /// The evaluation by itself, on the caller's thread: what the guest and the host functions cost.
-    pub async fn evaluate_alone(&self) -> Option<Evaluation> {
-        let constraint = self.constraints.constraints.first()?;
-        let (runner, pre) = (self.sandbox.runner(), Ok(Arc::clone(&self.pre)));
-        Some(runner.evaluate(TenantId(1), constraint, pre, &self.operation, &self.directory).await)
+    pub async fn evaluate_alone(&self) -> Evaluation {
+        self.evaluate(&self.operation).await
+    }
+
+    /// The same of another change.
+    pub async fn evaluate_change(&self, planned: PlannedChange) -> Evaluation {
+        self.evaluate(&operation(planned)).await
+    }
+
+    async fn evaluate(&self, operation: &Arc<Operation>) -> Evaluation {
+        let pre = Ok(Arc::clone(&self.pre));
+        self.sandbox.runner().evaluate(TENANT, &self.constraint, pre, operation, &self.directory).await
     }
 
     /// The evaluation as part of a write: admitted, on the guests' runtime.
     pub async fn evaluate_as_the_server_does(&self) -> Option<Evaluation> {
         let operation = Arc::clone(&self.operation);
         let directory = Arc::clone(&self.directory);
-        let place = self.sandbox.admit_write(TenantId(1)).ok()?;
+        let place = self.sandbox.admit_write(TENANT).ok()?;
         let asked = self.sandbox.evaluate(&place, &self.constraints, operation, directory).await;
         asked.ok()?.pop()
     }
 
-    /// Fails unless the constraint allows the change after five recorded reads: a benchmark of a fault is of no use.
-    pub async fn check(&self) -> anyhow::Result<()> {
-        let evaluation = self.evaluate_alone().await.ok_or_else(|| anyhow::anyhow!("nothing was evaluated"))?;
-        anyhow::ensure!(evaluation.answer == Ok(Verdict::Allow), "the answer is {:?}", evaluation.answer);
-        anyhow::ensure!(evaluation.reads.reads.len() == 5, "{} reads were recorded", evaluation.reads.reads.len());
+    /// The first step of an evaluation by itself: the store.
+    pub fn make_store(&self) -> Result<(), ConstraintFault> {
+        self.sandbox.runner().make_store(TENANT, &self.constraint)
+    }
+
+    /// The first two steps: the store, and the instance in it.
+    pub async fn make_instance(&self) -> Result<(), ConstraintFault> {
+        self.sandbox.runner().make_instance(TENANT, &self.constraint, &self.pre).await
+    }
+
+    /// Fails unless the constraint answers so after so many recorded reads: a benchmark of a fault is of no use.
+    pub async fn check(&self, answer: Verdict, reads: usize) -> anyhow::Result<()> {
+        let evaluation = self.evaluate_alone().await;
+        anyhow::ensure!(evaluation.answer == Ok(answer), "the answer is {:?}", evaluation.answer);
+        anyhow::ensure!(evaluation.reads.reads.len() == reads, "{} reads were recorded", evaluation.reads.reads.len());
         Ok(())
     }
 }
 
-fn planned(schemas: &SchemaRegistry) -> anyhow::Result<PlannedChange> {
-    let user = schemas.resource_type("User").ok_or_else(|| anyhow::anyhow!("no resource type `User`"))?;
-    let body = full_user("ada");
-    let body = body.as_object().ok_or_else(|| anyhow::anyhow!("a user is an object"))?;
-    let draft = plan::plan_create(Reading::strict(user), ResourceId(uuid::Uuid::nil()), body, Timestamp::UNIX_EPOCH)?;
-    draft.settle(scruple::change::MembersChange::default()).ok_or_else(|| anyhow::anyhow!("a create changes something"))
+fn operation(planned: PlannedChange) -> Arc<Operation> {
+    Arc::new(Operation {
+        decision: DecisionId(uuid::Uuid::nil()),
+        actor: Actor { subject: "bench".to_owned(), label: "bench".to_owned(), scopes: vec!["scim".to_owned()] },
+        at: Timestamp::UNIX_EPOCH,
+        planned: Arc::new(planned),
+    })
 }

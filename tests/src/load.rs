@@ -14,7 +14,7 @@ mod measure;
 mod abuse;
 mod life;
 mod neighbours;
-pub(crate) mod statistics;
+pub mod statistics;
 mod usage;
 mod required;
 mod report;
@@ -67,12 +67,13 @@ async fn measure_all(args: &Args) -> anyhow::Result<Report> {
     let neighboured = neighbours::run(args, &targets, &run, &progress).await?;
     let subjects = targets.iter().map(|target| {
         let filling = target.population.filling;
-        Subject { name: target.name.clone(), users: filling.users, members: filling.members }
+        let constraints = target.constraints;
+        Subject { name: target.name.clone(), users: filling.users, members: filling.members, constraints }
     });
     Ok(Report { subjects: subjects.collect(), rounds: args.rounds, rows, lived, abused, neighboured })
 }
 
-/// Our own server, once for each program and each number of users.
+/// Our own server, once for each program, each number of users and each number of constraints.
 async fn own_targets(args: &Args) -> anyhow::Result<Vec<Target>> {
     let programs = if args.program.is_empty() {
         vec![crate::process::ServerProcess::program_under_test()?]
@@ -81,9 +82,12 @@ async fn own_targets(args: &Args) -> anyhow::Result<Vec<Target>> {
     };
     let mut targets = Vec::new();
     for (place, program) in programs.iter().enumerate() {
-        for users in &args.users {
-            eprintln!("{}: preparing {users} users …", args.name(place));
-            targets.push(own::target(args, &args.name(place), program, *users).await?);
+        for (users, constraints) in
+            args.users.iter().flat_map(|users| args.constraints.iter().map(move |n| (*users, *n)))
+        {
+            let name = args.constrained(&args.name(place), constraints);
+            eprintln!("{name}: preparing {users} users …");
+            targets.push(own::target(args, &name, program, users, constraints).await?);
         }
     }
     Ok(targets)

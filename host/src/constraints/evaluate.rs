@@ -4,6 +4,8 @@
 //! The order of the limits in `new_store` matters: all of them stand before the guest's first instruction, and
 //! instantiating runs some.
 
+mod steps;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -33,6 +33,10 @@ pub(super) struct Args {
     /// Users that the server has; repeatable, to compare sizes. With --base the same number for all, or one for each.
     #[arg(long, value_name = "N", default_values_t = [1_000])]
     pub(super) users: Vec<usize>,
+    /// Constraints in force on our own server, each of which reads five attributes of a user; repeatable, to compare
+    /// numbers.
+    #[arg(long, value_name = "N", default_values_t = [0], conflicts_with = "base")]
+    pub(super) constraints: Vec<usize>,
     /// Members of the large group. [default: the users, at most 100000]
     #[arg(long, value_name = "M")]
     pub(super) members: Option<usize>,
@@ -73,6 +77,9 @@ pub(super) struct Filling {
 /// Members of the large group unless the command line says otherwise: as many as a request of 5 MB names.
 const MEMBERS_DEFAULT: usize = 100_000;
 
+/// Constraints in force at the most: five times the largest number that has a required figure.
+const CONSTRAINTS_MAX: usize = 100;
+
 impl Args {
     /// Checks what the parser cannot.
     pub(super) fn check(&self) -> anyhow::Result<()> {
@@ -89,6 +96,8 @@ impl Args {
         );
         ensure!(self.users.iter().all(|users| *users > 0), "a server without users cannot be measured");
         ensure!(self.rounds > 0, "no rounds, no figures");
+        let most = CONSTRAINTS_MAX;
+        ensure!(self.constraints.iter().all(|count| *count <= most), "at most {most} constraints");
         if let Some(members) = self.members {
             let least = self.users.iter().copied().min().unwrap_or(0);
             ensure!(members <= least, "a group of {members} needs as many users, not {least}");
@@ -108,6 +117,11 @@ impl Args {
             None if self.base.len().max(self.program.len()) > 1 => format!("server {}", place + 1),
             None => "server".to_owned(),
         }
+    }
+
+    /// The name of a server with so many constraints.
+    pub(super) fn constrained(&self, name: &str, constraints: usize) -> String {
+        if self.constraints.len() > 1 { format!("{name}, {constraints} constraints") } else { name.to_owned() }
     }
 
     /// Whether something of that name is to be measured.
@@ -133,6 +147,16 @@ mod tests {
         assert!(parse("load --base http://a --token t --pid 1 --pid 2").is_err());
         assert!(parse("load --base http://a --token t --base http://b --token u --name a").is_err());
         assert!(parse("load --base http://a --token t --preload").is_err());
+    }
+
+    #[test]
+    fn servers_are_told_apart_by_their_constraints_if_there_are_several_numbers() {
+        assert_eq!(parse("load").unwrap().constrained("server", 0), "server");
+        let args = parse("load --constraints 0 --constraints 20").unwrap();
+        assert_eq!(args.constraints, [0, 20]);
+        assert_eq!(args.constrained("server", 20), "server, 20 constraints");
+        assert!(parse("load --constraints 101").is_err());
+        assert!(parse("load --base http://a --token t --constraints 1").is_err());
     }
 
     #[test]

@@ -16,7 +16,8 @@ use scruple::pipeline::write::{Caller, Change, WriteRequest};
 use scruple::scim::projection::AttributeNames;
 use serde_json::{Value, json};
 
-use crate::client::ApiClient;
+use crate::client::{ApiClient, TenantClient};
+use crate::components::FIVE_READS;
 use crate::load::args::{Args, Filling};
 use crate::load::generate::{user_name, user_of};
 use crate::load::population::{self, NEWCOMERS, Population};
@@ -31,8 +32,14 @@ const PREFIX: &str = "user";
 /// transaction carries 256 users.
 const WRITERS: usize = 256;
 
-/// Starts a program of ours on a folder with so many users.
-pub(super) async fn target(args: &Args, name: &str, program: &Path, users: usize) -> anyhow::Result<Target> {
+/// Starts a program of ours on a folder with so many users, and puts so many constraints in force.
+pub(super) async fn target(
+    args: &Args,
+    name: &str,
+    program: &Path,
+    users: usize,
+    constraints: usize,
+) -> anyhow::Result<Target> {
     let (folder, temporary) = match &args.data {
         Some(data) => (data.join(format!("{name}-{users}")), None),
         None => {
@@ -61,7 +68,23 @@ pub(super) async fn target(args: &Args, name: &str, program: &Path, users: usize
         None => Population::over_http(&endpoint, PREFIX.to_owned(), filling).await?,
     };
     let population = population::complete(population, &endpoint, Some(&remembered)).await?;
-    Ok(Target::new(name.to_owned(), endpoint, None, population).owning(process, temporary))
+    enforce(&process, constraints).await?;
+    Ok(Target::new(name.to_owned(), endpoint, None, population).owning(process, temporary).constrained(constraints))
+}
+
+/// Puts the component that reads five attributes in force under so many names.
+async fn enforce(process: &ServerProcess, constraints: usize) -> anyhow::Result<()> {
+    if constraints == 0 {
+        return Ok(());
+    }
+    let acme = TenantClient::new(process.address, TENANT, &process.operator()).await;
+    let uploaded = acme.upload("five-reads", std::fs::read(FIVE_READS)?).await;
+    ensure!(matches!(uploaded.status, 200 | 201), "the component was refused: {:#}", uploaded.body);
+    for number in 1..=constraints {
+        let set = acme.set(&format!("reads-{number}"), json!({ "plugin": "five-reads" })).await;
+        ensure!(set.status == 200, "the constraint was refused: {:#}", set.body);
+    }
+    Ok(())
 }
 
 /// Makes the tenant unless an earlier run has, and a token.

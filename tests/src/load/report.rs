@@ -184,6 +184,7 @@ impl Report {
                 "clients": row.scenario.clients,
                 "server": self.subjects[row.target].name,
                 "users": self.subjects[row.target].users,
+                "constraints": self.subjects[row.target].constraints,
                 "refusal": row.refusal,
                 "p50_ms": row.median(|round| round.p50_ms),
                 "p99_ms": row.median(|round| round.p99_ms),
@@ -317,7 +318,7 @@ mod tests {
             refusal: None,
         };
         let refused = Row { rounds: Vec::new(), refusal: Some("not supported (status 501)".to_owned()), ..row(1, 0.0) };
-        let subject = |name: &str| Subject { name: name.to_owned(), users: 10, members: 10 };
+        let subject = |name: &str| Subject { name: name.to_owned(), users: 10, members: 10, constraints: 0 };
         Report {
             subjects: vec![subject("a"), subject("b")],
             rounds: 1,

@@ -37,10 +37,14 @@ const ABUSE_RATIO_MAX: f64 = 3.0;
 const NEIGHBOURS_RATIO_MAX: f64 = 3.0;
 const STOPPED_MS_MAX: f64 = 50.0;
 
+/// How many times more creates there may be a second without constraints than with so many.
+const CONSTRAINED_RATIO_MAX: [(usize, f64); 3] = [(1, 1.0 / 0.95), (5, 1.0 / 0.85), (20, 1.0 / 0.6)];
+
 /// What the figures are about: the name in the report and what the server holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Subject {
     pub(super) name: String,
+    pub(super) constraints: usize,
     pub(super) users: usize,
     pub(super) members: usize,
 }
@@ -82,6 +86,7 @@ pub(super) fn checks(rows: &[Row], lived: &[Lived], abused: &[Abused], subjects:
     for (target, subject) in subjects.iter().enumerate() {
         checks.extend(within(rows, target, subject));
     }
+    checks.extend(constrained(rows, subjects));
     checks.extend(lives(lived, subjects));
     for abuse in abused {
         let about = |figure: &str| format!("{}: {}, {figure}", describe(&subjects[abuse.target]), abuse.name);
@@ -128,6 +133,26 @@ fn sizes(rows: &[Row], subjects: &[Subject]) -> Vec<Check> {
                 let what = format!("{}: {}, {MANY_USERS} users to {FEW_USERS}", subject.name, row.scenario.name);
                 checks.push(Check { what, required: SIZE_RATIO_MAX, seen, unit: "×" });
             }
+        }
+    }
+    checks
+}
+
+/// Creates beside those of the server that has as many users and no constraint.
+fn constrained(rows: &[Row], subjects: &[Subject]) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for row in rows.iter().filter(|row| row.scenario.step == Step::Create) {
+        let subject = &subjects[row.target];
+        let required = CONSTRAINED_RATIO_MAX.iter().find(|(count, _)| *count == subject.constraints);
+        let free = rows.iter().find(|other| {
+            let beside = &subjects[other.target];
+            other.scenario == row.scenario && beside.constraints == 0 && beside.users == subject.users
+        });
+        let rate = |row: &Row| row.median(|round| round.per_second);
+        let seen = free.and_then(|free| Some(rate(free)? / rate(row)?));
+        if let Some((&(count, required), seen)) = required.zip(seen) {
+            let what = format!("{}: rate without constraints to that with {count}", row.scenario.name);
+            checks.push(Check { what, required, seen, unit: "×" });
         }
     }
     checks
@@ -197,7 +222,7 @@ mod tests {
     use crate::load::scenario::Scenario;
 
     fn subject(users: usize) -> Subject {
-        Subject { name: "a".to_owned(), users, members: users }
+        Subject { name: "a".to_owned(), users, members: users, constraints: 0 }
     }
 
     fn row(target: usize, step: Step, p50_ms: f64, cpu_ms: f64) -> Row {
@@ -225,6 +250,20 @@ mod tests {
         assert_eq!(seen.iter().map(|check| check.seen).collect::<Vec<_>>(), [1.45]);
         let other = Subject { name: "b".to_owned(), ..subject(1_000_000) };
         assert_eq!(checks(&rows, &[], &[], &[subject(1_000), other]), []);
+    }
+
+    #[test]
+    fn creates_with_constraints_are_held_against_those_without() {
+        let rate = |target, per_second| {
+            let mut row = row(target, Step::Create, 1.0, 0.0);
+            row.rounds[0].per_second = per_second;
+            row
+        };
+        let with = |constraints| Subject { constraints, ..subject(5) };
+        let subjects = [with(0), with(1), with(5), with(20)];
+        let rows = [rate(0, 100.0), rate(1, 96.0), rate(2, 84.0), rate(3, 61.0)];
+        assert_eq!(holding(&checks(&rows, &[], &[], &subjects)), [true, false, true]);
+        assert_eq!(checks(&rows[1..2], &[], &[], &subjects), []);
     }
 
     #[test]

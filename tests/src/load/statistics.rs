@@ -1,7 +1,7 @@
 //! Medians and percentiles. Pure.
 
 /// The value that `percent` of all values do not exceed, by nearest rank; `None` of nothing.
-pub(crate) fn percentile(values: &[f64], percent: f64) -> Option<f64> {
+pub fn percentile(values: &[f64], percent: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;
@@ -9,7 +9,7 @@ pub(crate) fn percentile(values: &[f64], percent: f64) -> Option<f64> {
 }
 
 /// The middle value; of an even number of them the mean of the two in the middle.
-pub(super) fn median(values: &[f64]) -> Option<f64> {
+pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let upper = *sorted.get(sorted.len() / 2)?;
@@ -18,7 +18,7 @@ pub(super) fn median(values: &[f64]) -> Option<f64> {
 }
 
 /// The largest value.
-pub(super) fn maximum(values: &[f64]) -> Option<f64> {
+pub fn maximum(values: &[f64]) -> Option<f64> {
     values.iter().copied().max_by(f64::total_cmp)
 }
 

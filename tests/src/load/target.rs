@@ -128,6 +128,8 @@ pub(super) struct Target {
     /// Of the server's process, if it is known.
     pub(super) pid: Option<u32>,
     pub(super) population: Population,
+    /// Constraints that its tenant has in force, if it is ours.
+    pub(super) constraints: usize,
     /// Users that scenarios have made, to be deleted by others.
     spares: Mutex<Vec<String>>,
     /// Cursors of RFC 9865, by how many resources stand before them.
@@ -145,6 +147,7 @@ impl Target {
             endpoint,
             pid,
             population,
+            constraints: 0,
             spares: Mutex::default(),
             cursors: Mutex::default(),
             serial: AtomicUsize::new(0),
@@ -161,6 +164,11 @@ impl Target {
     /// The server, if it is this program's own.
     pub(super) fn process(&self) -> Option<&ServerProcess> {
         self.process.as_ref()
+    }
+
+    /// A target with so many constraints in force.
+    pub(super) fn constrained(self, constraints: usize) -> Self {
+        Self { constraints, ..self }
     }
 
     /// A number that no other request of this run has.
