@@ -4,9 +4,14 @@ CARGO ?= cargo
 # The tests' runner: nextest where it is installed (a process for each test), else cargo's own.
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 BIN := target/debug
+# Where cargo builds, which also has what the benchmarks have measured.
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+# The benchmarks bring the programs of their package with them, the load program too: to build that alone, before, would be
+# to build it twice. The comparison is a package of its own, in the same folder: most of what it needs is built already.
+COMPARE := --locked --manifest-path tests/compare/Cargo.toml --target-dir $(TARGET)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint plugins bench density fuzz
+.PHONY: help demo test lint plugins bench compare density fuzz
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +45,7 @@ endif
 lint: ## Check format, lints, documentation, and (where cargo-deny is installed) licences and sources
 	@echo "==> lint: format"
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path tests/compare/Cargo.toml --package scruple-compare --package scruple-benchmarks --check
 	@echo "==> lint: clippy"
 	$(CARGO) clippy --workspace --all-targets --quiet -- --deny warnings
 	@echo "==> lint: documentation"
@@ -49,12 +55,28 @@ lint: ## Check format, lints, documentation, and (where cargo-deny is installed)
 		echo "==> lint: licences, bans, sources"; $(CARGO) deny --offline check licenses bans sources; \
 	else echo "==> lint: cargo-deny is not installed, so deny.toml was not checked"; fi
 
-bench: plugins ## Measure: requests at 1,000 and 10,000 users and under abuse, one evaluation, durable writes
-	@echo "==> bench: building with optimisation (the first time takes some minutes)"
-	$(CARGO) build --release --package scruple-tests --bins
+bench: plugins ## Measure requests at 1,000 and 10,000 users and under abuse, durable writes, and what `make compare` does
+	@echo "==> bench: building with optimisation (the first time takes a quarter of an hour)"
+	$(CARGO) bench --package scruple-tests --no-run
 	@echo "==> bench: requests to a server with 1,000 and one with 10,000 users"
-	target/release/load --users 1000 --users 10000 --preload
-	$(CARGO) bench --package scruple-tests
+	$(TARGET)/release/load --users 1000 --users 10000 --preload
+	$(CARGO) bench --package scruple-tests --bench writes
+	@$(MAKE) --no-print-directory compare
+
+compare: ## Measure what a verdict costs, here and in policy engines, and write host/BENCHMARKS.md and its plot
+	@rm -rf $(TARGET)/criterion $(TARGET)/gungraun && mkdir -p $(TARGET)/bench
+	@echo "==> compare: building with optimisation (the first time takes a quarter of an hour)"
+	$(CARGO) bench --package scruple-tests --bench sandbox --bench evaluation --no-run
+	$(CARGO) bench $(COMPARE) --package scruple-compare --bench same_rule --no-run
+	@echo "==> compare: creates at servers with 0, 1, 5 and 20 constraints"
+	$(TARGET)/release/load --preload --only create $(addprefix --constraints ,0 1 5 20) --json >$(TARGET)/bench/endpoint.json
+	@echo "==> compare: evaluations alone"
+	$(CARGO) bench --package scruple-tests --bench sandbox -- --json $(TARGET)/bench/sandbox.json
+	CRITERION_HOME=$(TARGET)/criterion $(CARGO) bench --package scruple-tests --bench evaluation
+	@echo "==> compare: the same rule in native Rust, in components and in policy engines"
+	CRITERION_HOME=$(TARGET)/criterion $(CARGO) bench $(COMPARE) --package scruple-compare --bench same_rule
+	@CARGO="$(CARGO)" tests/compare/instructions.sh $(TARGET)
+	$(CARGO) run --quiet $(COMPARE) --package scruple-benchmarks -- $(TARGET)
 
 density: plugins ## Measure a node with 10,000 tenants, each with a component of its own, and 100 with JavaScript and Python
 	@echo "==> density: building with optimisation (the first time takes some minutes)"
