@@ -17,8 +17,8 @@ use crate::scim::schema::SchemaRegistry;
 /// pushed out has it read anew at its next write.
 const SETS_BYTES_MAX: u64 = 64 << 20;
 
-/// What a constraint takes beside its settings. 6 KiB: measured, with the descriptor, the grants and the paths that a small
-/// rule reads.
+/// What a constraint takes beside its settings: its descriptor, its grants, the paths that it reads. 6 KiB, an estimate: a
+/// tenant with one loaded constraint was measured to take 52 KiB, most of which is what the engine keeps of the component.
 const CONSTRAINT_BYTES: usize = 6 << 10;
 
 /// A plugin version put to work. Its machine code is not part of it: that is loaded when the constraint is asked, and
