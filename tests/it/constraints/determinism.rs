@@ -83,8 +83,11 @@ fn newcomer() -> FixedRequest {
     FixedRequest::new("POST", "User", 5, &user("eve", more))
 }
 
+fn renumbered() -> FixedRequest {
+    FixedRequest::new("PUT", "User", 2, &user("ada", json!({ "externalId": "E2" })))
+}
+
 fn shipped() -> Vec<Case> {
-    let renumbered = FixedRequest::new("PUT", "User", 2, &user("ada", json!({ "externalId": "E2" })));
     let payroll = FixedRequest::new("PUT", "Group", 12, &group("Payroll", &[2, 3]));
     let gates = json!({ "gates": [{ "displayName": "Payroll", "membersMatch": "userType eq \"Employee\"" }] });
     let protected = json!({ "accounts": ["root"], "groups": [{ "displayName": "Admins", "minimum": 2 }] });
@@ -113,7 +116,7 @@ fn shipped() -> Vec<Case> {
         ),
         case(guest::REQUIRED_ATTRIBUTES, json!({ "attributes": ["title"] }), "required-attribute-missing", newcomer()),
         case(guest::SAFE_VALUES, mail_at("acme.example"), "domain", newcomer()),
-        case(guest::WRITE_ONCE, json!({ "attributes": ["externalId"] }), "immutable-attribute", renumbered),
+        case(guest::WRITE_ONCE, json!({ "attributes": ["externalId"] }), "immutable-attribute", renumbered()),
     ]
 }
 
@@ -158,6 +161,7 @@ fn hostile() -> Vec<Case> {
     ]
     .into_iter()
     .map(|(component, settings, expected)| case(component, settings, expected, newcomer()))
+    .chain([case(guest::COMPARED_RULE, json!({}), "external-id", renumbered())])
     .collect()
 }
 
