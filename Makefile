@@ -88,5 +88,5 @@ density: plugins ## Measure a node with 10,000 tenants, each with a component of
 	@echo "==> density: 100 tenants with JavaScript and Python (some 5 GB)"
 	target/release/density --tenants 100 --language big
 
-fuzz: ## Feed the protocol's parsers, PATCH and PUT with made-up input (FUZZ_SECONDS=300 for each target)
+fuzz: ## Feed parsers, PATCH, PUT and the sandbox with made-up input (FUZZ_SECONDS=300 for each of FUZZ_TARGETS)
 	@tests/fuzz/run.sh
