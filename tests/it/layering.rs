@@ -215,18 +215,22 @@ fn locked(path: &str) -> BTreeMap<String, String> {
     named.map(|(name, given)| (name.replace('-', "_"), given.map_or_else(|| version(name), str::to_owned))).collect()
 }
 
-/// The comparison with policy engines is a workspace of its own, which no other check builds. What it measures is the
-/// server only if both are built from the same crates in the same way.
+/// The comparison with policy engines and the sandbox's fuzz targets are workspaces of their own, which no other check builds.
+/// What they measure and look at is the server only if all are built from the same crates, and what is measured in the same way.
 #[test]
-fn the_comparison_builds_the_crates_that_the_server_is_built_from() {
-    let (ours, compared) = (locked("../Cargo.lock"), locked("compare/Cargo.lock"));
+fn other_workspaces_build_the_crates_that_the_server_is_built_from() {
+    let ours = locked("../Cargo.lock");
     let host = dependencies("../host/Cargo.toml");
-    let other: Vec<_> = host.iter().filter(|name| ours.get(*name) != compared.get(*name)).collect();
-    assert!(
-        other.is_empty(),
-        "tests/compare/Cargo.lock has another {other:?}: run `cargo tree --manifest-path tests/compare/Cargo.toml`, or \
-         `cargo update --manifest-path tests/compare/Cargo.toml NAME --precise VERSION`"
-    );
+    for workspace in ["compare", "fuzz/sandbox"] {
+        let theirs = locked(&format!("{workspace}/Cargo.lock"));
+        let other: Vec<_> = host.iter().filter(|name| ours.get(*name) != theirs.get(*name)).collect();
+        assert!(
+            other.is_empty(),
+            "tests/{workspace}/Cargo.lock has another {other:?}: run `cargo tree --manifest-path \
+             tests/{workspace}/Cargo.toml`, or `cargo update --manifest-path tests/{workspace}/Cargo.toml NAME \
+             --precise VERSION`"
+        );
+    }
     assert!(host.iter().all(|name| ours.get(name).is_some_and(|version| !version.is_empty())), "{ours:?}");
     let profile = |path: &str| {
         let text = read(path);
