@@ -193,8 +193,8 @@ impl Runner {
         }
     }
 
-    /// A fresh instance. Instantiating runs code of the guest, so it can break here as well; what is no trap of the
-    /// guest's is a component that does not fit.
+    /// A fresh instance. Instantiating runs code of the guest, so it can break here as well: what goes wrong once it has used
+    /// fuel is the guest's. Before that, the component does not fit.
     pub(super) async fn instantiate(
         &self,
         pre: &ConstraintPre,
@@ -203,7 +203,9 @@ impl Runner {
     ) -> Result<Instance, ConstraintFault> {
         match pre.pre.instantiate_async(&mut *store).await {
             Ok(instance) => Ok(instance),
-            Err(error) if error.is::<Trap>() => Err(self.fault(&error, store, fuel_max)),
+            Err(error) if error.is::<Trap>() || store.get_fuel().is_ok_and(|left| left < fuel_max) => {
+                Err(self.fault(&error, store, fuel_max))
+            }
             Err(error) => Err(store.data_mut().take_fault().unwrap_or_else(|| unavailable(&error))),
         }
     }

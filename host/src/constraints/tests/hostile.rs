@@ -140,6 +140,14 @@ async fn a_guest_that_traps_in_its_start_function_is_refused() {
     );
 }
 
+/// What it does wrong before it is asked anything is its own fault and not the host's: `unavailable` would say that.
+#[tokio::test]
+async fn a_guest_that_hands_over_what_is_no_handle_before_it_is_asked_is_at_fault_itself() {
+    let early = Guest::new().with("(func (export \"_initialize\") (call $doc_drop (i32.const 99)))");
+    let message = refusal_of(early).await;
+    assert_eq!(message, "`describe` failed: the constraint trapped: unknown handle index 99");
+}
+
 #[tokio::test]
 async fn a_million_reasons_and_a_hundred_megabytes_are_not_taken_out_of_the_guest() {
     let output = ConstraintFault::Output { output_bytes_max: 256 << 10 };
