@@ -8,7 +8,7 @@ pub mod fixture;
 pub mod operation;
 pub mod population;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -40,6 +40,9 @@ pub const AT: Timestamp = Timestamp::constant(1_767_225_600, 0);
 /// The id that a new resource gets. Fixed, as the decision's: what a constraint reads is the same in every run.
 const NEW_RESOURCE: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001);
 const DECISION: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0002);
+
+/// The resource types that there are here: those of the core schemas.
+static CORE: LazyLock<SchemaRegistry> = LazyLock::new(SchemaRegistry::core);
 
 /// A constraint could not be tried.
 #[derive(Debug, Error)]
@@ -79,9 +82,14 @@ impl Tried {
     /// Checks and compiles a component, as an upload would.
     pub async fn new(component: Vec<u8>) -> Result<Self, TrialError> {
         let sandbox = Sandbox::new(SandboxConfig::for_own_components(Limits::default())).map_err(local)?;
-        let checked = sandbox.upload(TenantId(0), component.clone(), &SchemaRegistry::core()).await;
+        let checked = sandbox.upload(TenantId(0), component.clone(), &CORE).await;
         let checked = checked.map_err(|error| TrialError::Component(with_causes(&error)))?;
         Ok(Self { sandbox: Arc::new(sandbox), checked, component })
+    }
+
+    /// Bytes of the component.
+    pub fn size(&self) -> usize {
+        self.component.len()
     }
 
     /// The limits that it runs under.
@@ -190,9 +198,8 @@ impl Trial {
     }
 
     fn request(&self, resource_type: &str, change: Change) -> Result<WriteRequest, TrialError> {
-        let schemas = SchemaRegistry::core();
-        let known = schemas.resource_type(resource_type).ok_or_else(|| {
-            let names: Vec<&str> = schemas.resource_types().iter().map(|known| known.name.as_str()).collect();
+        let known = CORE.resource_type(resource_type).ok_or_else(|| {
+            let names: Vec<&str> = CORE.resource_types().iter().map(|known| known.name.as_str()).collect();
             TrialError::Input(format!("there is no resource type `{resource_type}`; there are {}", names.join(", ")))
         })?;
         let endpoint = known.endpoint.trim_start_matches('/').to_owned();

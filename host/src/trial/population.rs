@@ -6,9 +6,8 @@ use uuid::Uuid;
 use crate::decision::Actor;
 use crate::pipeline::write::{Change, Precondition};
 use crate::scim::resource::ResourceId;
-use crate::scim::schema::SchemaRegistry;
 use crate::tables::{TableLimits, json as json_table};
-use crate::trial::{Trial, TrialError, local};
+use crate::trial::{CORE, Trial, TrialError, local};
 
 /// Resources and tables.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -113,10 +112,9 @@ pub(super) fn type_of(resource: &Map<String, Value>) -> Result<String, TrialErro
     if let Some(named) = resource.get("meta").and_then(|meta| meta.get("resourceType")).and_then(Value::as_str) {
         return Ok(named.to_owned());
     }
-    let core = SchemaRegistry::core();
     let schemas = resource.get("schemas").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let named = schemas
-        .filter_map(|urn| core.resource_types().iter().find(|known| known.schema.id.eq_ignore_ascii_case(urn)))
+        .filter_map(|urn| CORE.resource_types().iter().find(|known| known.schema.id.eq_ignore_ascii_case(urn)))
         .map(|known| known.name.clone())
         .next();
     named.ok_or_else(|| {

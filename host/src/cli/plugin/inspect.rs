@@ -4,16 +4,16 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{read, spinner, tried};
+use super::{spinner, tried};
 use crate::cli::Failure;
 use crate::cli::output::{Output, items, text};
 
 pub(super) async fn run(file: &Path, output: &Output) -> Result<(), Failure> {
-    let size = read(file)?.len();
     let spinner = spinner("compiling");
     let tried = tried(file).await;
     spinner.finish_and_clear();
-    let checked = tried?.checked;
+    let tried = tried?;
+    let (size, checked) = (tried.size(), tried.checked);
     let descriptor = checked.descriptor.to_json();
     let shown = json!({
         "digest": checked.digest, "world": checked.world, "size": size, "compile_ms": checked.compile_ms,
