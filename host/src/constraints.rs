@@ -5,7 +5,7 @@
 //! [`hearing`] (who is asked about a change), [`evaluate`] (one constraint asked) and `host_api` (what it may call meanwhile).
 //!
 //! On the way in: [`check_component`] → [`compile`] → [`about`] → [`descriptor`]; kept by [`cache`]; put to work by
-//! [`registry`], with [`settings`] and [`grants`]; found again by [`loader`].
+//! [`registry`], with [`settings`] and [`grants`]; found again by [`loader`]. Asked once more about what was decided: [`recording`].
 
 pub mod about;
 pub mod admission;
@@ -28,6 +28,7 @@ pub mod limits;
 pub mod loader;
 pub mod paths;
 mod recorder;
+pub mod recording;
 pub mod registry;
 pub mod sandbox;
 pub mod settings;
@@ -47,6 +48,7 @@ pub use grants::Grants;
 pub use hearing::Hearing;
 pub use limits::Limits;
 pub use loader::ComponentSource;
+pub use recording::Recording;
 pub use registry::{ConstraintSet, EnabledConstraint, Registry};
 pub use sandbox::{Operation, Sandbox, SandboxConfig};
 pub use tables::{TableRow, TableView};

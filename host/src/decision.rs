@@ -1,12 +1,13 @@
 //! From verdicts to a decision. Pure.
 //!
 //! [`decide()`] is the only way to an [`AdmittedChange`], and the store commits nothing else: a write that nobody
-//! decided on does not compile. Start at [`verdict`], then [`reads`], then [`decide()`], then [`record`].
+//! decided on does not compile. Start at [`verdict`], then [`reads`], then [`decide()`], then [`record`]; [`recorded`] is the way back.
 
 pub mod actor;
 pub mod decide;
 pub mod reads;
 pub mod record;
+pub mod recorded;
 pub mod rewrite;
 pub mod verdict;
 
@@ -14,5 +15,6 @@ pub use actor::{Actor, TenantId, Txn};
 pub use decide::{AdmittedChange, KeptSecret, Refusal, RefusalKind, decide, unchanged};
 pub use reads::{LookUp, LookUpAnswer, Read, ReadSet};
 pub use record::{ConstraintName, DecisionId, DecisionRecord, Evaluation, Outcome};
+pub use recorded::{RecordedDecision, RecordedEvaluation};
 pub use rewrite::{Rewrite, Rewritten};
 pub use verdict::{ConstraintFault, FailurePolicy, Hold, Mode, Reason, Verdict};

@@ -12,13 +12,14 @@ use scruple::change::members::Resolving;
 use scruple::change::rewrite::{Editing, rewritten};
 use scruple::change::{Draft, MembersChange, PlannedChange, plan};
 use scruple::constraints::compile::ConstraintPre;
+use scruple::constraints::recording::recorded_operation;
 use scruple::constraints::registry::EnabledParts;
 use scruple::constraints::sandbox::{Checked, Operation};
-use scruple::constraints::{Asked, ConstraintSet, DirectoryView, EnabledConstraint, Grants, Sandbox};
+use scruple::constraints::{Asked, ConstraintSet, DirectoryView, EnabledConstraint, Grants, Recording, Sandbox};
 use scruple::decision::decide::DecisionContext;
 use scruple::decision::{
-    Actor, ConstraintFault, ConstraintName, DecisionId, Evaluation, FailurePolicy, Mode, Rewrite, TenantId, Verdict,
-    decide,
+    Actor, ConstraintFault, ConstraintName, DecisionId, Evaluation, FailurePolicy, Mode, RecordedDecision, Rewrite,
+    TenantId, Verdict, decide,
 };
 use scruple::pipeline::directory::SnapshotDirectory;
 use scruple::scim::limits::ScimLimits;
@@ -178,6 +179,11 @@ impl InForce {
         Self { constraints, ..self }
     }
 
+    /// Whether it judges; else it only rewrites.
+    pub fn checks(&self) -> bool {
+        self.pre.checks()
+    }
+
     /// By itself, in this thread; how long it took is left out. One that only rewrites is asked for that.
     pub async fn judge_alone(&self, operation: &Arc<Operation>, directory: &Arc<dyn DirectoryView>) -> Evaluation {
         let (constraint, runner) = (&self.constraints.constraints[0], self.sandbox.runner());
@@ -188,6 +194,25 @@ impl InForce {
             rewriting(constraint, operation, runner.rewrite(TenantId(1), constraint, pre, operation, directory).await)
         };
         Evaluation { duration_us: 0, ..evaluation }
+    }
+
+    /// Once more, by nothing but what it read; `None` if that lacks something. Of one that only rewrites there is no such thing.
+    pub async fn judge_again(&self, operation: &Operation, read: &Evaluation) -> Option<Evaluation> {
+        let decision = RecordedDecision {
+            id: operation.decision,
+            at: operation.at,
+            generation: 1,
+            actor: operation.actor.clone(),
+            action: operation.planned.action,
+            resource_type: operation.planned.resource_type.name.clone(),
+            resource_id: operation.planned.id,
+            evaluations: Vec::new(),
+        };
+        let stand_in = Arc::new(recorded_operation(&decision, &operation.planned.resource_type));
+        let (constraint, recording) = (&self.constraints.constraints[0], Arc::new(Recording::of(&read.reads)));
+        let pre = Arc::clone(&self.pre);
+        let said = self.sandbox.runner().replay(TenantId(1), constraint, pre, &stand_in, &recording).await;
+        recording.missing().is_none().then_some(Evaluation { duration_us: 0, ..said })
     }
 
     /// As a write has it judged: admitted, and on the guests' threads from the first tick on. How long it took is left out.

@@ -18,6 +18,7 @@ use super::convert::{bad_output, message_from_wit, verdict_from_wit};
 use super::directory::DirectoryView;
 use super::edits::edits_from_wit;
 use super::limits::Limits;
+use super::recording::Recording;
 use super::registry::EnabledConstraint;
 use super::sandbox::Operation;
 use super::state::{CallLabel, GuestState, OperationHandle, Subject};
@@ -96,11 +97,38 @@ impl Runner {
         operation: &Arc<Operation>,
         directory: &Arc<dyn DirectoryView>,
     ) -> Evaluation {
-        let asked = self.ask(Export::Check, tenant, constraint, pre, operation, directory).await;
-        constraint.evaluation(asked.and_then(|answer| match answer {
+        let subject = constraint.subject(Export::Check, operation, Arc::clone(directory));
+        constraint.evaluation(self.judge(tenant, constraint, pre, subject).await)
+    }
+
+    /// Asks one constraint about what was decided once, by nothing but what was read then. What it says is worth nothing if
+    /// the recording lacks something ([`Recording::missing`]).
+    pub async fn replay(
+        &self,
+        tenant: TenantId,
+        constraint: &EnabledConstraint,
+        pre: Arc<ConstraintPre>,
+        operation: &Arc<Operation>,
+        recording: &Arc<Recording>,
+    ) -> Evaluation {
+        let directory = Arc::clone(recording) as Arc<dyn DirectoryView>;
+        let mut subject = constraint.subject(Export::Check, operation, directory);
+        subject.recording = Some(Arc::clone(recording));
+        constraint.evaluation(self.judge(tenant, constraint, Ok(pre), subject).await)
+    }
+
+    async fn judge(
+        &self,
+        tenant: TenantId,
+        constraint: &EnabledConstraint,
+        pre: Result<Arc<ConstraintPre>, ConstraintFault>,
+        subject: Subject,
+    ) -> Asked<Verdict> {
+        let asked = self.ask(Export::Check, tenant, constraint, pre, subject).await;
+        asked.and_then(|answer| match answer {
             Answer::Verdict(verdict) => verdict_from_wit(verdict, &self.limits),
             Answer::Edits(_) => Err(bad_output("edits instead of a verdict")),
-        }))
+        })
     }
 
     /// Asks one rewriter for its edits of one change, likewise. They are within its grant, and not yet made.
@@ -112,7 +140,8 @@ impl Runner {
         operation: &Arc<Operation>,
         directory: &Arc<dyn DirectoryView>,
     ) -> Asked<Vec<PatchOperation>> {
-        let asked = self.ask(Export::Rewrite, tenant, constraint, pre, operation, directory).await;
+        let subject = constraint.subject(Export::Rewrite, operation, Arc::clone(directory));
+        let asked = self.ask(Export::Rewrite, tenant, constraint, pre, subject).await;
         let resource_type = &operation.planned.resource_type;
         asked.and_then(|answer| match answer {
             Answer::Edits(edits) => edits_from_wit(edits, resource_type, constraint.paths.grants(), &self.limits),
@@ -126,21 +155,12 @@ impl Runner {
         tenant: TenantId,
         constraint: &EnabledConstraint,
         pre: Result<Arc<ConstraintPre>, ConstraintFault>,
-        operation: &Arc<Operation>,
-        directory: &Arc<dyn DirectoryView>,
+        subject: Subject,
     ) -> Asked<Answer> {
         let started = Instant::now();
         let pre = match pre {
             Ok(pre) => pre,
             Err(fault) => return Asked::broken(fault, started),
-        };
-        let subject = Subject {
-            operation: Arc::clone(operation),
-            directory: Arc::clone(directory),
-            // Rewriters have no `directory`, whatever their component is granted to judge by.
-            may_look_up: matches!(export, Export::Check),
-            paths: Arc::clone(&constraint.paths),
-            schemas: Arc::clone(&constraint.schemas),
         };
         let label = CallLabel { tenant: Some(tenant), constraint: Some(constraint.name.clone()) };
         let fuel_max = self.limits.fuel_max;
@@ -286,6 +306,19 @@ pub(super) fn microseconds(started: Instant) -> u64 {
 }
 
 impl EnabledConstraint {
+    /// What it is asked about.
+    fn subject(&self, export: Export, operation: &Arc<Operation>, directory: Arc<dyn DirectoryView>) -> Subject {
+        Subject {
+            operation: Arc::clone(operation),
+            directory,
+            recording: None,
+            // Rewriters have no `directory`, whatever their component is granted to judge by.
+            may_look_up: matches!(export, Export::Check),
+            paths: Arc::clone(&self.paths),
+            schemas: Arc::clone(&self.schemas),
+        }
+    }
+
     /// What it was asked, as the decision log has it.
     pub fn evaluation(&self, asked: Asked<Verdict>) -> Evaluation {
         Evaluation {

@@ -299,6 +299,18 @@ impl Sandbox {
         Ok(self.run(async move { runner.describe(&pre).await }).await.map_err(shutting_down)??)
     }
 
+    /// Has constraints asked about what was decided already, of which nothing comes for anybody: in the tenant's turn among
+    /// the questions to components about themselves, so that no write waits for it.
+    pub async fn ask_again<T: Send + 'static>(
+        &self,
+        tenant: TenantId,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, AboutError> {
+        let place = self.enter(&self.about_calls, tenant)?;
+        let _turn = place.turn().await;
+        Ok(self.run(work).await.map_err(shutting_down)?)
+    }
+
     /// Runs something on the guests' runtime; it is stopped when nobody waits for it any more.
     pub(super) async fn run<T: Send + 'static>(
         &self,

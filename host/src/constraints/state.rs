@@ -22,6 +22,7 @@ use super::host_api::differences::ShownDifference;
 use super::limits::Limits;
 use super::paths::PathCache;
 use super::recorder::{Of, Question, READ_BYTES, Recorder, look_up_bytes, table_bytes};
+use super::recording::Recording;
 use super::sandbox::Operation;
 use own_time::OwnTime;
 
@@ -56,6 +57,8 @@ pub struct Subject {
     pub operation: Arc<Operation>,
     /// The tenant's other resources, and its tables.
     pub directory: Arc<dyn DirectoryView>,
+    /// What the operation's own documents are answered by, if there are none but a record of what was read of them.
+    pub recording: Option<Arc<Recording>>,
     /// Whether it may be asked for them by `directory`, if that is granted.
     pub may_look_up: bool,
     /// Prepared paths of the constraint, with its grants.
@@ -166,6 +169,18 @@ impl GuestState {
     /// What the call is about. A guest has no handle before it is given one, so there is always an answer.
     pub(super) fn subject(&self) -> wasmtime::Result<&Subject> {
         self.subject.as_ref().ok_or_else(|| wasmtime::Error::msg("there is no operation"))
+    }
+
+    /// What the record answers, if there is nothing but a record to read from.
+    pub(super) fn recorded<T>(
+        &self,
+        asked: &str,
+        answer: impl FnOnce(&Recording) -> Option<T>,
+    ) -> Result<Option<T>, ReadFailure> {
+        match &self.subject()?.recording {
+            None => Ok(None),
+            Some(recording) => Ok(Some(answer(recording).ok_or_else(|| recording.refusal(asked))?)),
+        }
     }
 
     /// Refuses a read when the budget is spent already, before anything is done for it.

@@ -19,4 +19,9 @@ pub struct TableRow {
 pub trait TableView: Send + Sync {
     /// The row of a key; `None` if there is no such table.
     async fn row(&self, table: &str, key: &str) -> Result<Option<TableRow>, DirectoryError>;
+
+    /// Whether there is a row of a key, with the revision that was looked into; `None` if there is no such table.
+    async fn contains(&self, table: &str, key: &str) -> Result<Option<(u32, bool)>, DirectoryError> {
+        Ok(self.row(table, key).await?.map(|found| (found.revision, found.row.is_some())))
+    }
 }

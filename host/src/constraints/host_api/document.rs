@@ -161,10 +161,22 @@ impl GuestState {
     }
 
     async fn read_first(&mut self, document: &Document, path: &str) -> Result<Option<types::Value>, ReadFailure> {
-        let path = self.prepare(document, path)?;
-        let loaded = self.load(document, &path).await?;
-        let selected = path.path.select(loaded.as_ref());
-        let first = selected.into_iter().next().map(|value| visible(&path, value));
+        let prepared = self.prepare(document, path)?;
+        if let Some(first) = self.recorded(path, |record| record.value(document.of(), &prepared.canonical))? {
+            return self.answer_first(document, &prepared, first.map(Cow::Owned));
+        }
+        let loaded = self.load(document, &prepared).await?;
+        let selected = prepared.path.select(loaded.as_ref());
+        let first = selected.into_iter().next().map(|value| visible(&prepared, value));
+        self.answer_first(document, &prepared, first)
+    }
+
+    fn answer_first(
+        &mut self,
+        document: &Document,
+        path: &PreparedPath,
+        first: Option<Cow<'_, Value>>,
+    ) -> Result<Option<types::Value>, ReadFailure> {
         let answer = first.as_deref().map(value_to_wit);
         self.take_read_bytes(answer.as_ref().map_or(0, value_bytes))?;
         if self.take_question(document.of(), Question::Read, &path.canonical)? {
@@ -175,10 +187,22 @@ impl GuestState {
     }
 
     async fn read_every(&mut self, document: &Document, path: &str) -> Result<Vec<types::Value>, ReadFailure> {
-        let path = self.prepare(document, path)?;
-        let loaded = self.load(document, &path).await?;
-        let selected = path.path.select(loaded.as_ref());
-        let values: Vec<Cow<'_, Value>> = selected.into_iter().map(|value| visible(&path, value)).collect();
+        let prepared = self.prepare(document, path)?;
+        if let Some(values) = self.recorded(path, |record| record.values(document.of(), &prepared.canonical))? {
+            return self.answer_every(document, &prepared, values.into_iter().map(Cow::Owned).collect());
+        }
+        let loaded = self.load(document, &prepared).await?;
+        let selected = prepared.path.select(loaded.as_ref());
+        let values = selected.into_iter().map(|value| visible(&prepared, value)).collect();
+        self.answer_every(document, &prepared, values)
+    }
+
+    fn answer_every(
+        &mut self,
+        document: &Document,
+        path: &PreparedPath,
+        values: Vec<Cow<'_, Value>>,
+    ) -> Result<Vec<types::Value>, ReadFailure> {
         let answer: Vec<types::Value> = values.iter().map(|value| value_to_wit(value)).collect();
         self.take_read_bytes(answer.iter().map(value_bytes).sum())?;
         if self.take_question(document.of(), Question::ReadAll, &path.canonical)? {
@@ -189,12 +213,16 @@ impl GuestState {
     }
 
     async fn has_any(&mut self, document: &Document, path: &str) -> Result<bool, ReadFailure> {
-        let path = self.prepare(document, path)?;
-        let present = if path.path.attribute_storage() == Storage::Rows && path.path.filter.is_none() {
-            self.has_members(document).await?
-        } else {
-            !path.path.select(self.load(document, &path).await?.as_ref()).is_empty()
-        };
+        let asked = path;
+        let path = self.prepare(document, asked)?;
+        let present =
+            if let Some(present) = self.recorded(asked, |record| record.present(document.of(), &path.canonical))? {
+                present
+            } else if path.path.attribute_storage() == Storage::Rows && path.path.filter.is_none() {
+                self.has_members(document).await?
+            } else {
+                !path.path.select(self.load(document, &path).await?.as_ref()).is_empty()
+            };
         if self.take_question(document.of(), Question::Has, &path.canonical)? {
             self.recorder.document(document.reference(), &path.canonical, DocumentAnswer::Present(present));
         }
@@ -202,10 +230,13 @@ impl GuestState {
     }
 
     async fn matches_filter(&mut self, document: &Document, filter: &str) -> Result<bool, ReadFailure> {
-        let filter = self.subject()?.paths.filter(document.resource_type(), filter)?;
+        let asked = filter;
+        let filter = self.subject()?.paths.filter(document.resource_type(), asked)?;
         self.check_read_bytes()?;
-        let loaded = self.load_for_filter(document, &filter.filter).await?;
-        let matched = eval::matches(&filter.filter, loaded.as_ref());
+        let matched = match self.recorded(asked, |record| record.matched(document.of(), &filter.canonical))? {
+            Some(matched) => matched,
+            None => eval::matches(&filter.filter, self.load_for_filter(document, &filter.filter).await?.as_ref()),
+        };
         if self.take_question(document.of(), Question::Matches, &filter.canonical)? {
             self.recorder.document(document.reference(), &filter.canonical, DocumentAnswer::Matches(matched));
         }
@@ -213,7 +244,11 @@ impl GuestState {
     }
 
     async fn json_of(&mut self, document: &Document, path: &str) -> Result<String, ReadFailure> {
-        let path = self.prepare(document, path)?;
+        let asked = path;
+        let path = self.prepare(document, asked)?;
+        if let Some(json) = self.recorded(asked, |record| record.json(document.of(), &path.canonical))? {
+            return self.answer_json(document, &path.canonical, json);
+        }
         let loaded = self.load(document, &path).await?;
         let mut values = path.path.select(loaded.as_ref()).into_iter().map(|value| visible(&path, value).into_owned());
         let several =
@@ -225,6 +260,9 @@ impl GuestState {
     /// Everything granted, without what is kept apart: a group's JSON costs the same whatever its size.
     fn json_of_everything(&mut self, document: &Document) -> Result<String, ReadFailure> {
         self.check_read_bytes()?;
+        if let Some(json) = self.recorded("", |record| record.json(document.of(), ""))? {
+            return self.answer_json(document, &Arc::from(""), json);
+        }
         let paths = self.paths()?;
         let resource = document.resource()?;
         let mut json = paths.grants().project(resource);

@@ -1,5 +1,6 @@
 //! `scim.operation`: what is being done, by whom, and what differs.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -95,10 +96,14 @@ impl GuestState {
     ) -> Result<Vec<types::Difference>, ReadFailure> {
         let planned = &operation.planned;
         let paths = Arc::clone(&self.subject()?.paths);
+        let asked = under.unwrap_or_default();
         let under = under.map(|under| paths.path(&planned.resource_type, under)).transpose()?;
         self.check_read_bytes()?;
         let canonical = under.as_ref().map_or_else(|| Arc::from(""), |under| Arc::clone(&under.canonical));
         let is_new = self.take_question(Of::Operation, Question::Differences, &canonical)?;
+        if let Some(told) = self.recorded(asked, |record| record.differences(&canonical))? {
+            return self.tell_again(told, is_new.then_some(canonical));
+        }
         let selection = under.as_deref().map(|under| Selection::new(under, planned));
         let shown = Arc::clone(self.shown.get_or_insert_with(|| shown_differences(planned, &paths).into()));
         let mut answer = Answer { differences: Vec::new(), recorded: is_new.then(Vec::new) };
@@ -136,12 +141,34 @@ impl GuestState {
         Ok(differences)
     }
 
+    /// Differences as a record has them: they were put together, and in their order, when they were recorded.
+    fn tell_again(
+        &mut self,
+        told: Vec<Recorded>,
+        under: Option<Arc<str>>,
+    ) -> Result<Vec<types::Difference>, ReadFailure> {
+        let mut answer = Answer { differences: Vec::new(), recorded: under.is_some().then(Vec::new) };
+        for (path, before, after) in &told {
+            answer.add(self, (Cow::Borrowed(path), before.as_ref(), after.as_ref()))?;
+        }
+        if let (Some(under), Some(recorded)) = (under, answer.recorded) {
+            self.recorder.push(Read::Differences { under: under.to_string(), answer: recorded });
+        }
+        Ok(answer.differences)
+    }
+
     async fn any_difference(&mut self, operation: &Operation, path: &str) -> Result<bool, ReadFailure> {
         let planned = &operation.planned;
-        let path = self.subject()?.paths.path(&planned.resource_type, path)?;
+        let asked = path;
+        let path = self.subject()?.paths.path(&planned.resource_type, asked)?;
         self.check_read_bytes()?;
-        let answer =
-            changes(&path, planned) || self.any_member_differs(operation, &Selection::new(&path, planned)).await?;
+        let answer = match self.recorded(asked, |record| record.changes(&path.canonical))? {
+            Some(answer) => answer,
+            None => {
+                let selection = Selection::new(&path, planned);
+                changes(&path, planned) || self.any_member_differs(operation, &selection).await?
+            }
+        };
         if self.take_question(Of::Operation, Question::Changes, &path.canonical)? {
             self.recorder.push(Read::Changes { path: path.canonical.to_string(), answer });
         }

@@ -3,10 +3,13 @@
 //! Each is recorded with the revision that was looked into, also one that found nothing. A commit does not ask them again:
 //! every change to a table raises the generation, which the commit checks.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::constraints::bindings::scruple::constraint::{tables, types};
 use crate::constraints::convert::excerpt;
+use crate::constraints::directory::DirectoryView;
 use crate::constraints::state::{GuestState, ReadFailure};
 use crate::constraints::tables::TableRow;
 use crate::decision::reads::TableAnswer;
@@ -27,13 +30,17 @@ impl tables::Host for GuestState {
 
 impl GuestState {
     async fn look_for_row(&mut self, table: &str, key: &str) -> Result<bool, ReadFailure> {
-        let TableRow { revision, row } = self.look_into(table, key).await?;
-        self.record_table((table, revision), key, TableAnswer::Contains(row.is_some()))?;
-        Ok(row.is_some())
+        let directory = self.may_look_into(table, key)?;
+        let found = self.answered(directory.contains(table, key)).await?;
+        let (revision, contains) = found.ok_or_else(|| missing(table))?;
+        self.record_table((table, revision), key, TableAnswer::Contains(contains))?;
+        Ok(contains)
     }
 
     async fn look_up_row(&mut self, table: &str, key: &str) -> Result<Option<String>, ReadFailure> {
-        let TableRow { revision, row } = self.look_into(table, key).await?;
+        let directory = self.may_look_into(table, key)?;
+        let found = self.answered(directory.row(table, key)).await?;
+        let TableRow { revision, row } = found.ok_or_else(|| missing(table))?;
         // What a table holds was JSON when it was uploaded.
         let value = row.as_deref().map(serde_json::from_str::<Value>).transpose();
         let value = value.map_err(|_| types::ReadError::Unavailable("the row is damaged".to_owned()))?;
@@ -41,7 +48,8 @@ impl GuestState {
         Ok(row)
     }
 
-    async fn look_into(&mut self, table: &str, key: &str) -> Result<TableRow, ReadFailure> {
+    /// Who is to be asked about a row, if it may be.
+    fn may_look_into(&mut self, table: &str, key: &str) -> Result<Arc<dyn DirectoryView>, ReadFailure> {
         let subject = self.subject()?;
         if !subject.paths.grants().table(table) {
             return Err(types::ReadError::NotGranted(format!("`tables:{}` is not granted", excerpt(table))).into());
@@ -54,9 +62,12 @@ impl GuestState {
         }
         self.check_read_bytes()?;
         self.count_table_look_up()?;
-        let found = self.answered(directory.row(table, key)).await?;
-        // Granted, so not refused; but that there is no row must not be said of a table that is not there: what is meant to
-        // be forbidden would pass.
-        Ok(found.ok_or_else(|| types::ReadError::Unavailable(format!("the tenant has no table `{table}`")))?)
+        Ok(directory)
     }
+}
+
+/// Granted, so not refused; but that there is no row must not be said of a table that is not there: what is meant to be
+/// forbidden would pass.
+fn missing(table: &str) -> types::ReadError {
+    types::ReadError::Unavailable(format!("the tenant has no table `{table}`"))
 }
