@@ -1,10 +1,15 @@
 //! From verdicts to a decision. Pure.
 //!
 //! [`decide()`] is the only way to an [`AdmittedChange`], and the store commits nothing else: a write that nobody
-//! decided on does not compile. Start at [`verdict`], then [`reads`], then [`decide()`], then [`record`]; [`recorded`] is the way back.
+//! decided on does not compile. Start at [`verdict`], then [`reads`], then [`decide()`], then [`record`]; [`recorded`] is the way back, [`hypotheses`] what
+//! could have been otherwise, [`expected`] what a test
+//! expects, [`masking`] what is left of it when nobody may be recognised.
 
 pub mod actor;
 pub mod decide;
+pub mod expected;
+pub mod hypotheses;
+pub mod masking;
 pub mod reads;
 pub mod record;
 pub mod recorded;

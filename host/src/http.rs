@@ -28,6 +28,7 @@ pub mod tables;
 pub mod plugins;
 pub mod constraints;
 pub mod decisions;
+pub mod replay;
 pub mod health;
 pub mod metrics;
 pub mod openapi;

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::http::auth::{Access, Scope, authorize};
 use crate::http::{
     asynchronous, bulk, constraints, decisions, discovery, health, me, metrics, middleware, openapi, plugins, query,
-    resources, schemas, tables, tenants, tokens,
+    replay, resources, schemas, tables, tenants, tokens,
 };
 
 /// One route.
@@ -104,6 +104,9 @@ pub fn routes() -> Vec<Route> {
         route(Method::POST, "/api/v1/tenants/{tenant}/tables/{name}/rollback", ADMIN, post(tables::rollback)),
         route(Method::GET, "/api/v1/tenants/{tenant}/decisions", AUTHOR, get(decisions::list)),
         route(Method::GET, "/api/v1/tenants/{tenant}/decisions/{id}", AUTHOR, get(decisions::show)),
+        route(Method::POST, "/api/v1/tenants/{tenant}/decisions/{id}/replay", AUTHOR, post(replay::replay)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/decisions/{id}/explanation", AUTHOR, get(replay::explanation)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/decisions/{id}/fixture", AUTHOR, get(replay::fixture)),
         route(Method::GET, "/api/v1/openapi.json", PUBLIC, get(openapi::document)),
         //
         route(Method::GET, "/healthz", PUBLIC, get(health::alive)),

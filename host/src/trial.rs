@@ -2,11 +2,13 @@
 //! given, and one constraint. What a request would come to is worked out by the pipeline that serves, in the same sandbox
 //! with the same limits; only that nothing is committed, and that time and ids are the same in every run.
 //!
-//! Start at [`Trial`]; what it is given is read by [`population`], [`operation`] and [`fixture`].
+//! Start at [`Trial`]; what it is given is read by [`population`], [`operation`] and [`fixture`]. What was decided
+//! on a server and captured there is judged again by what was read ([`recorded`]): for that, no tenant is needed.
 
 pub mod fixture;
 pub mod operation;
 pub mod population;
+mod recorded;
 
 use std::sync::{Arc, LazyLock};
 
@@ -18,8 +20,11 @@ use uuid::Uuid;
 use crate::causes::with_causes;
 use crate::clock::Clock;
 use crate::constraints::sandbox::Checked;
+use crate::constraints::settings::SettingsProblem;
 use crate::constraints::{Limits, Registry, Sandbox, SandboxConfig};
-use crate::decision::{Actor, ConstraintName, DecisionId, DecisionRecord, FailurePolicy, Mode, TenantId};
+use crate::decision::{
+    Actor, ConstraintFault, ConstraintName, DecisionId, DecisionRecord, FailurePolicy, Mode, TenantId,
+};
 use crate::pipeline::Pipeline;
 use crate::pipeline::activation::{ActivationError, ConstraintRequest};
 use crate::pipeline::write::{Caller, Change, NewIds, Precondition, WriteError, WriteRequest};
@@ -42,7 +47,7 @@ const NEW_RESOURCE: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_
 const DECISION: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0002);
 
 /// The resource types that there are here: those of the core schemas.
-static CORE: LazyLock<SchemaRegistry> = LazyLock::new(SchemaRegistry::core);
+static CORE: LazyLock<Arc<SchemaRegistry>> = LazyLock::new(|| Arc::new(SchemaRegistry::core()));
 
 /// A constraint could not be tried.
 #[derive(Debug, Error)]
@@ -156,19 +161,9 @@ impl Trial {
         let name = ConstraintName(name.clone());
         match self.pipeline.set_constraint(self.tenant, &name, request, "trial").await {
             Ok(_) => Ok(()),
-            Err(ActivationError::Settings(problems)) => {
-                let problems: Vec<String> = problems
-                    .iter()
-                    .map(|problem| format!("{}: {}", located(&problem.pointer), problem.message))
-                    .collect();
-                Err(TrialError::Input(format!("the settings are not valid:\n  {}", problems.join("\n  "))))
-            }
-            Err(ActivationError::Grants(detail)) => {
-                Err(TrialError::Input(format!("the grants are not valid: {detail}")))
-            }
-            Err(ActivationError::Component(fault)) => {
-                Err(TrialError::Component(format!("the settings could not be checked: {fault}")))
-            }
+            Err(ActivationError::Settings(problems)) => Err(bad_settings(&problems)),
+            Err(ActivationError::Grants(detail)) => Err(bad_grants(&detail)),
+            Err(ActivationError::Component(fault)) => Err(unchecked(&fault)),
             Err(error) => Err(local(error)),
         }
     }
@@ -209,6 +204,20 @@ impl Trial {
     fn caller(&self, actor: Actor) -> Caller {
         Caller { tenant: self.tenant, actor, request_id: "trial".to_owned(), txn: None }
     }
+}
+
+fn bad_settings(problems: &[SettingsProblem]) -> TrialError {
+    let problems: Vec<String> =
+        problems.iter().map(|problem| format!("{}: {}", located(&problem.pointer), problem.message)).collect();
+    TrialError::Input(format!("the settings are not valid:\n  {}", problems.join("\n  ")))
+}
+
+fn bad_grants(detail: &str) -> TrialError {
+    TrialError::Input(format!("the grants are not valid: {detail}"))
+}
+
+fn unchecked(fault: &ConstraintFault) -> TrialError {
+    TrialError::Component(format!("the settings could not be checked: {fault}"))
 }
 
 /// A pointer as people read it.

@@ -26,6 +26,7 @@ mod me;
 mod metrics;
 mod origin;
 mod plugin_sizes;
+mod replay;
 mod rfc7644;
 mod schemas;
 mod search;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::constraints::settings::SettingsProblem;
 use crate::decision::{ConstraintName, FailurePolicy, Mode};
 use crate::http::auth::Principal;
 use crate::http::extract::{ApiJson, ApiPath};
@@ -177,6 +178,17 @@ impl From<Activation> for ActivationBody {
     }
 }
 
+impl Problem {
+    /// What is wrong with settings, and where.
+    pub fn of_settings(detail: String, problems: Vec<SettingsProblem>) -> Self {
+        let errors = problems
+            .into_iter()
+            .map(|problem| ProblemPart { pointer: problem.pointer, detail: problem.message })
+            .collect();
+        Self::unprocessable("invalid-settings", detail, errors)
+    }
+}
+
 impl From<ActivationError> for Problem {
     fn from(failure: ActivationError) -> Self {
         let detail = failure.to_string();
@@ -188,13 +200,7 @@ impl From<ActivationError> for Problem {
             ActivationError::UnknownRevision { .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown-revision", detail)
             }
-            ActivationError::Settings(problems) => {
-                let errors: Vec<ProblemPart> = problems
-                    .into_iter()
-                    .map(|problem| ProblemPart { pointer: problem.pointer, detail: problem.message })
-                    .collect();
-                Self::unprocessable("invalid-settings", detail, errors)
-            }
+            ActivationError::Settings(problems) => Self::of_settings(detail, problems),
             ActivationError::TooMany => Self::new(StatusCode::CONFLICT, "too-many-constraints", detail),
             ActivationError::Grants(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-grants", detail),
             ActivationError::Component(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "component-fault", detail),

@@ -159,7 +159,7 @@ impl Pipeline {
 
     /// A stored state, ready to be asked. What cannot be read stays in the set and faults when it is asked: a guard
     /// must not be skipped because it is broken.
-    fn enabled(
+    pub(super) fn enabled(
         &self,
         name: ConstraintName,
         state: ActivationState,

@@ -5,6 +5,7 @@
 //!   settings.json                 of every case that has none of its own; likewise population.json and grants.json
 //!   a-renamed-account/
 //!     operation.json              what is asked: see `OperationFile`
+//!     recorded.json               instead of it: what a server has decided, with all that was read, as `decisions capture` writes it
 //!     expected.json               verdict, reason codes, the most fuel
 //! ```
 
@@ -13,19 +14,22 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::decision::{ConstraintFault, DecisionRecord, Evaluation, Rewrite, Verdict};
+use crate::decision::expected::Expected;
+use crate::decision::reads::ReadSet;
+use crate::decision::{DecisionRecord, RecordedDecision};
 use crate::trial::operation::{OperationFile, TrialOperation};
 use crate::trial::population::Population;
+use crate::trial::recorded::Judged;
 use crate::trial::{Trial, TrialError, Tried};
 
-/// What a recorded fuel may be exceeded by, in percent: another version of the host counts the same, but a compiler that is a
-/// little newer makes other code of the same source.
-const FUEL_SLACK_PERCENT: u64 = 25;
+/// The file of a case that tells what is expected of it.
+pub const EXPECTED: &str = "expected.json";
 
-const EXPECTED: &str = "expected.json";
+/// The file of a case that was captured.
+pub const RECORDED: &str = "recorded.json";
+const OPERATION: &str = "operation.json";
 
 /// A case.
 #[derive(Debug)]
@@ -33,32 +37,17 @@ pub struct Fixture {
     /// The folder's name.
     pub name: String,
     folder: PathBuf,
-    operation: TrialOperation,
+    case: Case,
     settings: Value,
     grants: Option<Value>,
-    population: Population,
     expected: Option<Expected>,
 }
 
-/// What is expected of a case, or what came of it.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Expected {
-    /// `allow`, `deny`, `hold`, `not-applicable`, `rewrite`, `fault`; `not-asked` where it judges no such operations;
-    /// `unchanged` where the request changes nothing.
-    pub verdict: String,
-    /// The codes of the reasons, in their order; of a fault its kind.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub reasons: Vec<String>,
-    /// The codes of the warnings.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<String>,
-    /// Of a rewriter, the paths that it changes, with their values after.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub rewritten: Map<String, Value>,
-    /// The most fuel that it may use. Not compared if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fuel_max: Option<u64>,
+/// What is judged.
+#[derive(Debug)]
+enum Case {
+    Asked { operation: Box<TrialOperation>, population: Population },
+    Recorded { decision: Box<RecordedDecision>, reads: ReadSet },
 }
 
 /// How a case went.
@@ -97,22 +86,16 @@ impl Fixture {
                 None => json(&shared.join(name)),
             }
         };
-        let path = folder.join("operation.json");
-        let operation: Option<OperationFile> = json(&path)?;
-        let operation = operation.ok_or_else(|| TrialError::Input(format!("`{}` is missing", path.display())))?;
-        let operation = operation.check().map_err(|error| named(&path, &error))?;
-        let population = match own_or_shared("population.json")? {
-            Some(found) => Population::from_json(found)
-                .map_err(|error| named(&folder.join("population.json"), &TrialError::Input(error)))?,
-            None => Population::default(),
+        let case = match Case::recorded(&folder)? {
+            Some(recorded) => recorded,
+            None => Case::asked(&folder, own_or_shared("population.json")?)?,
         };
         Ok(Self {
             name: folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
             settings: own_or_shared("settings.json")?.unwrap_or_else(|| Value::Object(Map::new())),
             grants: own_or_shared("grants.json")?,
             expected: json(&folder.join(EXPECTED))?,
-            population,
-            operation,
+            case,
             folder,
         })
     }
@@ -120,11 +103,22 @@ impl Fixture {
     /// Has the component judge it.
     pub async fn run(&self, tried: &Tried) -> Result<Outcome, TrialError> {
         let in_case = |error| named(&self.folder, &error);
-        let record = judged(tried, &self.population, &self.settings, self.grants.clone(), &self.operation).await;
-        let record = record.map_err(in_case)?;
-        let evaluation = record.as_deref().and_then(|record| record.evaluations.first());
-        let found = Expected::of(record.as_deref());
-        let fuel_used = evaluation.map_or(0, |evaluation| evaluation.fuel_used);
+        let (found, fuel_used) = match &self.case {
+            Case::Asked { operation, population } => {
+                let record = judged(tried, population, &self.settings, self.grants.clone(), operation).await;
+                let record = record.map_err(in_case)?;
+                let evaluation = record.as_deref().and_then(|record| record.evaluations.first());
+                let fuel_used = evaluation.map_or(0, |evaluation| evaluation.fuel_used);
+                (Expected::of(record.as_deref()), fuel_used)
+            }
+            Case::Recorded { decision, reads } => {
+                let judged = tried.judge_recorded(decision, reads, &self.settings, self.grants.as_ref()).await;
+                match judged.map_err(in_case)? {
+                    Judged::Said(said) => (Expected::of_evaluations(std::slice::from_ref(&*said)), said.fuel_used),
+                    Judged::Undecidable(missing) => (Expected::undecidable(missing), 0),
+                }
+            }
+        };
         let differences = match &self.expected {
             None => vec![format!("there is no {EXPECTED}; `--update` writes it")],
             Some(expected) => expected.differences(&found, fuel_used),
@@ -147,6 +141,36 @@ impl Fixture {
         let text = serde_json::to_string_pretty(&found).map_err(|error| named(&path, &super::local(error)))?;
         fs::write(&path, text + "\n").map_err(|error| named(&path, &super::local(error)))?;
         Ok(true)
+    }
+}
+
+impl Case {
+    fn recorded(folder: &Path) -> Result<Option<Self>, TrialError> {
+        let path = folder.join(RECORDED);
+        let Some(entry) = json::<Value>(&path)? else { return Ok(None) };
+        let input = |text: String| named(&path, &TrialError::Input(text));
+        if folder.join(OPERATION).exists() {
+            return Err(input(format!("there is {OPERATION}, too, and a case has one of them")));
+        }
+        let decision = RecordedDecision::from_json(&entry).map_err(|error| input(error.to_string()))?;
+        let [evaluation] = decision.evaluations.as_slice() else {
+            return Err(input(format!("it has {} evaluations, and a case has one", decision.evaluations.len())));
+        };
+        let reads = evaluation.reads.clone();
+        Ok(Some(Self::Recorded { decision: Box::new(decision), reads }))
+    }
+
+    fn asked(folder: &Path, population: Option<Value>) -> Result<Self, TrialError> {
+        let path = folder.join(OPERATION);
+        let operation: Option<OperationFile> = json(&path)?;
+        let operation = operation.ok_or_else(|| TrialError::Input(format!("`{}` is missing", path.display())))?;
+        let operation = operation.check().map_err(|error| named(&path, &error))?;
+        let population = match population {
+            Some(found) => Population::from_json(found)
+                .map_err(|error| named(&folder.join("population.json"), &TrialError::Input(error)))?,
+            None => Population::default(),
+        };
+        Ok(Self::Asked { operation: Box::new(operation), population })
     }
 }
 
@@ -178,80 +202,6 @@ pub async fn trial(
     Ok(trial)
 }
 
-impl Expected {
-    fn of(record: Option<&DecisionRecord>) -> Self {
-        let of = |verdict: &str| Self {
-            verdict: verdict.to_owned(),
-            reasons: Vec::new(),
-            warnings: Vec::new(),
-            rewritten: Map::new(),
-            fuel_max: None,
-        };
-        let Some(record) = record else { return of("unchanged") };
-        // One that rewrites and judges is asked twice: what it says in the end is the last word.
-        let Some(last) = record.evaluations.last() else { return of("not-asked") };
-        let codes = |reasons: &[crate::decision::Reason]| reasons.iter().map(|reason| reason.code.clone()).collect();
-        let (verdict, reasons) = match &last.answer {
-            Ok(Verdict::Allow) => ("allow", Vec::new()),
-            Ok(Verdict::NotApplicable) => ("not-applicable", Vec::new()),
-            Ok(Verdict::Deny(reasons)) => ("deny", codes(reasons)),
-            Ok(Verdict::Hold(hold)) => ("hold", codes(&hold.reasons)),
-            Ok(Verdict::Rewrite(_)) => ("rewrite", Vec::new()),
-            Err(fault) => ("fault", vec![ConstraintFault::kind(fault).to_owned()]),
-        };
-        let fuel = record.evaluations.iter().map(|evaluation| evaluation.fuel_used).max().unwrap_or(0);
-        Self {
-            verdict: verdict.to_owned(),
-            reasons,
-            warnings: record.evaluations.iter().flat_map(codes_of_warnings).collect(),
-            rewritten: record.evaluations.iter().flat_map(rewritten).collect(),
-            fuel_max: Some(with_slack(fuel)),
-        }
-    }
-
-    fn differences(&self, found: &Self, fuel_used: u64) -> Vec<String> {
-        let mut differences = Vec::new();
-        if (&self.verdict, &self.reasons) != (&found.verdict, &found.reasons) {
-            differences.push(format!("expected {}, got {}", self.in_words(), found.in_words()));
-        }
-        if self.warnings != found.warnings {
-            differences.push(format!("expected the warnings {:?}, got {:?}", self.warnings, found.warnings));
-        }
-        if self.rewritten != found.rewritten {
-            let (expected, found) = (Value::from(self.rewritten.clone()), Value::from(found.rewritten.clone()));
-            differences.push(format!("expected to be rewritten {expected}, got {found}"));
-        }
-        if let Some(fuel_max) = self.fuel_max.filter(|fuel_max| fuel_used > *fuel_max) {
-            differences.push(format!("used {fuel_used} of fuel, more than its `fuel_max` of {fuel_max}"));
-        }
-        differences
-    }
-
-    /// `deny (immutable-attribute)`.
-    pub fn in_words(&self) -> String {
-        match self.reasons.as_slice() {
-            [] => self.verdict.clone(),
-            reasons => format!("{} ({})", self.verdict, reasons.join(", ")),
-        }
-    }
-}
-
-fn codes_of_warnings(evaluation: &Evaluation) -> Vec<String> {
-    evaluation.warnings.iter().map(|warning| warning.code.clone()).collect()
-}
-
-fn rewritten(evaluation: &Evaluation) -> Vec<(String, Value)> {
-    let Ok(Verdict::Rewrite(Rewrite { changes, .. })) = &evaluation.answer else { return Vec::new() };
-    changes.iter().map(|change| (change.path.clone(), change.after.clone().unwrap_or(Value::Null))).collect()
-}
-
-/// A quarter more, in two digits: what is recorded should not change with every build.
-fn with_slack(fuel: u64) -> u64 {
-    let fuel = fuel.saturating_add(fuel.saturating_mul(FUEL_SLACK_PERCENT) / 100);
-    let step = 10_u64.pow(fuel.checked_ilog10().unwrap_or(0).saturating_sub(1));
-    fuel.div_ceil(step).saturating_mul(step)
-}
-
 /// What a JSON file has; `None` if there is no such file.
 fn json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, TrialError> {
     let bytes = match fs::read(path) {
@@ -270,15 +220,5 @@ fn named(path: &Path, error: &TrialError) -> TrialError {
         TrialError::Component(_) => TrialError::Component(text),
         TrialError::Local(_) => TrialError::Local(text),
         TrialError::Input(_) | TrialError::Request { .. } => TrialError::Input(text),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fuel_is_recorded_with_a_quarter_more_in_two_digits() {
-        assert_eq!([0, 7, 1_000, 2_081, 4_800_000].map(with_slack), [0, 8, 1_300, 2_700, 6_000_000]);
     }
 }
