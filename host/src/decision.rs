@@ -15,6 +15,7 @@ pub mod record;
 pub mod recorded;
 pub mod rewrite;
 pub mod verdict;
+pub mod waiver;
 
 pub use actor::{Actor, TenantId, Txn};
 pub use decide::{AdmittedChange, KeptSecret, Refusal, RefusalKind, decide, unchanged};
@@ -23,3 +24,4 @@ pub use record::{ConstraintName, DecisionId, DecisionRecord, Evaluation, Outcome
 pub use recorded::{RecordedDecision, RecordedEvaluation};
 pub use rewrite::{Rewrite, Rewritten};
 pub use verdict::{ConstraintFault, FailurePolicy, Hold, Mode, Reason, Verdict};
+pub use waiver::{WaivedFor, Waiver, WaiverId};

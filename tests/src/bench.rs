@@ -141,7 +141,11 @@ impl Subject {
             sandbox: Arc::clone(sandbox),
             constraint: Arc::clone(constraint),
             pre: Arc::clone(pre),
-            constraints: ConstraintSet { generation: 0, constraints: vec![Arc::clone(constraint)] },
+            constraints: ConstraintSet {
+                generation: 0,
+                constraints: vec![Arc::clone(constraint)],
+                ..ConstraintSet::default()
+            },
             operation: operation(planned),
             directory: Arc::clone(directory),
         }

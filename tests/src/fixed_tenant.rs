@@ -122,7 +122,7 @@ impl FixedTenant {
             generation: self.tenant.model().await?.generation,
             actor: actor(),
         };
-        let admitted = decide(context, planned, Vec::new()).map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
+        let admitted = decide(context, planned, Vec::new(), &[]).map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
         Ok(self.tenant.commit(Arc::new(admitted)).await?)
     }
 }
@@ -267,5 +267,5 @@ fn constraints(
         schemas: Arc::clone(schemas),
     };
     let constraints = vec![Arc::new(EnabledConstraint::new(parts, sandbox.limits()))];
-    ConstraintSet { generation: 0, constraints }
+    ConstraintSet { generation: 0, constraints, ..ConstraintSet::default() }
 }

@@ -330,6 +330,7 @@ impl EnabledConstraint {
             on_fault: self.on_fault,
             answer: asked.answer,
             reads: asked.reads,
+            waived: Vec::new(),
             warnings: asked.warnings,
             notes: asked.notes,
             fuel_used: asked.fuel_used,

@@ -10,7 +10,7 @@ use super::grants::Grants;
 use super::limits::Limits;
 use super::paths::PathCache;
 use crate::change::{Action, PlannedChange};
-use crate::decision::{ConstraintName, FailurePolicy, Mode, TenantId};
+use crate::decision::{ConstraintName, FailurePolicy, Mode, TenantId, Waiver};
 use crate::scim::schema::SchemaRegistry;
 
 /// Bytes that the sets of all tenants may fill. 64 MiB: some 10,000 tenants with one constraint each. One whose set was
@@ -117,6 +117,8 @@ pub struct ConstraintSet {
     pub generation: i64,
     /// By order, then name.
     pub constraints: Vec<Arc<EnabledConstraint>>,
+    /// What does not count for a while.
+    pub waivers: Vec<Waiver>,
 }
 
 impl ConstraintSet {

@@ -9,6 +9,7 @@ use crate::decision::actor::{Actor, Txn};
 use crate::decision::reads::{LookUp, LookUpAnswer};
 use crate::decision::record::{ConstraintName, DecisionId, DecisionRecord, Evaluation, Outcome};
 use crate::decision::verdict::{FailurePolicy, Hold, Mode, Reason, Verdict};
+use crate::decision::waiver::{Waiver, WaiverId, refusing, waive};
 
 /// What is known of a decision before anybody is asked.
 #[derive(Clone, Debug)]
@@ -84,6 +85,15 @@ impl AdmittedChange {
             .flat_map(|evaluation| evaluation.reads.look_ups())
     }
 
+    /// The waivers without which it would have been refused, each once.
+    pub fn waivers_used(&self) -> Vec<WaiverId> {
+        let waived = self.record.evaluations.iter().flat_map(|evaluation| &evaluation.waived);
+        let mut used: Vec<WaiverId> = waived.map(|waived| waived.waiver).collect();
+        used.sort_unstable();
+        used.dedup();
+        used
+    }
+
     /// Warnings to tell the client, with the constraint that has each.
     pub fn warnings(&self) -> impl Iterator<Item = (&ConstraintName, &Reason)> {
         warnings(&self.record)
@@ -118,22 +128,22 @@ pub struct Refusal {
     pub record: Arc<DecisionRecord>,
 }
 
-/// Combines what the constraints said about a change. No constraint asked: admitted, and recorded so.
+/// Combines what the constraints said about a change, but for what is waived. No constraint asked: admitted, and recorded so.
 pub fn decide(
     context: DecisionContext,
     planned: impl Into<Arc<PlannedChange>>,
-    evaluations: Vec<Evaluation>,
+    mut evaluations: Vec<Evaluation>,
+    waivers: &[Waiver],
 ) -> Result<AdmittedChange, Box<Refusal>> {
     let planned: Arc<PlannedChange> = planned.into();
+    waive(&mut evaluations, waivers, &planned, context.at);
     let faulted: Vec<ConstraintName> = enforced(&evaluations)
         .filter(|evaluation| evaluation.answer.is_err() && evaluation.on_fault == FailurePolicy::Deny)
         .map(|evaluation| evaluation.constraint.clone())
         .collect();
-    let denials = reasons_of(&evaluations, |verdict| match verdict {
-        Verdict::Deny(reasons) => reasons,
-        Verdict::Allow | Verdict::NotApplicable | Verdict::Hold(_) | Verdict::Rewrite(_) => &[],
-    });
+    let denials = reasons_of(&evaluations, |verdict| matches!(verdict, Verdict::Deny(_)));
     let holds: Vec<&Hold> = enforced(&evaluations)
+        .filter(|evaluation| evaluation.waived.len() < refusing(evaluation).len())
         .filter_map(|evaluation| match &evaluation.answer {
             Ok(Verdict::Hold(hold)) => Some(hold),
             _ => None,
@@ -146,10 +156,7 @@ pub fn decide(
         (Outcome::Denied, Some((RefusalKind::Denied, denials)))
     } else if !holds.is_empty() {
         let not_before_seconds = holds.iter().filter_map(|hold| hold.not_before_seconds).max();
-        let reasons = reasons_of(&evaluations, |verdict| match verdict {
-            Verdict::Hold(hold) => &hold.reasons,
-            Verdict::Allow | Verdict::NotApplicable | Verdict::Deny(_) | Verdict::Rewrite(_) => &[],
-        });
+        let reasons = reasons_of(&evaluations, |verdict| matches!(verdict, Verdict::Hold(_)));
         (Outcome::Held, Some((RefusalKind::Held { not_before_seconds }, reasons)))
     } else {
         (Outcome::Allowed, None)
@@ -210,11 +217,13 @@ fn enforced(evaluations: &[Evaluation]) -> impl Iterator<Item = &Evaluation> {
     evaluations.iter().filter(|evaluation| evaluation.mode == Mode::Enforce)
 }
 
-fn reasons_of(evaluations: &[Evaluation], pick: impl Fn(&Verdict) -> &[Reason]) -> Vec<(ConstraintName, Reason)> {
-    enforced(evaluations)
-        .filter_map(|evaluation| evaluation.answer.as_ref().ok().map(|verdict| (evaluation, verdict)))
-        .flat_map(|(evaluation, verdict)| {
-            pick(verdict).iter().map(|reason| (evaluation.constraint.clone(), reason.clone()))
-        })
-        .collect()
+/// The reasons that count of those who said so.
+fn reasons_of(evaluations: &[Evaluation], said: impl Fn(&Verdict) -> bool) -> Vec<(ConstraintName, Reason)> {
+    let saying = enforced(evaluations).filter(|evaluation| evaluation.answer.as_ref().is_ok_and(&said));
+    let counting = saying.flat_map(|evaluation| {
+        let is_waived = |place: usize| evaluation.waived.iter().any(|waived| waived.reason == place);
+        let reasons = refusing(evaluation).iter().enumerate().filter(move |(place, _)| !is_waived(*place));
+        reasons.map(|(_, reason)| (evaluation.constraint.clone(), reason.clone()))
+    });
+    counting.collect()
 }

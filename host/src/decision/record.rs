@@ -12,6 +12,7 @@ use crate::decision::actor::{Actor, Txn};
 use crate::decision::reads::ReadSet;
 use crate::decision::rewrite::Rewrite;
 use crate::decision::verdict::{ConstraintFault, FailurePolicy, Mode, Reason, Verdict};
+use crate::decision::waiver::Waived;
 use crate::scim::resource::ResourceId;
 use crate::scim::violation::Violation;
 
@@ -54,6 +55,8 @@ pub struct Evaluation {
     pub answer: Result<Verdict, ConstraintFault>,
     /// What that rests on.
     pub reads: ReadSet,
+    /// Those of its reasons that did not count, and by which waivers.
+    pub waived: Vec<Waived>,
     /// Reasons it told without refusing.
     pub warnings: Vec<Reason>,
     /// Facts it concluded on the way: key, value.
@@ -195,6 +198,9 @@ impl Serialize for Evaluation {
         map.serialize_entry("mode", self.mode.as_str())?;
         map.serialize_entry("on_fault", self.on_fault.as_str())?;
         serialize_answer(&self.answer, &mut map)?;
+        if !self.waived.is_empty() {
+            map.serialize_entry("waived", &self.waived)?;
+        }
         map.serialize_entry("reads", &self.reads)?;
         map.serialize_entry("warnings", &self.warnings)?;
         map.serialize_entry(

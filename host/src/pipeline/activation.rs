@@ -151,7 +151,7 @@ impl Pipeline {
                 constraints.push(Arc::new(self.enabled(activation.name, state, &model.schemas)));
             }
         }
-        let set = Arc::new(ConstraintSet { generation, constraints });
+        let set = Arc::new(ConstraintSet { generation, constraints, waivers: Vec::new() });
         self.registry.put(tenant, Arc::clone(&set));
         info!(tenant.id = tenant.0, generation, constraints = set.constraints.len(), "loaded a tenant's constraints");
         Ok(set)

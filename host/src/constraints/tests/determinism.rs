@@ -45,7 +45,7 @@ struct Copy {
 impl Copy {
     fn new(sandbox: Sandbox, checked: &Checked) -> Self {
         let constraint = Arc::new(enabled(checked, None, "{}", sandbox.limits()));
-        let constraints = ConstraintSet { generation: 1, constraints: vec![constraint] };
+        let constraints = ConstraintSet { generation: 1, constraints: vec![constraint], ..ConstraintSet::default() };
         Self { sandbox, constraints, pre: Arc::clone(&checked.pre) }
     }
 

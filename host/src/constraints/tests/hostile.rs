@@ -247,7 +247,8 @@ async fn what_could_differ_from_run_to_run_does_not() {
     let mut seen = Vec::new();
     for _ in 0..10 {
         let constraint = Arc::new(super::world::enabled(&checked, None, "{}", sandbox.limits()));
-        let set = crate::constraints::ConstraintSet { generation: 1, constraints: vec![constraint] };
+        let set =
+            crate::constraints::ConstraintSet { generation: 1, constraints: vec![constraint], ..Default::default() };
         let place = sandbox.admit_write(TENANT).unwrap();
         let asked =
             sandbox.evaluate(&place, &set, super::world::operation(creating(ada())), Arc::new(Residents::default()));

@@ -266,7 +266,7 @@ async fn seen(guest: Guest, limits: Limits) -> String {
     };
     let problems = sandbox.check_settings(TENANT, &checked.pre, &checked.descriptor, &json!({})).await;
     let constraint = Arc::new(enabled(&checked, None, "{}", sandbox.limits()));
-    let set = ConstraintSet { generation: 1, constraints: vec![constraint] };
+    let set = ConstraintSet { generation: 1, constraints: vec![constraint], ..ConstraintSet::default() };
     let member = |number| (id(1), Member { id: id(number), resource_type: "User".into() });
     let residents = || Residents {
         resources: (2..4).map(|at| Arc::new(resource("User", at, json!({ "userName": at.to_string() })))).collect(),

@@ -14,7 +14,7 @@ async fn set_of(sandbox: &Sandbox, guests: Vec<Guest>) -> Arc<ConstraintSet> {
         let checked = sandbox.upload(TENANT, guest.component(), &schemas()).await.unwrap();
         constraints.push(Arc::new(enabled(&checked, None, "{}", sandbox.limits())));
     }
-    Arc::new(ConstraintSet { generation: 1, constraints })
+    Arc::new(ConstraintSet { generation: 1, constraints, ..ConstraintSet::default() })
 }
 
 fn residents() -> Arc<dyn DirectoryView> {
@@ -80,7 +80,8 @@ async fn a_constraint_that_cannot_be_loaded_is_a_fault_and_one_that_is_off_is_no
     broken.digest = "00ff".to_owned();
     let mut off = enabled(&checked, None, "{}", sandbox.limits());
     off.mode = Mode::Off;
-    let set = ConstraintSet { generation: 1, constraints: vec![Arc::new(broken), Arc::new(off)] };
+    let set =
+        ConstraintSet { generation: 1, constraints: vec![Arc::new(broken), Arc::new(off)], ..ConstraintSet::default() };
     let answers = sandbox
         .evaluate(&sandbox.admit_write(TENANT).unwrap(), &set, operation(creating(ada())), residents())
         .await

@@ -30,7 +30,7 @@ async fn ask(
     let sandbox = sandbox(limits);
     let checked = sandbox.upload(TENANT, guest.component(), &schemas()).await.unwrap();
     let rewriter = Arc::new(enabled(&checked, grants, "{}", sandbox.limits()));
-    let set = ConstraintSet { generation: 1, constraints: vec![Arc::clone(&rewriter)] };
+    let set = ConstraintSet { generation: 1, constraints: vec![Arc::clone(&rewriter)], ..ConstraintSet::default() };
     let place = sandbox.admit_write(TENANT).unwrap();
     let hearing = sandbox.hearing(&place, &set, &planned).await;
     hearing.rewrite(&rewriter, operation(planned), Arc::new(Residents::default())).await.unwrap()
@@ -270,7 +270,7 @@ async fn a_rewriter_is_asked_by_type_and_action_and_never_of_what_is_deleted() {
     let mut deleting = creating(ada());
     deleting.action = crate::change::Action::Delete;
     assert!(rewriter.rewrites(&creating(ada())) && !rewriter.rewrites(&group) && !rewriter.rewrites(&deleting));
-    let set = ConstraintSet { generation: 1, constraints: vec![Arc::new(rewriter)] };
+    let set = ConstraintSet { generation: 1, constraints: vec![Arc::new(rewriter)], ..ConstraintSet::default() };
     let place = sandbox.admit_write(TENANT).unwrap();
     let asked = sandbox.evaluate(&place, &set, operation(creating(ada())), Arc::new(Residents::default()));
     assert_eq!(asked.await.unwrap(), [], "it does not judge");

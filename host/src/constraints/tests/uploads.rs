@@ -141,7 +141,7 @@ async fn a_constraint_is_asked_by_type_and_action_alone() {
 #[test]
 fn an_older_generation_never_replaces_a_newer_one() {
     let registry = Registry::default();
-    let set = |generation| Arc::new(ConstraintSet { generation, constraints: Vec::new() });
+    let set = |generation| Arc::new(ConstraintSet { generation, constraints: Vec::new(), ..ConstraintSet::default() });
     registry.put(TenantId(1), set(2));
     registry.put(TenantId(1), set(1));
     assert_eq!(registry.get(TenantId(1)).unwrap().generation, 2);

@@ -214,7 +214,7 @@ pub(super) async fn ask_with(
     let sandbox = sandbox(limits);
     let checked = sandbox.upload(TENANT, guest.component(), &schemas()).await.unwrap();
     let constraint = Arc::new(enabled(&checked, grants, "{}", sandbox.limits()));
-    let set = ConstraintSet { generation: 1, constraints: vec![constraint] };
+    let set = ConstraintSet { generation: 1, constraints: vec![constraint], ..ConstraintSet::default() };
     let mut answers = sandbox
         .evaluate(&sandbox.admit_write(TENANT).unwrap(), &set, operation(planned), Arc::new(residents))
         .await

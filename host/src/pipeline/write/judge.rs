@@ -92,6 +92,9 @@ impl Pipeline {
             let record = Box::new(unchanged(context, &operation.planned, evaluations));
             return Ok(Judgement::TakenBack { showing, before, record });
         }
-        Ok(Judgement::Decided { showing, decided: decide(context, Arc::clone(&operation.planned), evaluations) })
+        Ok(Judgement::Decided {
+            showing,
+            decided: decide(context, Arc::clone(&operation.planned), evaluations, &constraints.waivers),
+        })
     }
 }

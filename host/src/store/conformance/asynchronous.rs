@@ -90,10 +90,10 @@ pub(crate) async fn the_decisions_of_an_accepted_request_are_found_by_it(store: 
     let new = |resource| planned(None, Some(resource), MembersChange::default());
     assert_eq!(acme.tenant.decisions_of(txn).await.unwrap(), []);
 
-    let admitted = decide(of_request(), new(&ada), Vec::new()).expect("admitted");
+    let admitted = decide(of_request(), new(&ada), Vec::new(), &[]).expect("admitted");
     let allowed = admitted.record().id;
     acme.tenant.commit(Arc::new(admitted)).await.unwrap();
-    let Refusal { record, .. } = *decide(of_request(), new(&bob), vec![denial("guard")]).unwrap_err();
+    let Refusal { record, .. } = *decide(of_request(), new(&bob), vec![denial("guard")], &[]).unwrap_err();
     let denied = record.id;
     acme.tenant.record_refusal(record).await.unwrap();
     acme.create(&user("eve")).await.unwrap();

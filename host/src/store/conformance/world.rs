@@ -94,6 +94,7 @@ pub(crate) fn evaluation(constraint: &str, mode: Mode, verdict: Verdict, reads: 
         on_fault: FailurePolicy::Deny,
         answer: Ok(verdict),
         reads: ReadSet { reads },
+        waived: Vec::new(),
         warnings: Vec::new(),
         notes: Vec::new(),
         fuel_used: 1,
@@ -119,7 +120,8 @@ pub(crate) fn context(generation: i64) -> DecisionContext {
 }
 
 pub(crate) fn refusal_of(resource: &Resource, evaluations: Vec<Evaluation>) -> DecisionRecord {
-    let Err(refusal) = decide(context(0), planned(None, Some(resource), MembersChange::default()), evaluations) else {
+    let Err(refusal) = decide(context(0), planned(None, Some(resource), MembersChange::default()), evaluations, &[])
+    else {
         panic!("the change was admitted")
     };
     let Refusal { record, .. } = *refusal;
@@ -226,5 +228,5 @@ pub(crate) fn admitted(
     members: MembersChange,
     evaluations: Vec<Evaluation>,
 ) -> Arc<AdmittedChange> {
-    Arc::new(decide(context(generation), planned(before, after, members), evaluations).expect("admitted"))
+    Arc::new(decide(context(generation), planned(before, after, members), evaluations, &[]).expect("admitted"))
 }
