@@ -5,6 +5,7 @@
 //! [`WriteSet`], so that atomicity is decided in one place, for every engine.
 
 pub mod asynchronous;
+pub mod change_set;
 pub mod model;
 pub mod query;
 pub mod schema;
@@ -25,6 +26,7 @@ use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
 
 pub use asynchronous::{AsyncRequest, Finish, NewAsyncRequest, Progress};
+pub use change_set::{ChangeSet, ChangeSetError};
 pub use model::{
     Activation, ActivationState, Broken, DecisionPage, DecisionQuery, Defined, NewDefinitions, NewToken, NewVersion,
     PluginVersion, StoredDecision, Tenant, TenantChange, TenantModel, Token, TokenHash, TokenOwner,
@@ -252,6 +254,16 @@ pub trait TenantStore: Send + Sync {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Option<Vec<(String, String)>>, StoreError>;
+
+    /// Writes contents of a table and keeps them under their digest, to be put in force by [`apply`](Self::apply). Contents
+    /// that the table has, or had in a revision that is kept, or that are staged already are not written again; `false`
+    /// then. Of a tenant's as many are kept staged as it may have tables; beyond that the oldest go.
+    async fn stage_table(&self, new: NewTable, kept: TablesKept) -> Result<(TableState, bool), TableChangeError>;
+    /// Contents of a table by their digest: of a revision that is kept, or staged.
+    async fn table_contents(&self, name: &str, digest: &str) -> Result<Option<TableState>, StoreError>;
+
+    /// Makes all of these changes or none, in one step of the generation, and returns it. Without changes it stays.
+    async fn apply(&self, changes: ChangeSet, kept: TablesKept) -> Result<i64, ChangeSetError>;
 
     /// Keeps a request. Returns once it is durable: from then on its client may be told that it is accepted.
     async fn accept(&self, request: NewAsyncRequest) -> Result<(), StoreError>;

@@ -110,6 +110,9 @@ impl From<TableChangeError> for Problem {
             TableChangeError::UnknownRevision { .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown-revision", detail)
             }
+            TableChangeError::UnknownContents { .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown-contents", detail)
+            }
             TableChangeError::Store(error) => error.into(),
         }
     }

@@ -3,6 +3,7 @@
 
 mod administration;
 mod asynchronous;
+mod change_sets;
 mod commits;
 mod decision_log;
 mod member_sets;
@@ -13,6 +14,7 @@ mod world;
 
 pub(crate) use administration::*;
 pub(crate) use asynchronous::*;
+pub(crate) use change_sets::*;
 pub(crate) use commits::*;
 pub(crate) use decision_log::*;
 pub(crate) use member_sets::*;

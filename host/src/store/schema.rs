@@ -28,6 +28,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 3, template: include_str!("schema/0003_async.sql") },
     Migration { version: 4, template: include_str!("schema/0004_member_sets.sql") },
     Migration { version: 5, template: include_str!("schema/0005_tables.sql") },
+    Migration { version: 6, template: include_str!("schema/0006_staged_tables.sql") },
 ];
 
 /// The shape that this program reads and writes.

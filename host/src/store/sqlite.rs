@@ -7,6 +7,7 @@ mod access;
 mod activations;
 mod asynchronous;
 mod budget;
+mod change_set;
 mod commit;
 mod connection;
 mod decisions;
@@ -25,6 +26,7 @@ mod redefine;
 mod represent;
 mod row;
 mod snapshot;
+mod staged;
 mod table_upload;
 mod tables;
 mod tenants;
@@ -56,10 +58,10 @@ use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord
 use crate::scim::schema::SchemaRegistry;
 use crate::store::write_set::{DecisionRow, MembersWrite, WriteSet};
 use crate::store::{
-    Activation, ActivationState, AsyncRequest, CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish,
-    NewAsyncRequest, NewDefinitions, NewTable, NewToken, NewVersion, PluginVersion, Snapshot, Store, StoreError,
-    StoredDecision, TableChangeError, TableRevision, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token,
-    TokenHash, TokenOwner,
+    Activation, ActivationState, AsyncRequest, ChangeSet, ChangeSetError, CommitError, DecisionPage, DecisionQuery,
+    DefineError, Defined, Finish, NewAsyncRequest, NewDefinitions, NewTable, NewToken, NewVersion, PluginVersion,
+    Snapshot, Store, StoreError, StoredDecision, TableChangeError, TableRevision, TableState, TablesKept, Tenant,
+    TenantChange, TenantModel, TenantStore, Token, TokenHash, TokenOwner,
 };
 
 /// The file's name in the data directory.
@@ -341,7 +343,23 @@ impl TenantStore for SqliteTenant {
         let writer = self.inner.writer.loose_end();
         let upload = TableUpload { tenant: self.tenant, writer, new: Arc::new(new), kept };
         // What is begun is finished or given up, also when the caller goes away.
-        self.inner.pool.threads().detached(upload.run()).await
+        self.inner.pool.threads().detached(upload.put()).await
+    }
+
+    async fn stage_table(&self, new: NewTable, kept: TablesKept) -> Result<(TableState, bool), TableChangeError> {
+        let writer = self.inner.writer.loose_end();
+        let upload = TableUpload { tenant: self.tenant, writer, new: Arc::new(new), kept };
+        self.inner.pool.threads().detached(upload.stage()).await
+    }
+
+    async fn table_contents(&self, name: &str, digest: &str) -> Result<Option<TableState>, StoreError> {
+        let (name, digest) = (name.to_owned(), digest.to_owned());
+        self.read(move |connection, tenant| staged::find(connection, tenant, &name, &digest)).await
+    }
+
+    async fn apply(&self, changes: ChangeSet, kept: TablesKept) -> Result<i64, ChangeSetError> {
+        let tenant = self.tenant;
+        self.inner.writer.write(move |connection| change_set::apply(connection, tenant, &changes, kept)).await
     }
 
     async fn restore_table(

@@ -89,6 +89,14 @@ pub enum TableChangeError {
         /// The revision.
         revision: u32,
     },
+    /// The store has no such contents.
+    #[error("no contents with the digest {digest} were sent for table `{name}`")]
+    UnknownContents {
+        /// The table.
+        name: String,
+        /// The digest.
+        digest: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,7 +1,7 @@
 //! How large tables may be, and how many a tenant may have.
 //!
-//! Together they bound what a tenant fills of the disk: `tables_max` × `revisions_max` × `table_bytes_max`, 1.25 GiB with
-//! the defaults. Real ones are some hundred rows of a hundred bytes.
+//! Together they bound what a tenant fills of the disk: `tables_max` × (`revisions_max` + 1) × `table_bytes_max`, 1.5 GiB with
+//! the defaults; the one is for contents that were sent ahead. Real ones are some hundred rows of a hundred bytes.
 
 use serde::Deserialize;
 

@@ -11,11 +11,11 @@ use scruple::scim::filter::Filter;
 use scruple::scim::resource::{Member, Resource, ResourceId};
 use scruple::scim::schema::ResourceType;
 use scruple::store::{
-    Activation, ActivationState, AsyncRequest, Choose, CommitError, DecisionPage, DecisionQuery, DefineError, Defined,
-    Finish, Found, FoundRow, Matches, NewAsyncRequest, NewDefinitions, NewTable, NewToken, NewVersion, Page,
-    PluginVersion, QueryError, Reference, Represented, ShowError, Shown, Snapshot, Store, StoreError, StoredDecision,
-    TableChangeError, TableRevision, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token, TokenHash,
-    TokenOwner, Wanted,
+    Activation, ActivationState, AsyncRequest, ChangeSet, ChangeSetError, Choose, CommitError, DecisionPage,
+    DecisionQuery, DefineError, Defined, Finish, Found, FoundRow, Matches, NewAsyncRequest, NewDefinitions, NewTable,
+    NewToken, NewVersion, Page, PluginVersion, QueryError, Reference, Represented, ShowError, Shown, Snapshot, Store,
+    StoreError, StoredDecision, TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange,
+    TenantModel, TenantStore, Token, TokenHash, TokenOwner, Wanted,
 };
 
 use super::gates::{Gate, Gates, Writer};
@@ -140,6 +140,9 @@ gated! {
         fn restore_table(name: &str, revision: Option<u32>, made: (&str, Timestamp), kept: TablesKept) -> Result<TableRevision, TableChangeError>;
         fn remove_table(name: &str, made: (&str, Timestamp), kept: TablesKept) -> Result<TableRevision, TableChangeError>;
         fn tables() -> Result<Vec<TableRevision>, StoreError>;
+        fn apply(changes: ChangeSet, kept: TablesKept) -> Result<i64, ChangeSetError>;
+        fn stage_table(new: NewTable, kept: TablesKept) -> Result<(TableState, bool), TableChangeError>;
+        fn table_contents(name: &str, digest: &str) -> Result<Option<TableState>, StoreError>;
         fn table_history(name: &str) -> Result<Vec<TableRevision>, StoreError>;
         fn table_rows(name: &str, revision: u32, after: Option<&str>, limit: usize) -> Result<Option<Vec<(String, String)>>, StoreError>;
         fn accept(request: NewAsyncRequest) -> Result<(), StoreError>;

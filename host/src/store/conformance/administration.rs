@@ -85,7 +85,7 @@ pub(crate) async fn the_same_component_again_is_the_same_version(store: &dyn Sto
     assert_eq!(store.component("aa").await.unwrap(), Some(b"aa".to_vec()));
 }
 
-fn state(plugin: &str, order: i32) -> ActivationState {
+pub(super) fn state(plugin: &str, order: i32) -> ActivationState {
     ActivationState {
         plugin: plugin.to_owned(),
         version: 3,

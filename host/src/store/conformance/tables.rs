@@ -25,24 +25,24 @@ pub(crate) async fn put(
     world.tenant.put_table(new, KEPT).await
 }
 
-async fn put_keys(world: &World, name: &str, keys: &[&str]) -> TableRevision {
+pub(super) async fn put_keys(world: &World, name: &str, keys: &[&str]) -> TableRevision {
     let (table, added) = put(world, name, set_of(keys)).await.unwrap();
     assert!(added);
     table
 }
 
 /// Whether the key is there, by which revision; `None`: there is no such table.
-async fn look(world: &World, name: &str, key: &str) -> Option<(u32, bool)> {
+pub(super) async fn look(world: &World, name: &str, key: &str) -> Option<(u32, bool)> {
     let found = world.snapshot().await.table_row(name, key).await.unwrap();
     found.map(|FoundRow { revision, row }| (revision, row.is_some()))
 }
 
-async fn keys_of(world: &World, name: &str, revision: u32) -> Option<String> {
+pub(super) async fn keys_of(world: &World, name: &str, revision: u32) -> Option<String> {
     let rows = world.tenant.table_rows(name, revision, None, 1_000).await.unwrap()?;
     Some(rows.into_iter().map(|(key, _)| key).collect::<Vec<_>>().join(" "))
 }
 
-async fn revisions(world: &World, name: &str) -> Vec<u32> {
+pub(super) async fn revisions(world: &World, name: &str) -> Vec<u32> {
     let history = world.tenant.table_history(name).await.unwrap();
     history.iter().map(|table| table.revision).collect()
 }

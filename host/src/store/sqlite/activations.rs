@@ -71,6 +71,18 @@ pub(super) fn activate(
     at: Timestamp,
 ) -> Result<i64, StoreError> {
     let generation = tenants::raise_generation(connection, tenant)?;
+    add(connection, tenant, (name, state), (by, at), generation)?;
+    Ok(generation)
+}
+
+/// Adds a state that is in force from a generation on, which has begun in the open transaction.
+pub(super) fn add(
+    connection: &Connection,
+    tenant: TenantId,
+    (name, state): (&ConstraintName, Option<&ActivationState>),
+    (by, at): (&str, Timestamp),
+    generation: i64,
+) -> Result<(), StoreError> {
     let sql = format!(
         "INSERT INTO activation(tenant_id, {COLUMNS}) \
          SELECT ?1, ?2, 1 + coalesce(max(revision), 0), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14 \
@@ -92,5 +104,5 @@ pub(super) fn activate(
         state.map(|state| state.on_fault.as_str()),
         state.map(|state| state.order),
     ])?;
-    Ok(generation)
+    Ok(())
 }

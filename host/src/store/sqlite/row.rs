@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::scim::resource::ResourceId;
-use crate::store::{CommitError, QueryError, StoreError, TableChangeError};
+use crate::store::{ChangeSetError, CommitError, QueryError, StoreError, TableChangeError};
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
@@ -28,6 +28,12 @@ impl From<rusqlite::Error> for CommitError {
 }
 
 impl From<rusqlite::Error> for QueryError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<rusqlite::Error> for ChangeSetError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Store(error.into())
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::writer::LooseEnd;
-use super::{tables, tenants};
+use super::{staged, tables, tenants};
 use crate::decision::TenantId;
 use crate::store::StoreError;
 use crate::store::table::{NewTable, TableChangeError, TableRevision, TableState, TablesKept};
@@ -25,33 +25,90 @@ pub(super) struct TableUpload {
 
 impl TableUpload {
     /// Makes the contents those of the table; the state that it has then, and whether it is a new one.
-    pub(super) async fn run(self) -> Result<(TableRevision, bool), TableChangeError> {
-        let (tenant, new, kept) = (self.tenant, Arc::clone(&self.new), self.kept);
+    pub(super) async fn put(self) -> Result<(TableRevision, bool), TableChangeError> {
+        let (tenant, kept) = (self.tenant, self.kept);
+        let room = move |connection: &Connection, new: &NewTable| {
+            // Checked again at the end. What there is no room for need not be written.
+            tables::check_room(connection, tenant, &new.name, kept).map(drop)
+        };
+        let in_force = move |connection: &Connection, new: &NewTable| in_force(connection, tenant, new);
+        let add = move |connection: &Connection, new: &NewTable, state: TableState| {
+            tables::uncover(connection, tenant, &new.name, state.contents)?;
+            tables::add(connection, tenant, (&new.name, Some(&state)), (&new.by, new.at), kept)
+        };
+        self.run(room, in_force, add).await
+    }
+
+    /// Keeps the contents for later; whether they had to be written.
+    pub(super) async fn stage(self) -> Result<(TableState, bool), TableChangeError> {
+        let (tenant, kept) = (self.tenant, self.kept);
+        let find = move |connection: &Connection, new: &NewTable| {
+            staged::find(connection, tenant, &new.name, &new.contents.digest)
+        };
+        let add = move |connection: &Connection, new: &NewTable, state: TableState| {
+            staged::add(connection, tenant, (&new.name, &state), new.at, kept.tables_max)?;
+            Ok(state)
+        };
+        self.run(|_, _| Ok(()), find, add).await
+    }
+
+    /// `check`s and writes, unless the contents are `found` to be there, and `add`s what is written; whether it was.
+    async fn run<T: Send + 'static>(
+        self,
+        check: impl FnOnce(&Connection, &NewTable) -> Result<(), TableChangeError> + Send + 'static,
+        find: impl Fn(&Connection, &NewTable) -> Result<Option<T>, StoreError> + Clone + Send + 'static,
+        add: impl FnOnce(&Connection, &NewTable, TableState) -> Result<T, TableChangeError> + Send + 'static,
+    ) -> Result<(T, bool), TableChangeError> {
+        let (tenant, new, find_first) = (self.tenant, Arc::clone(&self.new), find.clone());
         let begin = move |connection: &Connection| {
             tenants::must_exist(connection, tenant)?;
-            if let Some(same) = same(connection, tenant, &new)? {
-                return Ok(Err(same));
+            if let Some(found) = find_first(connection, &new)? {
+                return Ok(Err(found));
             }
-            // Checked again at the end. What there is no room for need not be written.
-            tables::check_room(connection, tenant, &new.name, kept)?;
+            check(connection, &new)?;
             let contents = tables::begin(connection, tenant, &new.name)?;
             Ok::<_, TableChangeError>(Ok(contents))
         };
         let contents = match self.writer.write(begin).await? {
             Ok(contents) => contents,
-            Err(same) => return Ok((same, false)),
+            Err(found) => return Ok((found, false)),
         };
-        let added = self.write_and_add(contents).await;
-        if !matches!(added, Ok((_, true))) {
+        let done = self.write_and_add(contents, find, add).await;
+        if !matches!(done, Ok((_, true))) {
             let new = Arc::clone(&self.new);
             let abandon = move |connection: &Connection| Ok(tables::abandon(connection, tenant, &new.name, contents)?);
             self.writer.write::<_, StoreError>(abandon).await?;
         }
-        added
+        done
     }
 
-    async fn write_and_add(&self, contents: i64) -> Result<(TableRevision, bool), TableChangeError> {
-        let (tenant, kept) = (self.tenant, self.kept);
+    async fn write_and_add<T: Send + 'static>(
+        &self,
+        contents: i64,
+        find: impl FnOnce(&Connection, &NewTable) -> Result<Option<T>, StoreError> + Send + 'static,
+        add: impl FnOnce(&Connection, &NewTable, TableState) -> Result<T, TableChangeError> + Send + 'static,
+    ) -> Result<(T, bool), TableChangeError> {
+        self.write_rows(contents).await?;
+        let new = Arc::clone(&self.new);
+        let finish = move |connection: &Connection| {
+            // Somebody else may have sent the same meanwhile.
+            if let Some(found) = find(connection, &new)? {
+                return Ok((found, false));
+            }
+            let state = TableState {
+                contents,
+                digest: new.contents.digest.clone(),
+                rows: new.contents.rows.len() as u64,
+                bytes: new.contents.bytes as u64,
+                columns: new.contents.columns.clone(),
+            };
+            Ok::<_, TableChangeError>((add(connection, &new, state)?, true))
+        };
+        self.writer.write(finish).await
+    }
+
+    async fn write_rows(&self, contents: i64) -> Result<(), StoreError> {
+        let tenant = self.tenant;
         let mut after: Option<String> = None;
         loop {
             let (new, from) = (Arc::clone(&self.new), after.take());
@@ -68,32 +125,14 @@ impl TableUpload {
             };
             match self.writer.write(write).await? {
                 Some(last) => after = Some(last),
-                None => break,
+                None => return Ok(()),
             }
         }
-        let new = Arc::clone(&self.new);
-        let add = move |connection: &Connection| {
-            // Somebody else may have sent the same meanwhile.
-            if let Some(same) = same(connection, tenant, &new)? {
-                return Ok((same, false));
-            }
-            tables::uncover(connection, tenant, &new.name, contents)?;
-            let state = TableState {
-                contents,
-                digest: new.contents.digest.clone(),
-                rows: new.contents.rows.len() as u64,
-                bytes: new.contents.bytes as u64,
-                columns: new.contents.columns.clone(),
-            };
-            let added = tables::add(connection, tenant, (&new.name, Some(&state)), (&new.by, new.at), kept)?;
-            Ok::<_, TableChangeError>((added, true))
-        };
-        self.writer.write(add).await
     }
 }
 
 /// The present state of the table, if it has these contents.
-fn same(connection: &Connection, tenant: TenantId, new: &NewTable) -> Result<Option<TableRevision>, StoreError> {
+fn in_force(connection: &Connection, tenant: TenantId, new: &NewTable) -> Result<Option<TableRevision>, StoreError> {
     let last = tables::last(connection, tenant, &new.name)?;
     Ok(last.filter(|last| last.state.as_ref().is_some_and(|state| state.digest == new.contents.digest)))
 }

@@ -148,14 +148,27 @@ pub(super) fn check_room(
 pub(super) fn add(
     connection: &Connection,
     tenant: TenantId,
+    table: (&str, Option<&TableState>),
+    made: (&str, Timestamp),
+    kept: TablesKept,
+) -> Result<TableRevision, TableChangeError> {
+    let generation = tenants::raise_generation(connection, tenant)?;
+    add_in(connection, tenant, table, made, generation, kept)
+}
+
+/// Adds a state that is in force from a generation on, which has begun in the open transaction, and drops what is not to be
+/// kept any more.
+pub(super) fn add_in(
+    connection: &Connection,
+    tenant: TenantId,
     (name, state): (&str, Option<&TableState>),
     (by, at): (&str, Timestamp),
+    generation: i64,
     kept: TablesKept,
 ) -> Result<TableRevision, TableChangeError> {
     if let Some(forgotten) = check_room(connection, tenant, name, kept)? {
         drop_before(connection, tenant, &forgotten, i64::MAX)?;
     }
-    let generation = tenants::raise_generation(connection, tenant)?;
     let sql = format!(
         "INSERT INTO table_revision(tenant_id, {COLUMNS}) \
          SELECT ?1, ?2, 1 + coalesce(max(revision), 0), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 \
@@ -211,8 +224,14 @@ pub(super) fn remove(
     made: (&str, Timestamp),
     kept: TablesKept,
 ) -> Result<TableRevision, TableChangeError> {
+    must_be_there(connection, tenant, name)?;
+    add(connection, tenant, (name, None), made, kept)
+}
+
+/// An error unless there is such a table.
+pub(super) fn must_be_there(connection: &Connection, tenant: TenantId, name: &str) -> Result<(), TableChangeError> {
     match last(connection, tenant, name)? {
-        Some(TableRevision { state: Some(_), .. }) => add(connection, tenant, (name, None), made, kept),
+        Some(TableRevision { state: Some(_), .. }) => Ok(()),
         _ => Err(TableChangeError::Unknown(name.to_owned())),
     }
 }
@@ -274,7 +293,17 @@ pub(super) fn uncover(connection: &Connection, tenant: TenantId, name: &str, con
         .map(drop)
 }
 
-/// Gives up contents that were being written.
+/// Contents that are written stay hidden until a revision is to have them.
+pub(super) fn stage(connection: &Connection, tenant: TenantId, name: &str, contents: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE table_contents_hidden SET filling = 2 WHERE tenant_id = ?1 AND name = ?2 AND contents = ?3",
+        )?
+        .execute(params![tenant.0, name, contents])
+        .map(drop)
+}
+
+/// Gives up contents that were being written, or staged.
 pub(super) fn abandon(connection: &Connection, tenant: TenantId, name: &str, contents: i64) -> rusqlite::Result<()> {
     connection
         .prepare_cached(

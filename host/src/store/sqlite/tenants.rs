@@ -13,7 +13,7 @@ use crate::store::{StoreError, Tenant, TenantChange};
 const PURGE_ROWS: i64 = 2_000;
 
 /// Every table that has rows of a tenant, but for `tenant` itself.
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 18] = [
     "token",
     "definitions",
     "secret",
@@ -29,6 +29,7 @@ const TABLES: [&str; 17] = [
     "activation",
     "plugin_version",
     "table_revision",
+    "table_staged",
     "table_contents_hidden",
     "table_row",
 ];
@@ -164,7 +165,7 @@ fn delete_some(connection: &Connection, table: &str, tenant: TenantId) -> rusqli
         "activation" => "name, revision",
         "plugin_version" => "plugin, version",
         "table_revision" => "name, revision",
-        "table_contents_hidden" => "name, contents",
+        "table_staged" | "table_contents_hidden" => "name, contents",
         "table_row" => "name, contents, key",
         _ => "rowid",
     };

@@ -77,6 +77,14 @@ conformance!(open;
     removed_tables_make_room_and_others_do_not,
     contents_of_many_rows_come_in_pages,
     of_the_same_upload_at_the_same_time_one_is_a_revision,
+    a_change_set_takes_effect_as_a_whole_and_in_one_generation,
+    a_change_set_that_cannot_be_made_in_full_is_not_made_at_all,
+    a_change_set_for_another_generation_is_not_made,
+    a_change_set_without_changes_is_no_step,
+    staged_contents_are_seen_by_nobody_until_they_are_in_force,
+    contents_that_a_table_has_or_had_need_not_be_sent_again,
+    as_many_contents_are_staged_as_there_may_be_tables,
+    tables_that_go_make_room_for_those_that_come_with_them,
     a_refusal_is_recorded_in_full,
     the_log_is_searched_by_time_outcome_constraint_and_resource,
 );
@@ -112,6 +120,7 @@ async fn fill(store: &SqliteStore, world: &World) {
                 INSERT INTO async_request SELECT tenant_id, zeroblob(16), 0, NULL, '', NULL FROM tenant; \
                  INSERT INTO member_set SELECT tenant_id, zeroblob(16), 1 FROM tenant; \
                  INSERT INTO member_set_hidden SELECT tenant_id, zeroblob(16), 2, 1 FROM tenant; \
+                 INSERT INTO table_staged SELECT tenant_id, 't', 2, '', 0, 0, NULL, 0 FROM tenant; \
                  INSERT INTO table_revision(tenant_id, name, revision, generation, made_by, made_at) \
                    SELECT tenant_id, 't', 1, 1, '', 0 FROM tenant; \
                  INSERT INTO table_row SELECT tenant_id, 't', 1, 'k', '{}' FROM tenant; \

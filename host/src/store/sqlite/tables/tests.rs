@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::store::conformance::{World, put, set_of};
+use crate::store::conformance::{World, put, set_of, stage};
 use crate::store::sqlite::tests::{explain, file, in_memory, open, reopen};
 use crate::store::{SqliteStore, Store};
 
@@ -70,6 +70,26 @@ async fn an_upload_that_was_under_way_when_the_program_ended_is_swept_by_the_nex
     let acme = World { tenant: store.tenant(store.tenant_named("acme").await.unwrap().unwrap().id) };
     swept(&directory, 1).await;
     assert!(acme.snapshot().await.table_row("codes", "a").await.unwrap().unwrap().row.is_some());
+}
+
+#[tokio::test]
+async fn staged_contents_outlive_the_program_and_go_when_others_take_their_place() {
+    let (directory, store, acme) = world().await;
+    let state = stage(&acme, "codes", set_of(many(0))).await;
+    drop((acme, store));
+    let store = reopen(&directory).unwrap();
+    let acme = World { tenant: store.tenant(store.tenant_named("acme").await.unwrap().unwrap().id) };
+    assert_eq!(acme.tenant.table_contents("codes", &state.digest).await.unwrap(), Some(state));
+    // Two are kept.
+    for first in [1, 2] {
+        stage(&acme, "codes", set_of(many(first))).await;
+    }
+    let (connection, started) = (file(&directory), Instant::now());
+    while count(&connection, "table_row") != 2 * MANY as i64 {
+        assert!(started.elapsed() < Duration::from_secs(30), "{} rows are left", count(&connection, "table_row"));
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert_eq!(count(&connection, "table_staged"), 2);
 }
 
 #[test]

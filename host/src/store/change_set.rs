@@ -1,0 +1,44 @@
+//! Changes to several constraints and tables of a tenant that take effect as one.
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::decision::ConstraintName;
+use crate::store::{ActivationState, StoreError, TableChangeError};
+
+/// What is to become of a tenant's constraints and tables in one step. What it does not name stays as it is.
+#[derive(Clone, Debug)]
+pub struct ChangeSet {
+    /// The generation that it was made for.
+    pub generation: i64,
+    /// Constraints and the states that they are to have; `None`: the constraint is removed.
+    pub constraints: Vec<(ConstraintName, Option<ActivationState>)>,
+    /// Tables and the digests of the contents that they are to have, which the store has already: of a revision that is kept,
+    /// or staged. `None`: the table is removed.
+    pub tables: Vec<(String, Option<String>)>,
+    /// Who wants it so: the token's label.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl ChangeSet {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.constraints.is_empty() && self.tables.is_empty()
+    }
+}
+
+/// Changes that did not take effect. None of them did.
+#[derive(Debug, Error)]
+pub enum ChangeSetError {
+    /// The tenant's generation is not the one that they were made for any more.
+    #[error("the tenant has changed meanwhile")]
+    GenerationMoved,
+    /// A table cannot be as it should.
+    #[error(transparent)]
+    Table(#[from] TableChangeError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
