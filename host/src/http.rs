@@ -27,6 +27,7 @@ pub mod schemas;
 pub mod tables;
 pub mod plugins;
 pub mod constraints;
+pub mod apply;
 pub mod decisions;
 pub mod replay;
 pub mod health;

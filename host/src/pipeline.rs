@@ -8,10 +8,10 @@ pub mod bulk;
 pub mod answer;
 pub mod read;
 pub mod activation;
+pub mod apply;
 pub mod replay;
 pub mod capture;
 pub mod explain;
-
 pub mod components;
 pub mod schemas;
 pub mod tables;

@@ -12,8 +12,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::app::App;
 use crate::http::auth::{Access, Scope, authorize};
 use crate::http::{
-    asynchronous, bulk, constraints, decisions, discovery, health, me, metrics, middleware, openapi, plugins, query,
-    replay, resources, schemas, tables, tenants, tokens,
+    apply, asynchronous, bulk, constraints, decisions, discovery, health, me, metrics, middleware, openapi, plugins,
+    query, replay, resources, schemas, tables, tenants, tokens,
 };
 
 /// One route.
@@ -102,6 +102,10 @@ pub fn routes() -> Vec<Route> {
         route(Method::GET, "/api/v1/tenants/{tenant}/tables/{name}/content", AUTHOR, get(tables::content)),
         route(Method::GET, "/api/v1/tenants/{tenant}/tables/{name}/history", AUTHOR, get(tables::history)),
         route(Method::POST, "/api/v1/tenants/{tenant}/tables/{name}/rollback", ADMIN, post(tables::rollback)),
+        route(Method::POST, "/api/v1/tenants/{tenant}/tables/{name}/staged", AUTHOR, post(tables::stage)),
+        // Everything at once. To see what would change is not to change it.
+        route(Method::POST, "/api/v1/tenants/{tenant}/plan", AUTHOR, post(apply::plan)),
+        route(Method::POST, "/api/v1/tenants/{tenant}/apply", ADMIN, post(apply::apply)),
         route(Method::GET, "/api/v1/tenants/{tenant}/decisions", AUTHOR, get(decisions::list)),
         route(Method::GET, "/api/v1/tenants/{tenant}/decisions/{id}", AUTHOR, get(decisions::show)),
         route(Method::POST, "/api/v1/tenants/{tenant}/decisions/{id}/replay", AUTHOR, post(replay::replay)),

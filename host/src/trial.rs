@@ -26,7 +26,7 @@ use crate::decision::{
     Actor, ConstraintFault, ConstraintName, DecisionId, DecisionRecord, FailurePolicy, Mode, TenantId,
 };
 use crate::pipeline::Pipeline;
-use crate::pipeline::activation::{ActivationError, ConstraintRequest};
+use crate::pipeline::activation::{ActivationError, ConstraintRequest, Which};
 use crate::pipeline::write::{Caller, Change, NewIds, Precondition, WriteError, WriteRequest};
 use crate::scim::cursor::Cursors;
 use crate::scim::limits::ScimLimits;
@@ -151,7 +151,7 @@ impl Trial {
         self.pipeline.store.tenant(self.tenant).add_version(version).await.map_err(local)?;
         let request = ConstraintRequest {
             plugin: name.clone(),
-            version: None,
+            version: Which::Newest,
             settings,
             grants,
             mode: Mode::Enforce,

@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod apply;
 mod asynchronous;
 mod bulk;
 mod cli;

@@ -46,7 +46,7 @@ pub struct ConstraintBody {
     pub order: i32,
 }
 
-fn empty_object() -> Value {
+pub(super) fn empty_object() -> Value {
     json!({})
 }
 
@@ -193,7 +193,7 @@ impl From<ActivationError> for Problem {
     fn from(failure: ActivationError) -> Self {
         let detail = failure.to_string();
         match failure {
-            ActivationError::UnknownVersion { .. } => {
+            ActivationError::UnknownVersion { .. } | ActivationError::UnknownDigest { .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown-version", detail)
             }
             ActivationError::UnknownConstraint(name) => Self::not_found(format!("constraint `{name}`")),
@@ -211,29 +211,31 @@ impl From<ActivationError> for Problem {
 }
 
 fn request(body: ConstraintBody) -> Result<ConstraintRequest, Problem> {
-    let mode = match &body.mode {
-        None => Mode::Enforce,
-        Some(word) => Mode::parse(word).ok_or_else(|| {
-            Problem::bad_request(
-                "invalid-mode",
-                format!("`{word}` is not a mode: use `enforce`, `warn`, `shadow` or `off`"),
-            )
-        })?,
-    };
-    let on_fault = match &body.on_fault {
-        None => FailurePolicy::Deny,
-        Some(word) => FailurePolicy::parse(word).ok_or_else(|| {
-            Problem::bad_request("invalid-on-fault", format!("`{word}` is not a failure policy: use `deny` or `allow`"))
-        })?,
-    };
+    let mode = mode(body.mode.as_deref()).map_err(|detail| Problem::bad_request("invalid-mode", detail))?;
+    let on_fault =
+        on_fault(body.on_fault.as_deref()).map_err(|detail| Problem::bad_request("invalid-on-fault", detail))?;
     Ok(ConstraintRequest {
         plugin: body.plugin,
-        version: body.version,
+        version: body.version.into(),
         settings: body.settings,
         grants: body.grants,
         mode,
         on_fault,
         order: body.order,
+    })
+}
+
+/// The mode of that name; `enforce`, if there is none.
+pub(super) fn mode(word: Option<&str>) -> Result<Mode, String> {
+    word.map_or(Ok(Mode::Enforce), |word| {
+        Mode::parse(word).ok_or_else(|| format!("`{word}` is not a mode: use `enforce`, `warn`, `shadow` or `off`"))
+    })
+}
+
+/// The failure policy of that name; `deny`, if there is none.
+pub(super) fn on_fault(word: Option<&str>) -> Result<FailurePolicy, String> {
+    word.map_or(Ok(FailurePolicy::Deny), |word| {
+        FailurePolicy::parse(word).ok_or_else(|| format!("`{word}` is not a failure policy: use `deny` or `allow`"))
     })
 }
 

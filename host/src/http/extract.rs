@@ -254,18 +254,22 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for ApiJson<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _app: &Arc<App>) -> Result<Self, Problem> {
-        let bytes = body(request, API_BODY_BYTES_MAX).await?;
-        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-            let path = error.path().to_string();
-            let place = if path == "." { String::new() } else { format!(" at `{path}`") };
-            Problem::bad_request("invalid-body", format!("the request body is not valid{place}: {}", error.inner()))
-        })?;
-        deserializer
-            .end()
-            .map_err(|error| Problem::bad_request("invalid-body", format!("the request body is not valid: {error}")))?;
-        Ok(Self(value))
+        api_json(&body(request, API_BODY_BYTES_MAX).await?).map(Self)
     }
+}
+
+/// Reads JSON of the administration API.
+pub fn api_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let place = if path == "." { String::new() } else { format!(" at `{path}`") };
+        Problem::bad_request("invalid-body", format!("the request body is not valid{place}: {}", error.inner()))
+    })?;
+    deserializer
+        .end()
+        .map_err(|error| Problem::bad_request("invalid-body", format!("the request body is not valid: {error}")))?;
+    Ok(value)
 }
 
 /// Query parameters of the administration API.

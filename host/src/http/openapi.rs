@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use crate::http::{constraints, decisions, plugins, replay, schemas, tables, tenants, tokens};
+use crate::http::{apply, constraints, decisions, plugins, replay, schemas, tables, tenants, tokens};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -22,6 +22,7 @@ use crate::http::{constraints, decisions, plugins, replay, schemas, tables, tena
         constraints::list, constraints::show, constraints::set, constraints::remove, constraints::history,
         constraints::rollback,
         tables::list, tables::show, tables::put, tables::remove, tables::content, tables::history, tables::rollback,
+        tables::stage, apply::plan, apply::apply,
         decisions::list, decisions::show, replay::replay, replay::explanation, replay::fixture,
     ),
     components(schemas(crate::http::problem::ProblemBody)),

@@ -169,7 +169,14 @@ pub async fn put(
     ApiQuery(query): ApiQuery<PutQuery>,
     request: Request,
 ) -> Result<(StatusCode, Json<TableBody>), Problem> {
-    check_name("table", &name)?;
+    let contents = sent(&app, &name, query, request).await?;
+    let (made, added) = app.pipeline.put_table(principal.tenant.id, &name, contents, &principal.actor.label).await?;
+    Ok((if added { StatusCode::CREATED } else { StatusCode::OK }, Json(made.into())))
+}
+
+/// The contents that a request has for a table of that name.
+async fn sent(app: &App, name: &str, query: PutQuery, request: Request) -> Result<Contents, Problem> {
+    check_name("table", name)?;
     let format = Format::sent(request.headers())?;
     let limits = Arc::clone(&app.pipeline.tables);
     let bytes = body(request, limits.upload_bytes_max).await?;
@@ -180,9 +187,46 @@ pub async fn put(
             Format::Json => json::read(&bytes, query.key.as_deref(), &limits),
         }
     });
-    let contents = reading.await.map_err(|panicked| Failure::Internal(Arc::new(panicked)))??;
-    let (made, added) = app.pipeline.put_table(principal.tenant.id, &name, contents, &principal.actor.label).await?;
-    Ok((if added { StatusCode::CREATED } else { StatusCode::OK }, Json(made.into())))
+    Ok(reading.await.map_err(|panicked| Failure::Internal(Arc::new(panicked)))??)
+}
+
+/// Contents of a table that were sent ahead.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StagedBody {
+    /// The table.
+    pub name: String,
+    /// SHA-256 of the contents as JSON, by which a plan names them.
+    pub digest: String,
+    /// How many rows there are.
+    pub rows: u64,
+    /// Bytes of all keys and rows as JSON.
+    pub bytes: u64,
+}
+
+/// Sends contents of a table ahead, for a plan that names them by their digest. Nothing is in force by that. Of a tenant's as
+/// many are kept as it may have tables; beyond that the oldest go.
+#[utoipa::path(post, path = "/api/v1/tenants/{tenant}/tables/{name}/staged", tag = "tables",
+    params(("tenant" = String, Path), ("name" = String, Path),
+        ("key" = Option<String>, Query, description = "the column, or the member of each object in a list, that is the key; of CSV the first, if absent")),
+    request_body(description = "as for `PUT` of the table",
+        content((String = "text/csv"), (serde_json::Value = "application/json"))), responses(
+        (status = 201, body = StagedBody, description = "kept for later"),
+        (status = 200, body = StagedBody, description = "these contents are there already"),
+        (status = 413, description = "larger than the limit"),
+        (status = 415, description = "neither CSV nor JSON"),
+        (status = 422, description = "not a table, or beyond a limit; the detail says where and why"),
+))]
+pub async fn stage(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    ApiPath((_tenant, name)): ApiPath<(String, String)>,
+    ApiQuery(query): ApiQuery<PutQuery>,
+    request: Request,
+) -> Result<(StatusCode, Json<StagedBody>), Problem> {
+    let contents = sent(&app, &name, query, request).await?;
+    let (state, added) = app.pipeline.stage_table(principal.tenant.id, &name, contents, &principal.actor.label).await?;
+    let body = StagedBody { name, digest: state.digest, rows: state.rows, bytes: state.bytes };
+    Ok((if added { StatusCode::CREATED } else { StatusCode::OK }, Json(body)))
 }
 
 /// Takes a table away. Its earlier revisions stay as long as they are kept. Raises the generation.

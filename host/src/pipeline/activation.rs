@@ -19,7 +19,7 @@ use crate::store::{Activation, ActivationState, NewVersion, PluginVersion, Store
 
 /// Constraints of a tenant at the most. Each may use all its fuel in every write (4 ms), so this bounds what one write may
 /// cost to 0.2 s; the richest set of rules we can think of has a dozen.
-const CONSTRAINTS_MAX: usize = 50;
+pub(super) const CONSTRAINTS_MAX: usize = 50;
 
 /// A component was not taken.
 #[derive(Debug, Error)]
@@ -64,13 +64,30 @@ pub struct Uploaded {
     pub compile_ms: u64,
 }
 
+/// Which version of a plugin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The newest.
+    Newest,
+    /// The one of that number.
+    Numbered(u32),
+    /// The one whose component has that SHA-256 digest, in hexadecimal.
+    Digest(String),
+}
+
+impl From<Option<u32>> for Which {
+    fn from(version: Option<u32>) -> Self {
+        version.map_or(Self::Newest, Self::Numbered)
+    }
+}
+
 /// How a plugin version is to be put to work.
 #[derive(Clone, Debug)]
 pub struct ConstraintRequest {
     /// The plugin.
     pub plugin: String,
-    /// Which version; the newest, if `None`.
-    pub version: Option<u32>,
+    /// Which version of it.
+    pub version: Which,
     /// Settings.
     pub settings: Value,
     /// Grants; what the descriptor asks for, if `None`.
@@ -93,6 +110,14 @@ pub enum ActivationError {
         plugin: String,
         /// The version, or `1` where there is none at all.
         version: u32,
+    },
+    /// Nobody has uploaded such a component as a version of the plugin.
+    #[error("plugin `{plugin}` has no version with the digest {digest}: nobody has uploaded such a component")]
+    UnknownDigest {
+        /// The plugin.
+        plugin: String,
+        /// The digest.
+        digest: String,
     },
     /// There is no such constraint.
     #[error("constraint `{0}` was not found")]
@@ -224,7 +249,18 @@ impl Pipeline {
         if present.len() >= CONSTRAINTS_MAX && !present.iter().any(|activation| activation.name == *name) {
             return Err(ActivationError::TooMany);
         }
-        let version = self.version(tenant, &request.plugin, request.version).await?;
+        let state = self.state_of(tenant, &model.schemas, request).await?;
+        self.activate(tenant, name, Some(state), by).await
+    }
+
+    /// The state that a request asks for, if all of it is in order.
+    pub(super) async fn state_of(
+        &self,
+        tenant: TenantId,
+        schemas: &SchemaRegistry,
+        request: ConstraintRequest,
+    ) -> Result<ActivationState, ActivationError> {
+        let version = self.version(tenant, request.plugin, request.version).await?;
         let unavailable = |detail| ActivationError::Component(ConstraintFault::Unavailable { detail });
         let descriptor = Descriptor::from_json(&version.descriptor).map_err(|error| unavailable(error.to_string()))?;
         let loaded = self.sandbox.load(tenant, &version.digest).await;
@@ -233,9 +269,9 @@ impl Pipeline {
         if !problems.is_empty() {
             return Err(ActivationError::Settings(problems));
         }
-        let grants = Grants::parse(request.grants.as_ref(), &descriptor, &model.schemas)
+        let grants = Grants::parse(request.grants.as_ref(), &descriptor, schemas)
             .map_err(|error| ActivationError::Grants(error.to_string()))?;
-        let state = ActivationState {
+        Ok(ActivationState {
             plugin: version.plugin,
             version: version.version,
             digest: version.digest,
@@ -245,8 +281,7 @@ impl Pipeline {
             mode: request.mode,
             on_fault: request.on_fault,
             order: request.order,
-        };
-        self.activate(tenant, name, Some(state), by).await
+        })
     }
 
     /// Takes a constraint away. Its history stays.
@@ -305,18 +340,17 @@ impl Pipeline {
         Ok(made.ok_or_else(|| StoreError::Damaged(format!("generation {generation} has left no state behind")))?)
     }
 
-    async fn version(
-        &self,
-        tenant: TenantId,
-        plugin: &str,
-        version: Option<u32>,
-    ) -> Result<PluginVersion, ActivationError> {
-        let versions = self.store.tenant(tenant).versions(Some(plugin)).await?;
-        let found = match version {
-            Some(wanted) => versions.into_iter().find(|found| found.version == wanted),
-            None => versions.into_iter().max_by_key(|found| found.version),
+    async fn version(&self, tenant: TenantId, plugin: String, which: Which) -> Result<PluginVersion, ActivationError> {
+        let mut versions = self.store.tenant(tenant).versions(Some(&plugin)).await?.into_iter();
+        let found = match &which {
+            Which::Newest => versions.max_by_key(|found| found.version),
+            Which::Numbered(number) => versions.find(|found| found.version == *number),
+            Which::Digest(digest) => versions.find(|found| found.digest == *digest),
         };
-        found
-            .ok_or_else(|| ActivationError::UnknownVersion { plugin: plugin.to_owned(), version: version.unwrap_or(1) })
+        found.ok_or(match which {
+            Which::Newest => ActivationError::UnknownVersion { plugin, version: 1 },
+            Which::Numbered(version) => ActivationError::UnknownVersion { plugin, version },
+            Which::Digest(digest) => ActivationError::UnknownDigest { plugin, digest },
+        })
     }
 }

@@ -7,7 +7,7 @@ use tracing::info;
 
 use crate::decision::TenantId;
 use crate::pipeline::Pipeline;
-use crate::store::{NewTable, TableChangeError, TableRevision};
+use crate::store::{NewTable, TableChangeError, TableRevision, TableState};
 use crate::tables::Contents;
 
 impl Pipeline {
@@ -26,6 +26,19 @@ impl Pipeline {
             changed(tenant, &made);
         }
         Ok((made, added))
+    }
+
+    /// Keeps contents of a table, to be put in force by a plan; `false`: they were there already.
+    pub async fn stage_table(
+        &self,
+        tenant: TenantId,
+        name: &str,
+        contents: Contents,
+        by: &str,
+    ) -> Result<(TableState, bool), TableChangeError> {
+        let (name, contents) = (name.to_owned(), Arc::new(contents));
+        let new = NewTable { name, contents, by: by.to_owned(), at: self.clock.now() };
+        self.store.tenant(tenant).stage_table(new, (&*self.tables).into()).await
     }
 
     /// Gives a table the contents of an earlier revision, as a new one: that of `revision`, or the newest that differs from

@@ -8,7 +8,7 @@ use scruple::clock::Clock;
 use scruple::constraints::{Limits, Registry, Sandbox, SandboxConfig};
 use scruple::decision::{Actor, ConstraintName, FailurePolicy, Mode, TenantId};
 use scruple::pipeline::Pipeline;
-use scruple::pipeline::activation::ConstraintRequest;
+use scruple::pipeline::activation::{ConstraintRequest, Which};
 use scruple::pipeline::write::{Caller, Change, WriteRequest, Written};
 use scruple::scim::cursor::Cursors;
 use scruple::scim::projection::AttributeNames;
@@ -121,7 +121,7 @@ impl Premises {
         drop(place);
         let request = ConstraintRequest {
             plugin: "rules".to_owned(),
-            version: None,
+            version: Which::Newest,
             settings: json!({ "operators": world.model.operators }),
             grants: None,
             mode: Mode::Enforce,
