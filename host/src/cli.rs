@@ -1,11 +1,14 @@
 //! The command line: one file a command. Everything but `serve`, what it starts (`compile-component`), and `plugin inspect` speaks to a
 //! server's administration API.
 
+mod apply;
 mod arguments;
 mod client;
 mod compile;
 mod constraint;
 mod decisions;
+mod export;
+mod manifest;
 mod output;
 mod plugin;
 mod serve;
@@ -68,6 +71,15 @@ enum Command {
     /// Upload, show and remove tables: reference data that constraints look into.
     #[command(subcommand)]
     Table(table::Table),
+    /// Make a tenant's constraints and tables as a file says: show what would change, ask, and do it as a whole.
+    ///
+    /// Components and contents of tables that the server has not are uploaded first, also with `--dry-run`; nothing is in force
+    /// by that.
+    Apply(apply::Apply),
+    /// Write the file that says what a tenant's constraints and tables are.
+    ///
+    /// Constraints are pinned to the digests of their components, which the server keeps.
+    Export(export::Export),
     /// Read the decision log.
     #[command(subcommand)]
     Decisions(decisions::Decisions),
@@ -157,6 +169,8 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<(), Failure> {
             Command::Plugin(command) => command.run(&client, output).await,
             Command::Constraint(command) => command.run(&client, output).await,
             Command::Table(command) => command.run(&client, output).await,
+            Command::Apply(command) => command.run(&client, output).await,
+            Command::Export(command) => command.run(&client, output).await,
             Command::Decisions(command) => command.run(&client, output).await,
         }
     })

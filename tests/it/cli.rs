@@ -1,5 +1,7 @@
 //! The command line against a server, as a tenant uses it.
 
+mod apply;
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output};

@@ -41,7 +41,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("router", &["app", "http"]),
     (
         "cli",
-        &["app", "build_handler", "causes", "clock", "config", "constraints", "decision", "one_line", "scim", "trial"],
+        &[
+            "app",
+            "build_handler",
+            "causes",
+            "clock",
+            "config",
+            "constraints",
+            "decision",
+            "one_line",
+            "scim",
+            "tables",
+            "trial",
+        ],
     ),
 ];
 

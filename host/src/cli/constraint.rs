@@ -130,7 +130,7 @@ fn in_force(now: &Value) -> String {
 }
 
 /// Grants without `reads` are grants of every attribute.
-fn grants(grants: &Value) -> String {
+pub(super) fn grants(grants: &Value) -> String {
     let reads = match grants.get("reads") {
         None => "every attribute".to_owned(),
         Some(_) if items(grants, "reads").is_empty() => "no attribute".to_owned(),

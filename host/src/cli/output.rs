@@ -1,6 +1,6 @@
 //! What a command prints: a table for people, JSON for programs.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
@@ -31,6 +31,12 @@ impl Output {
     /// Text as it is, line by line, and nothing in it that says something to the terminal.
     pub(super) fn text(&self, text: &str) -> Result<(), Failure> {
         print(&harmless(text.trim_end_matches(['\r', '\n']).replace("\r\n", "\n").as_str()))
+    }
+
+    /// Text for a program, as it is; a terminal is told nothing by it.
+    pub(super) fn document(&self, text: &str) -> Result<(), Failure> {
+        let text = text.trim_end_matches('\n');
+        if io::stdout().is_terminal() { print(&harmless(text)) } else { print(text) }
     }
 
     /// JSON as it is, one value a line.

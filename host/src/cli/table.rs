@@ -121,7 +121,7 @@ impl Put {
 }
 
 /// As the file's name says it.
-fn media_type(file: &Path) -> &'static str {
+pub(super) fn media_type(file: &Path) -> &'static str {
     match file.extension() {
         Some(extension) if extension.eq_ignore_ascii_case("json") => "application/json",
         _ => "text/csv",
