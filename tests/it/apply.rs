@@ -181,7 +181,7 @@ async fn if_anything_cannot_be_nothing_is_done_and_everything_that_is_wrong_is_t
     let wanted = json!({
         "constraints": {
             "fine": { "plugin": "write-once", "digest": digest, "settings": { "attributes": ["externalId"] } },
-            "settings": { "plugin": "write-once", "digest": digest, "settings": { "attributes": [7], "attribute": 1 } },
+            "settings": { "plugin": "write-once", "digest": digest, "settings": { "attributes": [7], "attribute": 1 }, "grants": 7 },
             "unknown": { "plugin": "write-once", "digest": nobody },
             "number": { "plugin": "write-once", "version": 9 },
             "grants": {
@@ -208,6 +208,7 @@ async fn if_anything_cannot_be_nothing_is_done_and_everything_that_is_wrong_is_t
                 "/constraints/both",
                 "/constraints/grants/grants",
                 "/constraints/number/version",
+                "/constraints/settings/grants",
                 "/constraints/settings/settings",
                 "/constraints/settings/settings/attributes/0",
                 "/constraints/unknown/digest",

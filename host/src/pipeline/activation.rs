@@ -150,6 +150,19 @@ pub enum ActivationError {
     Store(#[from] StoreError),
 }
 
+/// All that is wrong with what a constraint is to be.
+pub(super) struct Wrong {
+    pub(super) first: ActivationError,
+    /// Settings and grants can be wrong, both, and neither because of the other.
+    pub(super) second: Option<ActivationError>,
+}
+
+impl From<ActivationError> for Wrong {
+    fn from(first: ActivationError) -> Self {
+        Self { first, second: None }
+    }
+}
+
 impl From<AboutError> for ActivationError {
     fn from(error: AboutError) -> Self {
         match error {
@@ -249,28 +262,30 @@ impl Pipeline {
         if present.len() >= CONSTRAINTS_MAX && !present.iter().any(|activation| activation.name == *name) {
             return Err(ActivationError::TooMany);
         }
-        let state = self.state_of(tenant, &model.schemas, request).await?;
+        let state = self.state_of(tenant, &model.schemas, request).await.map_err(|Wrong { first, .. }| first)?;
         self.activate(tenant, name, Some(state), by).await
     }
 
-    /// The state that a request asks for, if all of it is in order.
+    /// The state that a request asks for, if all of it is in order; else all that is not.
     pub(super) async fn state_of(
         &self,
         tenant: TenantId,
         schemas: &SchemaRegistry,
         request: ConstraintRequest,
-    ) -> Result<ActivationState, ActivationError> {
+    ) -> Result<ActivationState, Wrong> {
         let version = self.version(tenant, request.plugin, request.version).await?;
         let unavailable = |detail| ActivationError::Component(ConstraintFault::Unavailable { detail });
         let descriptor = Descriptor::from_json(&version.descriptor).map_err(|error| unavailable(error.to_string()))?;
         let loaded = self.sandbox.load(tenant, &version.digest).await;
         let pre = loaded.map_err(|error| unavailable(error.to_string()))?;
-        let problems = self.sandbox.check_settings(tenant, &pre, &descriptor, &request.settings).await?;
-        if !problems.is_empty() {
-            return Err(ActivationError::Settings(problems));
-        }
+        let checked = self.sandbox.check_settings(tenant, &pre, &descriptor, &request.settings).await;
+        let problems = checked.map_err(ActivationError::from)?;
         let grants = Grants::parse(request.grants.as_ref(), &descriptor, schemas)
-            .map_err(|error| ActivationError::Grants(error.to_string()))?;
+            .map_err(|error| ActivationError::Grants(error.to_string()));
+        if !problems.is_empty() {
+            return Err(Wrong { first: ActivationError::Settings(problems), second: grants.err() });
+        }
+        let grants = grants?;
         Ok(ActivationState {
             plugin: version.plugin,
             version: version.version,

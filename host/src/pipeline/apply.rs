@@ -12,7 +12,7 @@ use tracing::info;
 use crate::constraints::Overloaded;
 use crate::decision::{ConstraintName, TenantId};
 use crate::pipeline::Pipeline;
-use crate::pipeline::activation::{ActivationError, CONSTRAINTS_MAX, ConstraintRequest, Which};
+use crate::pipeline::activation::{ActivationError, CONSTRAINTS_MAX, ConstraintRequest, Which, Wrong};
 use crate::store::{ActivationState, ChangeSet, ChangeSetError, StoreError, TableChangeError, TableState, TenantModel};
 
 /// How often the present state is read anew because it changed while it was read. Administrators are few.
@@ -169,9 +169,12 @@ impl Pipeline {
             let by_digest = matches!(request.version, Which::Digest(_));
             match self.state_of(tenant, &model.schemas, request).await {
                 Ok(state) => drop(states.insert(name, state)),
-                Err(ActivationError::Overloaded(overloaded)) => return Err(overloaded.into()),
-                Err(ActivationError::Store(error)) => return Err(error.into()),
-                Err(error) => problems.extend(located(&name, by_digest, error)),
+                Err(Wrong { first: ActivationError::Overloaded(overloaded), .. }) => return Err(overloaded.into()),
+                Err(Wrong { first: ActivationError::Store(error), .. }) => return Err(error.into()),
+                Err(Wrong { first, second }) => {
+                    let wrong = [Some(first), second].into_iter().flatten();
+                    problems.extend(wrong.flat_map(|error| located(&name, by_digest, error)));
+                }
             }
         }
         Ok((states, problems))
