@@ -145,18 +145,11 @@ fn pool() -> PoolingAllocationConfig {
         // process on its memory map and fault each page in again.
         .linear_memory_keep_resident(256 << 10)
         .table_keep_resident(32 << 10)
-        .pagemap_scan(pagemap_scan());
+        // Never ask the kernel which pages are dirty, though it would be faster. It leaves out those that are not present at that
+        // moment: swapped out, or on their way to another place in memory, which happens on every machine. The next guest in
+        // the slot, of whichever tenant, would find there what the last one left. Seen by compacting memory meanwhile.
+        .pagemap_scan(Enabled::No);
     pool
-}
-
-/// Asking the kernel which pages are dirty is fastest, but the answer leaves out dirty pages that were swapped out, and
-/// those would show the next guest in the slot what the last one left. So only where nothing can be swapped out.
-fn pagemap_scan() -> Enabled {
-    match std::fs::read_to_string("/proc/swaps") {
-        // The first line is the heading; each further one is a swap area.
-        Ok(swaps) if swaps.lines().count() <= 1 => Enabled::Auto,
-        _ => Enabled::No,
-    }
 }
 
 /// A plain thread and not a task: tasks stop ticking when the workers are busy, which is when ticks are needed.

@@ -11,6 +11,7 @@ mod hostile;
 mod limits;
 mod look_ups;
 mod neighbours;
+mod residue;
 mod rewriting;
 mod storage;
 mod tables;
