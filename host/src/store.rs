@@ -11,6 +11,7 @@ pub mod query;
 pub mod schema;
 pub mod sqlite;
 pub mod table;
+pub mod waiver;
 pub mod write_set;
 
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::change::Action;
-use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, LookUp, TenantId, Txn};
+use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, LookUp, TenantId, Txn, WaiverId};
 use crate::scim::filter::Filter;
 use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
@@ -34,6 +35,7 @@ pub use model::{
 pub use query::{Choose, Found, Matches, Page, Reference, Represented, ShowError, Shown, Wanted};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use table::{FoundRow, NewTable, TableChangeError, TableRevision, TableState, TablesKept};
+pub use waiver::{NewWaiver, StoredWaiver, WaiverTarget};
 pub use write_set::WriteSet;
 
 #[cfg(test)]
@@ -211,6 +213,22 @@ pub trait TenantStore: Send + Sync {
     async fn model(&self) -> Result<Arc<TenantModel>, StoreError>;
     /// The constraints in force, by order, then name, with the model of the same moment.
     async fn activations(&self) -> Result<(Arc<TenantModel>, Vec<Activation>), StoreError>;
+    /// The same, with the waivers that were not taken back and end after a time.
+    async fn in_force(
+        &self,
+        at: jiff::Timestamp,
+    ) -> Result<(Arc<TenantModel>, Vec<Activation>, Vec<StoredWaiver>), StoreError>;
+    /// Makes a waiver. Raises the generation.
+    async fn add_waiver(&self, waiver: NewWaiver) -> Result<StoredWaiver, StoreError>;
+    /// The newest waivers, also those that have ended, newest first.
+    async fn waivers(&self, most: usize) -> Result<Vec<StoredWaiver>, StoreError>;
+    /// Takes a waiver back. Raises the generation. `None` if there is none of that id, or it was taken back before: nothing is
+    /// done then.
+    async fn revoke_waiver(
+        &self,
+        id: WaiverId,
+        made: (&str, jiff::Timestamp),
+    ) -> Result<Option<StoredWaiver>, StoreError>;
     /// Puts a constraint into a state, or takes it away (`None`). Raises the generation and returns the new one.
     async fn activate(
         &self,

@@ -10,6 +10,7 @@ mod member_sets;
 mod queries;
 mod shown;
 mod tables;
+mod waivers;
 mod world;
 
 pub(crate) use administration::*;
@@ -21,6 +22,7 @@ pub(crate) use member_sets::*;
 pub(crate) use queries::*;
 pub(crate) use shown::*;
 pub(crate) use tables::*;
+pub(crate) use waivers::*;
 pub(crate) use world::*;
 
 /// Makes one test of each: `conformance!(open; a, b, c)`, where `open` gives something to keep, and a store.

@@ -33,6 +33,7 @@ mod tenants;
 mod threads;
 mod tokens;
 mod view;
+mod waivers;
 mod writer;
 
 #[cfg(test)]
@@ -54,14 +55,14 @@ use self::redefine::{Redefinition, Turns, Watches};
 use self::snapshot::SqliteSnapshot;
 use self::table_upload::TableUpload;
 use self::writer::Writer;
-use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, TenantId, Txn};
+use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, TenantId, Txn, WaiverId};
 use crate::scim::schema::SchemaRegistry;
 use crate::store::write_set::{DecisionRow, MembersWrite, WriteSet};
 use crate::store::{
     Activation, ActivationState, AsyncRequest, ChangeSet, ChangeSetError, CommitError, DecisionPage, DecisionQuery,
-    DefineError, Defined, Finish, NewAsyncRequest, NewDefinitions, NewTable, NewToken, NewVersion, PluginVersion,
-    Snapshot, Store, StoreError, StoredDecision, TableChangeError, TableRevision, TableState, TablesKept, Tenant,
-    TenantChange, TenantModel, TenantStore, Token, TokenHash, TokenOwner,
+    DefineError, Defined, Finish, NewAsyncRequest, NewDefinitions, NewTable, NewToken, NewVersion, NewWaiver,
+    PluginVersion, Snapshot, Store, StoreError, StoredDecision, StoredWaiver, TableChangeError, TableRevision,
+    TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token, TokenHash, TokenOwner,
 };
 
 /// The file's name in the data directory.
@@ -320,6 +321,35 @@ impl TenantStore for SqliteTenant {
             Ok((model, activations::in_force(connection, tenant)?))
         })
         .await
+    }
+
+    async fn in_force(
+        &self,
+        at: Timestamp,
+    ) -> Result<(Arc<TenantModel>, Vec<Activation>, Vec<StoredWaiver>), StoreError> {
+        let shared = Arc::clone(&self.inner.shared);
+        self.read(move |connection, tenant| {
+            let model = shared.models.get_committed(connection, tenant)?;
+            Ok((model, activations::in_force(connection, tenant)?, waivers::in_force(connection, tenant, at)?))
+        })
+        .await
+    }
+
+    async fn add_waiver(&self, waiver: NewWaiver) -> Result<StoredWaiver, StoreError> {
+        self.write(move |connection, tenant| waivers::add(connection, tenant, &waiver)).await
+    }
+
+    async fn waivers(&self, most: usize) -> Result<Vec<StoredWaiver>, StoreError> {
+        self.read(move |connection, tenant| waivers::newest(connection, tenant, most)).await
+    }
+
+    async fn revoke_waiver(
+        &self,
+        id: WaiverId,
+        (by, at): (&str, Timestamp),
+    ) -> Result<Option<StoredWaiver>, StoreError> {
+        let by = by.to_owned();
+        self.write(move |connection, tenant| waivers::revoke(connection, tenant, id, (&by, at))).await
     }
 
     async fn activate(

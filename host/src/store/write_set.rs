@@ -9,7 +9,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::change::{Action, Departure, PlannedChange, Removed};
-use crate::decision::{AdmittedChange, DecisionId, DecisionRecord, KeptSecret, LookUp, LookUpAnswer, Outcome, Txn};
+use crate::decision::{
+    AdmittedChange, DecisionId, DecisionRecord, KeptSecret, LookUp, LookUpAnswer, Outcome, Txn, WaiverId,
+};
 use crate::scim::index::{self, IndexEntry};
 use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::store::StoreError;
@@ -35,6 +37,8 @@ pub struct WriteSet {
     pub members: MembersWrite,
     /// Hashes of secrets that it gains and loses.
     pub secrets: Vec<KeptSecret>,
+    /// The waivers without which it would not be committed.
+    pub waivers_used: Vec<WaiverId>,
     /// The entry of the decision log.
     pub decision: DecisionRow,
 }
@@ -157,6 +161,7 @@ impl WriteSet {
             entries_added: without(&after, &before),
             members: MembersWrite::of(planned),
             secrets: change.kept_secrets().to_vec(),
+            waivers_used: change.waivers_used(),
             decision: DecisionRow::of(change.record())?,
         })
     }

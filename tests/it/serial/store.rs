@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use scruple::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, LookUp, TenantId, Txn};
+use scruple::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, LookUp, TenantId, Txn, WaiverId};
 use scruple::scim::filter::Filter;
 use scruple::scim::resource::{Member, Resource, ResourceId};
 use scruple::scim::schema::ResourceType;
 use scruple::store::{
     Activation, ActivationState, AsyncRequest, ChangeSet, ChangeSetError, Choose, CommitError, DecisionPage,
     DecisionQuery, DefineError, Defined, Finish, Found, FoundRow, Matches, NewAsyncRequest, NewDefinitions, NewTable,
-    NewToken, NewVersion, Page, PluginVersion, QueryError, Reference, Represented, ShowError, Shown, Snapshot, Store,
-    StoreError, StoredDecision, TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange,
-    TenantModel, TenantStore, Token, TokenHash, TokenOwner, Wanted,
+    NewToken, NewVersion, NewWaiver, Page, PluginVersion, QueryError, Reference, Represented, ShowError, Shown,
+    Snapshot, Store, StoreError, StoredDecision, StoredWaiver, TableChangeError, TableRevision, TableState, TablesKept,
+    Tenant, TenantChange, TenantModel, TenantStore, Token, TokenHash, TokenOwner, Wanted,
 };
 
 use super::gates::{Gate, Gates, Writer};
@@ -135,6 +135,10 @@ gated! {
         fn define(change: NewDefinitions) -> Result<Defined, DefineError>;
         fn model() -> Result<Arc<TenantModel>, StoreError>;
         fn activations() -> Result<(Arc<TenantModel>, Vec<Activation>), StoreError>;
+        fn in_force(at: Timestamp) -> Result<(Arc<TenantModel>, Vec<Activation>, Vec<StoredWaiver>), StoreError>;
+        fn add_waiver(waiver: NewWaiver) -> Result<StoredWaiver, StoreError>;
+        fn waivers(most: usize) -> Result<Vec<StoredWaiver>, StoreError>;
+        fn revoke_waiver(id: WaiverId, made: (&str, Timestamp)) -> Result<Option<StoredWaiver>, StoreError>;
         fn activate(name: &ConstraintName, state: Option<ActivationState>, by: &str, at: Timestamp) -> Result<i64, StoreError>;
         fn activation_history(name: &ConstraintName) -> Result<Vec<Activation>, StoreError>;
         fn restore_table(name: &str, revision: Option<u32>, made: (&str, Timestamp), kept: TablesKept) -> Result<TableRevision, TableChangeError>;

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use super::look_up::LookUps;
 use super::member_sets::{self, FilledSet, MemberSet};
 use super::view::View;
-use super::{Shared, decisions};
+use super::{Shared, decisions, waivers};
 use crate::decision::TenantId;
 use crate::store::write_set::{MembersWrite, ResourceRow, ResourceWrite, WriteSet};
 use crate::store::{CommitError, QueryError, StoreError};
@@ -60,6 +60,9 @@ impl View<'_> {
         self.change_entries(write)?;
         self.change_members(write, filled)?;
         self.change_secrets(write)?;
+        for waiver in &write.waivers_used {
+            waivers::count_use(self.connection, self.tenant, *waiver, (write.decision.id, write.decision.at))?;
+        }
         decisions::insert(self.connection, self.tenant, &write.decision)?;
         Ok(())
     }

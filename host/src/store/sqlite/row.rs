@@ -93,6 +93,10 @@ pub(super) fn word<T>(row: &Row<'_>, column: usize, parse: impl FnOnce(&str) -> 
 #[error("`{0}` is not a word that is stored here")]
 struct UnknownWord(String);
 
-fn damaged(column: usize, found: Type, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+pub(super) fn damaged(
+    column: usize,
+    found: Type,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, found, Box::new(error))
 }

@@ -13,7 +13,7 @@ use crate::store::{StoreError, Tenant, TenantChange};
 const PURGE_ROWS: i64 = 2_000;
 
 /// Every table that has rows of a tenant, but for `tenant` itself.
-const TABLES: [&str; 18] = [
+const TABLES: [&str; 19] = [
     "token",
     "definitions",
     "secret",
@@ -27,6 +27,7 @@ const TABLES: [&str; 18] = [
     "decision",
     "async_request",
     "activation",
+    "waiver",
     "plugin_version",
     "table_revision",
     "table_staged",
@@ -163,6 +164,7 @@ fn delete_some(connection: &Connection, table: &str, tenant: TenantId) -> rusqli
         "member_set" => "group_id",
         "member_set_hidden" => "group_id, set_no",
         "activation" => "name, revision",
+        "waiver" => "id",
         "plugin_version" => "plugin, version",
         "table_revision" => "name, revision",
         "table_staged" | "table_contents_hidden" => "name, contents",

@@ -85,6 +85,8 @@ conformance!(open;
     contents_that_a_table_has_or_had_need_not_be_sent_again,
     as_many_contents_are_staged_as_there_may_be_tables,
     tables_that_go_make_room_for_those_that_come_with_them,
+    waivers_are_in_force_until_they_end_and_stay_in_the_list,
+    a_waiver_is_counted_with_the_change_that_is_committed_by_it,
     a_refusal_is_recorded_in_full,
     the_log_is_searched_by_time_outcome_constraint_and_resource,
 );
@@ -120,6 +122,8 @@ async fn fill(store: &SqliteStore, world: &World) {
                 INSERT INTO async_request SELECT tenant_id, zeroblob(16), 0, NULL, '', NULL FROM tenant; \
                  INSERT INTO member_set SELECT tenant_id, zeroblob(16), 1 FROM tenant; \
                  INSERT INTO member_set_hidden SELECT tenant_id, zeroblob(16), 2, 1 FROM tenant; \
+                 INSERT INTO waiver SELECT tenant_id, zeroblob(16), '', '', zeroblob(16), NULL, NULL, 0, '', '', 0, NULL, NULL, 0, NULL, \
+                   NULL FROM tenant; \
                  INSERT INTO table_staged SELECT tenant_id, 't', 2, '', 0, 0, NULL, 0 FROM tenant; \
                  INSERT INTO table_revision(tenant_id, name, revision, generation, made_by, made_at) \
                    SELECT tenant_id, 't', 1, 1, '', 0 FROM tenant; \

@@ -1,0 +1,126 @@
+//! Waivers. A row stays: its end is written into it.
+
+use jiff::Timestamp;
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use super::row::{damaged, integer, optional_id, optional_timestamp, timestamp, unsigned, uuid};
+use super::tenants;
+use crate::decision::{ConstraintName, DecisionId, TenantId, WaiverId};
+use crate::store::{NewWaiver, StoreError, StoredWaiver, WaiverTarget};
+
+const COLUMNS: &str = "id, constraint_name, code, resource_id, resource_type, filter, expires_at, ticket, made_by, made_at, \
+                       revoked_by, revoked_at, uses, used_at, used_in";
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<StoredWaiver> {
+    let target = match (optional_id(row, 3)?, row.get(4)?, row.get(5)?) {
+        (Some(resource), ..) => WaiverTarget::Resource(resource),
+        (None, Some(resource_type), Some(filter)) => WaiverTarget::Matching { resource_type, filter },
+        _ => return Err(damaged(3, Type::Null, StoreError::Damaged("a waiver for nobody".to_owned()))),
+    };
+    let made = NewWaiver {
+        id: WaiverId(uuid(row, 0)?),
+        constraint: ConstraintName(row.get(1)?),
+        code: row.get(2)?,
+        target,
+        until: timestamp(row, 6)?,
+        ticket: row.get(7)?,
+        by: row.get(8)?,
+        at: timestamp(row, 9)?,
+    };
+    let revoked_by: Option<String> = row.get(10)?;
+    let used_in: Option<[u8; 16]> = row.get(14)?;
+    Ok(StoredWaiver {
+        made,
+        revoked: revoked_by.zip(optional_timestamp(row, 11)?),
+        uses: unsigned(row, 12)?,
+        last_use: optional_timestamp(row, 13)?.zip(used_in.map(|id| DecisionId(Uuid::from_bytes(id)))),
+    })
+}
+
+/// Adds one and raises the generation: what is judged without it does not commit any more.
+pub(super) fn add(connection: &Connection, tenant: TenantId, waiver: &NewWaiver) -> Result<StoredWaiver, StoreError> {
+    tenants::raise_generation(connection, tenant)?;
+    let (resource, matching) = match &waiver.target {
+        WaiverTarget::Resource(id) => (Some(id.0.into_bytes()), None),
+        WaiverTarget::Matching { resource_type, filter } => (None, Some((resource_type, filter))),
+    };
+    let sql = format!(
+        "INSERT INTO waiver(tenant_id, {COLUMNS}) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, NULL, NULL, 0, NULL, NULL) RETURNING {COLUMNS}"
+    );
+    let added = connection.prepare_cached(&sql)?.query_row(
+        params![
+            tenant.0,
+            waiver.id.0.as_bytes(),
+            waiver.constraint.0,
+            waiver.code,
+            resource,
+            matching.map(|(resource_type, _)| resource_type),
+            matching.map(|(_, filter)| filter),
+            waiver.until.as_microsecond(),
+            waiver.ticket,
+            waiver.by,
+            waiver.at.as_microsecond(),
+        ],
+        from_row,
+    )?;
+    Ok(added)
+}
+
+/// Those that were not taken back and end after a time, oldest first.
+pub(super) fn in_force(
+    connection: &Connection,
+    tenant: TenantId,
+    at: Timestamp,
+) -> Result<Vec<StoredWaiver>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM waiver WHERE tenant_id = ?1 AND revoked_at IS NULL AND expires_at > ?2 ORDER BY id"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let waivers = statement.query_map(params![tenant.0, at.as_microsecond()], from_row)?.collect::<Result<_, _>>()?;
+    Ok(waivers)
+}
+
+/// The newest, whether they are in force or not.
+pub(super) fn newest(connection: &Connection, tenant: TenantId, most: usize) -> Result<Vec<StoredWaiver>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM waiver WHERE tenant_id = ?1 ORDER BY id DESC LIMIT ?2");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let waivers = statement.query_map(params![tenant.0, integer(most)], from_row)?.collect::<Result<_, _>>()?;
+    Ok(waivers)
+}
+
+/// Takes one back and raises the generation; `None` if there is none, or it was taken back before.
+pub(super) fn revoke(
+    connection: &Connection,
+    tenant: TenantId,
+    id: WaiverId,
+    (by, at): (&str, Timestamp),
+) -> Result<Option<StoredWaiver>, StoreError> {
+    let sql = format!(
+        "UPDATE waiver SET revoked_by = ?3, revoked_at = ?4 WHERE tenant_id = ?1 AND id = ?2 AND revoked_at IS NULL \
+         RETURNING {COLUMNS}"
+    );
+    let values = params![tenant.0, id.0.as_bytes(), by, at.as_microsecond()];
+    let revoked = connection.prepare_cached(&sql)?.query_row(values, from_row).optional()?;
+    if revoked.is_some() {
+        tenants::raise_generation(connection, tenant)?;
+    }
+    Ok(revoked)
+}
+
+/// Counts what was committed by a waiver.
+pub(super) fn count_use(
+    connection: &Connection,
+    tenant: TenantId,
+    id: WaiverId,
+    (decision, at): (DecisionId, Timestamp),
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE waiver SET uses = uses + 1, used_at = ?3, used_in = ?4 WHERE tenant_id = ?1 AND id = ?2",
+        )?
+        .execute(params![tenant.0, id.0.as_bytes(), at.as_microsecond(), decision.0.as_bytes()])?;
+    Ok(())
+}
