@@ -15,6 +15,7 @@ mod serve;
 mod table;
 mod tenant;
 mod token;
+mod waiver;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -68,6 +69,9 @@ enum Command {
     /// Put plugin versions to work, list, remove and roll back.
     #[command(subcommand)]
     Constraint(constraint::Constraint),
+    /// For a while, have a reason of a constraint not count for somebody; list and take back what does not.
+    #[command(subcommand)]
+    Waiver(waiver::Waiver),
     /// Upload, show and remove tables: reference data that constraints look into.
     #[command(subcommand)]
     Table(table::Table),
@@ -168,6 +172,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<(), Failure> {
             Command::Token(command) => command.run(&client, output).await,
             Command::Plugin(command) => command.run(&client, output).await,
             Command::Constraint(command) => command.run(&client, output).await,
+            Command::Waiver(command) => command.run(&client, output).await,
             Command::Table(command) => command.run(&client, output).await,
             Command::Apply(command) => command.run(&client, output).await,
             Command::Export(command) => command.run(&client, output).await,

@@ -27,6 +27,7 @@ pub mod schemas;
 pub mod tables;
 pub mod plugins;
 pub mod constraints;
+pub mod waivers;
 pub mod apply;
 pub mod decisions;
 pub mod replay;

@@ -15,6 +15,7 @@ pub mod explain;
 pub mod components;
 pub mod schemas;
 pub mod tables;
+pub mod waivers;
 pub mod directory;
 pub mod passwords;
 pub mod turnstile;

@@ -133,6 +133,38 @@ fn tables_are_put_shown_and_rolled_back_with_the_command_line() {
 }
 
 #[test]
+fn waivers_are_made_listed_and_taken_back_with_the_command_line() {
+    let data = tempfile::tempdir().unwrap();
+    let server = ServerProcess::start(program(), data.path()).unwrap();
+    let cli = Cli { server: Some(server), token: OPERATOR_TOKEN.to_owned() };
+    cli.said(&["tenant", "create", "acme"]);
+    cli.said(&["plugin", "push", WRITE_ONCE]);
+    cli.said(&["constraint", "set", "write-once", "--settings", "{\"attributes\": [\"externalId\"]}"]);
+    let add =
+        ["waiver", "add", "write-once", "immutable-attribute", "--ticket", "IAM-1", "--until", "2027-01-31T00:00:00Z"];
+    let filter = "userType eq \"Contractor\"";
+    let made = cli.said(&[&add[..], &["--filter", filter]].concat());
+    assert!(
+        made.contains("of write-once does not count for User where userType eq \"Contractor\" until 2027"),
+        "{made}"
+    );
+    let listed = cli.said(&["waiver", "list", "--unused"]);
+    assert!(listed.contains("in-force") && listed.contains("never") && listed.contains("IAM-1"), "{listed}");
+    let json: Value = serde_json::from_str(&cli.said(&["waiver", "list", "--json"])).unwrap();
+    let id = json["waivers"][0]["id"].as_str().unwrap();
+    assert!(cli.said(&["waiver", "revoke", id]).contains("was used 0 times"));
+    assert_eq!(cli.said(&["waiver", "list", "--unused"]).trim(), "nothing yet");
+    assert!(cli.said(&["waiver", "list"]).contains("revoked"));
+    cli.fails(&["waiver", "revoke", id], 4, "was not found");
+    cli.fails(&add, 2, "--filter");
+    cli.fails(
+        &[&add[..7], &["2001-01-01T00:00:00Z", "--filter", filter]].concat(),
+        4,
+        "/until: `2001-01-01T00:00:00Z` has passed",
+    );
+}
+
+#[test]
 fn a_decision_is_explained_with_its_reads() {
     let data = tempfile::tempdir().unwrap();
     let server = ServerProcess::start(program(), data.path()).unwrap();

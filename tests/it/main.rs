@@ -37,3 +37,4 @@ mod tables;
 mod tenancy;
 mod trying;
 mod users;
+mod waivers;

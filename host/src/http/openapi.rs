@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use crate::http::{apply, constraints, decisions, plugins, replay, schemas, tables, tenants, tokens};
+use crate::http::{apply, constraints, decisions, plugins, replay, schemas, tables, tenants, tokens, waivers};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -23,6 +23,7 @@ use crate::http::{apply, constraints, decisions, plugins, replay, schemas, table
         constraints::rollback,
         tables::list, tables::show, tables::put, tables::remove, tables::content, tables::history, tables::rollback,
         tables::stage, apply::plan, apply::apply,
+        waivers::create, waivers::list, waivers::revoke,
         decisions::list, decisions::show, replay::replay, replay::explanation, replay::fixture,
     ),
     components(schemas(crate::http::problem::ProblemBody)),

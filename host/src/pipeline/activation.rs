@@ -14,6 +14,7 @@ use crate::constraints::settings::SettingsProblem;
 use crate::constraints::{ConstraintSet, Descriptor, EnabledConstraint, Grants, Overloaded};
 use crate::decision::{ConstraintFault, ConstraintName, FailurePolicy, Mode, TenantId};
 use crate::pipeline::Pipeline;
+use crate::pipeline::waivers::ready;
 use crate::scim::schema::SchemaRegistry;
 use crate::store::{Activation, ActivationState, NewVersion, PluginVersion, StoreError};
 
@@ -181,7 +182,7 @@ impl Pipeline {
         if let Some(set) = self.registry.get(tenant).filter(|set| set.generation >= generation) {
             return Ok(set);
         }
-        let (model, activations) = self.store.tenant(tenant).activations().await?;
+        let (model, activations, waivers) = self.store.tenant(tenant).in_force(self.clock.now()).await?;
         let generation = model.generation;
         let mut constraints = Vec::with_capacity(activations.len());
         for activation in activations {
@@ -189,7 +190,7 @@ impl Pipeline {
                 constraints.push(Arc::new(self.enabled(activation.name, state, &model.schemas)));
             }
         }
-        let set = Arc::new(ConstraintSet { generation, constraints, waivers: Vec::new() });
+        let set = Arc::new(ConstraintSet { generation, constraints, waivers: ready(tenant, waivers, &model.schemas) });
         self.registry.put(tenant, Arc::clone(&set));
         info!(tenant.id = tenant.0, generation, constraints = set.constraints.len(), "loaded a tenant's constraints");
         Ok(set)

@@ -61,6 +61,12 @@ fn expectation(method: &Method, path: &str) -> Option<(u16, Value)> {
         ("DELETE", "/api/v1/tenants/{tenant}/constraints/{name}") => (404, nothing),
         ("GET", "/api/v1/tenants/{tenant}/constraints/{name}/history") => (404, nothing),
         ("POST", "/api/v1/tenants/{tenant}/constraints/{name}/rollback") => (404, json!({})),
+        ("POST", "/api/v1/tenants/{tenant}/waivers") => (
+            422,
+            json!({ "constraint": "none", "code": "x", "resource": nothing_id(), "until": "2999-01-01T00:00:00Z", "ticket": "T" }),
+        ),
+        ("GET", "/api/v1/tenants/{tenant}/waivers") => (200, nothing),
+        ("DELETE", "/api/v1/tenants/{tenant}/waivers/{id}") => (404, nothing),
         ("GET", "/api/v1/tenants/{tenant}/tables") => (200, nothing),
         ("GET", "/api/v1/tenants/{tenant}/tables/{name}") => (404, nothing),
         // A number is no table, as nobody is meant to have made one before or after.
@@ -83,6 +89,11 @@ fn expectation(method: &Method, path: &str) -> Option<(u16, Value)> {
         ("GET", "/metrics") => (200, nothing),
         _ => return None,
     })
+}
+
+/// The id of nobody.
+fn nothing_id() -> &'static str {
+    "00000000-0000-0000-0000-000000000000"
 }
 
 fn search() -> Value {

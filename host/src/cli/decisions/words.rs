@@ -24,7 +24,11 @@ pub(super) fn row(decision: &Value) -> Vec<String> {
                 _ => codes.join(", "),
             };
             // What did not count is told apart from what did.
+            let reasons = items(evaluation, "reasons").len();
             match text(evaluation, "mode").as_str() {
+                "enforce" if reasons > 0 && items(evaluation, "waived").len() == reasons => {
+                    format!("{} (waived): {said}", text(evaluation, "constraint"))
+                }
                 "enforce" => format!("{}: {said}", text(evaluation, "constraint")),
                 mode => format!("{} ({mode}): {said}", text(evaluation, "constraint")),
             }
@@ -97,6 +101,9 @@ fn attempt(violation: &Value) -> String {
 fn evaluation_in_words(evaluation: &Value, lines: &mut Vec<String>) {
     for reason in items(evaluation, "reasons") {
         lines.push(format!("  because {}: {}", text(reason, "code"), text(reason, "message")));
+    }
+    for waived in items(evaluation, "waived") {
+        lines.push(format!("  waived  {}: by waiver {}", text(waived, "code"), text(waived, "waiver")));
     }
     // Only under `enforce` is what a rewriter asks for done.
     let rewrote = if text(evaluation, "mode") == "enforce" { "rewrote" } else { "would rewrite" };
@@ -208,6 +215,20 @@ mod tests {
         );
         assert!(entry(&decision("shadow")).contains("  would rewrite title from nothing"), "{told}");
         assert!(told.contains("  rewrote 2 more"), "{told}");
+    }
+
+    #[test]
+    fn what_was_waived_is_told_with_the_waiver() {
+        let denied = |waived: Value| {
+            let reasons = json!([{ "code": "late", "message": "Late." }]);
+            let evaluation = json!({ "constraint": "once", "mode": "enforce", "verdict": "deny", "reasons": reasons,
+                "waived": waived });
+            json!({ "evaluations": [evaluation] })
+        };
+        let waived = denied(json!([{ "reason": 0, "code": "late", "waiver": "W" }]));
+        assert_eq!(row(&waived)[5], "once (waived): late");
+        assert_eq!(row(&denied(json!([])))[5], "once: late");
+        assert!(entry(&waived).contains("  because late: Late.\n  waived  late: by waiver W\n"), "{}", entry(&waived));
     }
 
     #[test]
