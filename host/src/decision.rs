@@ -14,6 +14,7 @@ pub mod reads;
 pub mod record;
 pub mod recorded;
 pub mod rewrite;
+pub mod said;
 pub mod verdict;
 pub mod waiver;
 

@@ -31,6 +31,7 @@ pub mod waivers;
 pub mod apply;
 pub mod decisions;
 pub mod replay;
+pub mod backtest;
 pub mod health;
 pub mod metrics;
 pub mod openapi;

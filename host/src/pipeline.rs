@@ -10,6 +10,7 @@ pub mod read;
 pub mod activation;
 pub mod apply;
 pub mod replay;
+pub mod backtest;
 pub mod capture;
 pub mod explain;
 pub mod components;

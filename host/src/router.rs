@@ -12,8 +12,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::app::App;
 use crate::http::auth::{Access, Scope, authorize};
 use crate::http::{
-    apply, asynchronous, bulk, constraints, decisions, discovery, health, me, metrics, middleware, openapi, plugins,
-    query, replay, resources, schemas, tables, tenants, tokens, waivers,
+    apply, asynchronous, backtest, bulk, constraints, decisions, discovery, health, me, metrics, middleware, openapi,
+    plugins, query, replay, resources, schemas, tables, tenants, tokens, waivers,
 };
 
 /// One route.
@@ -95,6 +95,13 @@ pub fn routes() -> Vec<Route> {
         route(Method::DELETE, "/api/v1/tenants/{tenant}/constraints/{name}", ADMIN, delete(constraints::remove)),
         route(Method::GET, "/api/v1/tenants/{tenant}/constraints/{name}/history", AUTHOR, get(constraints::history)),
         route(Method::POST, "/api/v1/tenants/{tenant}/constraints/{name}/rollback", ADMIN, post(constraints::rollback)),
+        route(
+            Method::GET,
+            "/api/v1/tenants/{tenant}/constraints/{name}/differences",
+            AUTHOR,
+            get(backtest::differences),
+        ),
+        route(Method::POST, "/api/v1/tenants/{tenant}/constraints/{name}/backtest", AUTHOR, post(backtest::backtest)),
         route(Method::POST, "/api/v1/tenants/{tenant}/waivers", ADMIN, post(waivers::create)),
         route(Method::GET, "/api/v1/tenants/{tenant}/waivers", AUTHOR, get(waivers::list)),
         route(Method::DELETE, "/api/v1/tenants/{tenant}/waivers/{id}", ADMIN, delete(waivers::revoke)),

@@ -344,3 +344,76 @@ async fn a_component_that_is_watched_is_asked_again_when_its_file_changes() {
     assert!(first.contains("the same: deny"), "{first}");
     assert!(second.contains("undecidable"), "{second}");
 }
+
+fn shadowing(plugin: &str, settings: &Value) -> Value {
+    json!({ "plugin": plugin, "settings": settings, "mode": "shadow" })
+}
+
+async fn differences(acme: &TenantClient, one: &str, other: &str) -> Value {
+    let path = acme.api_path(&format!("/constraints/{one}/differences?with={other}"));
+    acme.admin.get(&path).await.expect_status(200).body
+}
+
+#[tokio::test]
+async fn two_versions_are_compared_on_live_traffic_and_only_their_differences_are_told() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    acme.enforce(SAFE_VALUES, mail_at("example.com")).await;
+    acme.set("next", shadowing("safe-values", &mail_at("example.org"))).await.expect_status(200);
+    let mut both = user("both");
+    both["emails"] = json!([{ "value": "a@elsewhere.net" }]);
+    for name in ["ada", "bob"] {
+        acme.post("/Users", user(name)).await.expect_status(201);
+    }
+    acme.post("/Users", both).await.expect_status(400);
+    let found = differences(&acme, "safe-values", "next").await;
+    assert_eq!((&found["compared"], &found["same"]), (&json!(3), &json!(1)), "{found:#}");
+    let difference = &found["differences"][0];
+    let said = json!([{ "verdict": "allow", "reasons": [] }, { "verdict": "deny", "reasons": ["domain"] }]);
+    assert_eq!(json!([difference["was"], difference["would_be"]]), said);
+    let newest: Vec<Value> = acme.decisions().await[1..3].iter().map(|decision| decision["id"].clone()).collect();
+    assert_eq!((&difference["count"], &difference["decisions"]), (&json!(2), &json!(newest)));
+    let other_way = differences(&acme, "next", "safe-values").await;
+    assert_eq!(other_way["differences"][0]["was"], difference["would_be"]);
+    assert_eq!(differences(&acme, "safe-values", "none").await["compared"], 0);
+
+    let diff = ["constraint", "diff", "safe-values", "next"];
+    let told = output(&server, &acme, &diff).await;
+    assert_eq!(told.status.code(), Some(1), "{told:?}");
+    let said = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(said.starts_with("3 decisions compared, 1 the same\n  2 × deny (domain) instead of allow: "), "{said}");
+    assert_eq!(output(&server, &acme, &["constraint", "diff", "next", "next"]).await.status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_candidate_is_tried_on_what_was_decided_and_what_it_cannot_know_is_counted() {
+    let server = TestServer::start().await;
+    let acme = server.tenant("acme").await;
+    acme.enforce(WRITE_ONCE, once()).await;
+    for name in ["ada", "bob"] {
+        renumbered(&acme, name).await;
+    }
+    let backtest = async |query: &str, component: &str| {
+        let path = acme.api_path(&format!("/constraints/write-once/backtest{query}"));
+        acme.admin.send(acme.admin.request(Method::POST, &path).body(fs::read(component).unwrap())).await
+    };
+    let same = backtest("", WRITE_ONCE).await.expect_status(200).body;
+    assert_eq!((&same["compared"], &same["same"]), (&json!(2), &json!(2)), "{same:#}");
+    assert_eq!((&same["differences"], &same["undecidable"]), (&json!([]), &json!([])));
+    let looping = backtest("?settings={}&limit=1", SPIN_FOREVER).await.expect_status(200).body;
+    assert_eq!((&looping["compared"], &looping["differences"][0]["count"]), (&json!(1), &json!(1)), "{looping:#}");
+    assert_eq!(looping["differences"][0]["would_be"]["reasons"], json!(["out-of-fuel"]));
+    let other = backtest("?settings={\"attributes\":[\"title\"]}", WRITE_ONCE).await.expect_status(200).body;
+    assert_eq!((&other["compared"], &other["undecidable"][0]["count"]), (&json!(0), &json!(2)), "{other:#}");
+    let settings = backtest("", PROTECTED_ACCOUNTS).await.expect_status(422);
+    assert_eq!(settings.body["code"], "invalid-settings");
+    for query in ["?limit=0", "?limit=1001", "?since=yesterday", "?colour=red"] {
+        assert_eq!(backtest(query, WRITE_ONCE).await.expect_status(400).body["code"], "invalid-query", "{query}");
+    }
+    let candidate = ["constraint", "diff", "write-once", "--candidate", WRITE_ONCE];
+    let told = output(&server, &acme, &candidate).await;
+    assert_eq!(told.status.code(), Some(0), "{told:?}");
+    assert_eq!(String::from_utf8_lossy(&told.stdout).trim(), "2 decisions compared, 2 the same");
+    let neither = output(&server, &acme, &candidate[..3]).await;
+    assert_eq!(neither.status.code(), Some(2), "{neither:?}");
+}

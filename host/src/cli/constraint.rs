@@ -1,5 +1,7 @@
 //! `scruple constraint`.
 
+mod diff;
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -34,6 +36,9 @@ pub(super) enum Constraint {
         #[arg(long)]
         revision: Option<u32>,
     },
+    /// Tell where two constraints have said different things about the same changes, or what a component would have said. Exit
+    /// code 1 if there is a difference.
+    Diff(Box<diff::Diff>),
     /// Take a constraint away; its history stays.
     Remove {
         #[command(flatten)]
@@ -77,6 +82,7 @@ impl Constraint {
     pub(super) async fn run(&self, client: &Client, output: &Output) -> Result<(), Failure> {
         match self {
             Self::Set(set) => set.run(client, output).await,
+            Self::Diff(diff) => diff.run(client, output).await,
             Self::List { tenant } => {
                 let found = client.get(&["tenants", &tenant.tenant, "constraints"]).await?;
                 let rows = items(&found, "constraints").iter().map(in_use).collect();

@@ -4,7 +4,9 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use crate::http::{apply, constraints, decisions, plugins, replay, schemas, tables, tenants, tokens, waivers};
+use crate::http::{
+    apply, backtest, constraints, decisions, plugins, replay, schemas, tables, tenants, tokens, waivers,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -20,7 +22,7 @@ use crate::http::{apply, constraints, decisions, plugins, replay, schemas, table
         tokens::create, tokens::list, tokens::revoke,
         plugins::list, plugins::upload, plugins::versions,
         constraints::list, constraints::show, constraints::set, constraints::remove, constraints::history,
-        constraints::rollback,
+        constraints::rollback, backtest::differences, backtest::backtest,
         tables::list, tables::show, tables::put, tables::remove, tables::content, tables::history, tables::rollback,
         tables::stage, apply::plan, apply::apply,
         waivers::create, waivers::list, waivers::revoke,

@@ -82,7 +82,8 @@ impl From<ReplayError> for Problem {
     }
 }
 
-fn settings(text: Option<&str>) -> Result<Option<Value>, Problem> {
+/// Settings that are a parameter.
+pub(super) fn settings(text: Option<&str>) -> Result<Option<Value>, Problem> {
     let parsed = text.map(serde_json::from_str).transpose();
     parsed.map_err(|error| Problem::bad_request("invalid-query", format!("`settings` is no JSON: {error}")))
 }

@@ -1,13 +1,13 @@
 //! What a decision rests on: which other answers to what was read would have turned a verdict. Found by asking the constraint
 //! again with each of them ([`crate::decision::hypotheses`]), so it is what the component does and no guess about its rule.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::decision::hypotheses::{Hypothesis, hypotheses};
 use crate::decision::reads::ReadSet;
+use crate::decision::said::Said;
 use crate::decision::{ConstraintName, DecisionId, Evaluation, RecordedEvaluation, TenantId};
 use crate::pipeline::Pipeline;
 use crate::pipeline::replay::{ReplayError, Undecidable, Witness};
@@ -78,7 +78,7 @@ impl Pipeline {
         let asked: Vec<ReadSet> = std::iter::once(recorded.reads.clone()).chain(supposed).collect();
         let mut answers = self.ask_each(tenant, witness, asked).await?.into_iter();
         let said = match answers.next() {
-            Some(Ok(evaluation)) => Said::of(&evaluation),
+            Some(Ok(evaluation)) => said_by(&evaluation),
             Some(Err(undecidable)) => return Ok(Err(undecidable)),
             None => return Ok(Ok(Vec::new())),
         };
@@ -86,13 +86,13 @@ impl Pipeline {
         for (hypothesis, answer) in hypotheses.iter().zip(answers) {
             // What it would have asked then was not read: that it would have turned is not known.
             let Ok(evaluation) = answer else { continue };
-            let then = Said::of(&evaluation);
+            let then = said_by(&evaluation);
             if then != said {
                 turning.push((hypothesis, then));
             }
         }
         let together = self.together(tenant, witness, recorded, &said, &turning).await?;
-        let single = turning.into_iter().map(|(hypothesis, then)| then.turn(vec![hypothesis.supposed.to_string()]));
+        let single = turning.into_iter().map(|(hypothesis, then)| turn(then, vec![hypothesis.supposed.to_string()]));
         Ok(Ok(single.chain(together).collect()))
     }
 
@@ -119,38 +119,16 @@ impl Pipeline {
         let reads = fewer.iter().fold(recorded.reads.clone(), |reads, hypothesis| hypothesis.apply(&reads));
         let answer = self.ask_each(tenant, witness, vec![reads]).await?.pop();
         let Some(Ok(evaluation)) = answer else { return Ok(None) };
-        let then = Said::of(&evaluation);
+        let then = said_by(&evaluation);
         let supposed = fewer.iter().map(|hypothesis| hypothesis.supposed.to_string()).collect();
-        Ok((!then.refuses()).then(|| then.turn(supposed)))
+        Ok((!then.refuses()).then(|| turn(then, supposed)))
     }
 }
 
-/// What of an evaluation tells whether it is another answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Said {
-    verdict: String,
-    /// Code and paths of each.
-    reasons: BTreeSet<(String, Vec<String>)>,
+fn said_by(evaluation: &Evaluation) -> Said {
+    Said::of(&serde_json::to_value(evaluation).unwrap_or_default())
 }
 
-impl Said {
-    fn of(evaluation: &Evaluation) -> Self {
-        let entry = serde_json::to_value(evaluation).unwrap_or_default();
-        let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-        let fault = entry.get("fault").map(|fault| (text(fault.get("kind")), Vec::new()));
-        let reasons = entry.get("reasons").and_then(Value::as_array).into_iter().flatten();
-        let reasons = reasons.map(|reason| {
-            let paths = reason.get("paths").and_then(Value::as_array).into_iter().flatten();
-            (text(reason.get("code")), paths.map(|path| text(Some(path))).collect())
-        });
-        Self { verdict: text(entry.get("verdict")), reasons: reasons.chain(fault).collect() }
-    }
-
-    fn refuses(&self) -> bool {
-        !matches!(self.verdict.as_str(), "allow" | "not-applicable")
-    }
-
-    fn turn(self, supposed: Vec<String>) -> Turn {
-        Turn { supposed, verdict: self.verdict, reasons: self.reasons.into_iter().map(|(code, _)| code).collect() }
-    }
+fn turn(then: Said, supposed: Vec<String>) -> Turn {
+    Turn { supposed, reasons: then.reasons.into_iter().map(|(code, _)| code).collect(), verdict: then.verdict }
 }

@@ -208,31 +208,38 @@ impl Pipeline {
                 of_plugin.map_or_else(|| which(&decision, None), Ok)?
             }
         };
-        let Checked { digest, descriptor, pre, .. } = checked;
-        let answer = match self.state_then(tenant, &decision, recorded).await? {
-            _ if recorded.verdict() == "rewrite" => Err(Undecidable::Rewriter),
-            Err(undecidable) => Err(undecidable),
-            Ok(state) => {
-                let settings = settings.unwrap_or_else(|| state.settings.clone());
-                let problems = self.sandbox.check_settings(tenant, &pre, &descriptor, &settings).await?;
-                if !problems.is_empty() {
-                    return Err(ReplayError::Settings(problems));
-                }
-                let state = ActivationState {
-                    settings,
-                    digest: digest.clone(),
-                    descriptor: descriptor.to_json(),
-                    grants: Value::Null,
-                    ..state
-                };
-                let witness = self.witness_of(&decision, recorded, state, pre, &schemas);
-                match witness {
-                    Ok(witness) => self.ask_again(tenant, &witness, &recorded.reads).await?,
-                    Err(undecidable) => Err(undecidable),
-                }
-            }
+        let answer = self.stand_in(tenant, (&decision, recorded), &checked, settings, &schemas).await?;
+        Ok(Replay { recorded: recorded.clone(), digest: checked.digest, answer })
+    }
+
+    /// Asks a component in the place of one that was asked.
+    pub(super) async fn stand_in(
+        &self,
+        tenant: TenantId,
+        (decision, recorded): (&RecordedDecision, &RecordedEvaluation),
+        Checked { digest, descriptor, pre, .. }: &Checked,
+        settings: Option<Value>,
+        schemas: &Arc<SchemaRegistry>,
+    ) -> Result<Result<Evaluation, Undecidable>, ReplayError> {
+        if recorded.verdict() == "rewrite" {
+            return Ok(Err(Undecidable::Rewriter));
+        }
+        let state = match self.state_then(tenant, decision, recorded).await? {
+            Ok(state) => state,
+            Err(undecidable) => return Ok(Err(undecidable)),
         };
-        Ok(Replay { recorded: recorded.clone(), digest, answer })
+        let settings = settings.unwrap_or_else(|| state.settings.clone());
+        let problems = self.sandbox.check_settings(tenant, pre, descriptor, &settings).await?;
+        if !problems.is_empty() {
+            return Err(ReplayError::Settings(problems));
+        }
+        let (digest, descriptor) = (digest.clone(), descriptor.to_json());
+        // All that it wants to read: there is nothing to be read but what is recorded.
+        let state = ActivationState { settings, digest, descriptor, grants: Value::Null, ..state };
+        match self.witness_of(decision, recorded, state, Arc::clone(pre), schemas) {
+            Ok(witness) => Ok(self.ask_again(tenant, &witness, &recorded.reads).await?),
+            Err(undecidable) => Ok(Err(undecidable)),
+        }
     }
 
     /// How a constraint was put to work when it was asked.

@@ -61,6 +61,9 @@ fn expectation(method: &Method, path: &str) -> Option<(u16, Value)> {
         ("DELETE", "/api/v1/tenants/{tenant}/constraints/{name}") => (404, nothing),
         ("GET", "/api/v1/tenants/{tenant}/constraints/{name}/history") => (404, nothing),
         ("POST", "/api/v1/tenants/{tenant}/constraints/{name}/rollback") => (404, json!({})),
+        // Nobody has sent whom to compare with; and nothing is no component.
+        ("GET", "/api/v1/tenants/{tenant}/constraints/{name}/differences") => (400, nothing),
+        ("POST", "/api/v1/tenants/{tenant}/constraints/{name}/backtest") => (422, nothing),
         ("POST", "/api/v1/tenants/{tenant}/waivers") => (
             422,
             json!({ "constraint": "none", "code": "x", "resource": nothing_id(), "until": "2999-01-01T00:00:00Z", "ticket": "T" }),
