@@ -52,6 +52,7 @@ async fn play() -> anyhow::Result<bool> {
     let explained = story::acme(&mut player, &cast).await?;
     story::globex(&mut player, &cast).await?;
     story::broken_constraint(&mut player, &cast).await?;
+    story::waiver(&mut player, &cast).await?;
     story::log(&player, &cast, explained)?;
 
     println!("\nThe server is at http://{}. Things to try in another terminal:\n", server.address);

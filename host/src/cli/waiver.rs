@@ -116,6 +116,7 @@ fn whom(waiver: &Value) -> String {
 fn row(waiver: &Value) -> Vec<String> {
     let used = match text(waiver, "uses").as_str() {
         "0" => "never".to_owned(),
+        "1" => format!("once, in {}", text(waiver, "used_in")),
         times => format!("{times} times, the last in {}", text(waiver, "used_in")),
     };
     let [id, state, constraint, code] = ["id", "state", "constraint", "code"].map(|name| text(waiver, name));

@@ -217,6 +217,24 @@ pub(super) async fn broken_constraint(player: &mut Player, cast: &Cast) -> anyho
     Ok(())
 }
 
+/// An exception that somebody has agreed upon: for an hour, one reason of one constraint does not count for one account.
+pub(super) async fn waiver(player: &mut Player, cast: &Cast) -> anyhow::Result<()> {
+    player.chapter("acme gave linus a wrong number: an exception, for one account and one hour");
+    let mut acme = Scene { player, role: &cast.acme };
+    let linus =
+        acme.post("Entra ID creates linus", "/Users", entra_user("linus", "Pauling", "e-wrong"), Status(201)).await?;
+    let path = format!("/Users/{linus}");
+    let right = || json!([{ "op": "Replace", "path": "externalId", "value": "e-5" }]);
+    let refused = Refused(400, "write-once", "immutable-attribute");
+    acme.patch("What is set once is not put right", &path, right(), refused).await?;
+    let until = scruple::clock::Clock::system().now().checked_add(jiff::SignedDuration::from_hours(1))?.to_string();
+    let waived = ["--resource", &linus, "--until", &until, "--ticket", "IAM-4711"];
+    cast.show(&cast.acme, &[&["waiver", "add", "write-once", "immutable-attribute"][..], &waived].concat())?;
+    let mut acme = Scene { player, role: &cast.acme };
+    acme.patch("Now it is", &path, right(), Status(200)).await?;
+    cast.show(&cast.acme, &["waiver", "list"])
+}
+
 /// The decision log, and one decision explained.
 pub(super) fn log(player: &Player, cast: &Cast, explained: Option<String>) -> anyhow::Result<()> {
     player.chapter("The decision log of acme: its last refusals");
@@ -226,8 +244,11 @@ pub(super) fn log(player: &Player, cast: &Cast, explained: Option<String>) -> an
     );
     cast.show(&cast.globex, &["decisions", "tail", "-n", "12"])?;
     if let Some(decision) = &explained {
-        player.chapter("One decision explained: why grace could not be deleted, and what that rests on");
-        cast.show(&cast.acme, &["decisions", "show", decision])?;
+        player
+            .chapter("One decision explained: why grace could not be deleted, and what would have had to be otherwise");
+        cast.show(&cast.acme, &["decisions", "explain", decision])?;
+        player.chapter("The same decision, judged again by nothing but what was read then");
+        cast.show(&cast.acme, &["decisions", "replay", decision])?;
     }
     Ok(())
 }

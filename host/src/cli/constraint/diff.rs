@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -12,6 +11,7 @@ use crate::cli::arguments::json_argument;
 use crate::cli::client::Client;
 use crate::cli::output::{Output, items, text};
 use crate::cli::{Failure, TenantArg};
+use crate::clock::Clock;
 
 /// How often `--follow` asks.
 const FOLLOW_EVERY: Duration = Duration::from_secs(2);
@@ -57,7 +57,7 @@ impl Diff {
 
     /// Prints what has come of it so far, whenever that has changed.
     async fn follow(&self, client: &Client, output: &Output) -> Result<(), Failure> {
-        let since = Timestamp::now().to_string();
+        let since = Clock::system().now().to_string();
         let mut last = Value::Null;
         loop {
             let found = self.compared(client, Some(&since)).await?;
