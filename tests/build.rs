@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let say = |line: &str| eprintln!("{line}");
     // A folder of its own below `target`: the outer cargo holds the lock of its own while this runs.
     let target = root.join("target");
-    let options = BuildOptions { out_dir: target.join("components"), target_dir: target, progress: &say };
+    let options = BuildOptions { out_dir: target.join("components"), progress: &say, ..BuildOptions::new(target) };
     let mut constants = String::new();
     for component in build_components(&packages, &options)? {
         let constant = component.name.replace('-', "_").to_uppercase();

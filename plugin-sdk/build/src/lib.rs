@@ -1,9 +1,16 @@
-//! Compiles plugin crates to WebAssembly components, and finds or builds the toolchain for it.
+//! Turns a project into a WebAssembly component, whatever language it is in, and finds, fetches or builds the toolchain for it.
 //!
-//! Used by the `scruple-plugin-build` binary (`make plugins`) and by build scripts that
+//! Used by `scruple plugin build`, by the `scruple-plugin-build` binary (`make plugins`) and by build scripts that
 //! need guests. It knows nothing of the host: a component is judged here by its import list alone.
 //!
-//! Start at [`build_components`]; [`toolchain::ensure`] is the step that may take minutes, once.
+//! | language | seen by | needs on the machine | fetched once |
+//! |---|---|---|---|
+//! | Rust | `Cargo.toml` | cargo | the target's standard library, or its sources |
+//! | JavaScript, TypeScript | `package.json` | Node.js 18, npm | componentize-qjs, esbuild (50 MB) |
+//! | Python | `pyproject.toml` | Python 3.11, pip | componentize-py (50 MB) |
+//! | C | `Makefile`, `*.c` | make, and clang with wasm-ld or else Python with pip | ziglang, without clang |
+//!
+//! Start at [`build_components`]; what may take minutes, once, is [`toolchain::ensure`].
 //!
 //! ```no_run
 //! use scruple_plugin_build::{BuildOptions, build_component};
@@ -14,14 +21,22 @@
 //! # Ok::<(), scruple_plugin_build::BuildError>(())
 //! ```
 
+mod project;
+mod error;
+mod cargo;
+mod javascript;
+mod python;
+mod c;
+mod component;
+mod contract;
+mod strip;
 mod command;
-pub mod component;
+mod tools;
 pub mod toolchain;
 
-pub use component::{
-    BuildError, BuildOptions, BuiltComponent, ImportError, build_component, build_components, build_components_with,
-    check_imports,
-};
+pub use component::check_imports;
+pub use error::{BuildError, ImportError};
+pub use project::{BuildOptions, BuiltComponent, Language, build_component, build_components, describe};
 pub use toolchain::{Source, Toolchain, ToolchainError};
 
 /// The one target of plugins: no operating system, so nothing to import but the contract.

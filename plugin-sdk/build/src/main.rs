@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use scruple_plugin_build::{BuildOptions, Source, build_components_with, toolchain};
+use scruple_plugin_build::{BuildOptions, Source, build_components, toolchain};
 
 const HELP: &str = "\
 Compiles Scruple plugins to WebAssembly components
@@ -56,14 +56,13 @@ fn main() -> ExitCode {
 fn run(task: Task, from: Option<Source>, target_dir: PathBuf) -> Result<(), Box<dyn Error>> {
     let started = Instant::now();
     let progress = |line: &str| eprintln!("[{:>3} s] {line}", started.elapsed().as_secs());
-    let ready = || match from {
-        Some(source) => toolchain::ensure_from(source, &target_dir, &progress),
-        None => toolchain::ensure(&target_dir, &progress),
-    };
     match task {
         Task::Help => print!("{HELP}"),
         Task::Toolchain => {
-            let toolchain = ready()?;
+            let toolchain = match from {
+                Some(source) => toolchain::ensure_from(source, &target_dir, &progress)?,
+                None => toolchain::ensure(&target_dir, &progress)?,
+            };
             println!(
                 "{}",
                 match toolchain.source() {
@@ -74,9 +73,9 @@ fn run(task: Task, from: Option<Source>, target_dir: PathBuf) -> Result<(), Box<
             );
         }
         Task::Build { folders, out } => {
-            let mut options = BuildOptions { progress: &progress, ..BuildOptions::new(&target_dir) };
+            let mut options = BuildOptions { source: from, progress: &progress, ..BuildOptions::new(&target_dir) };
             options.out_dir = out.unwrap_or(options.out_dir);
-            for built in build_components_with(&ready()?, &folders, &options)? {
+            for built in build_components(&folders, &options)? {
                 println!("{:<24} {:>8} bytes  {}", built.name, built.size_bytes, built.path.display());
             }
         }

@@ -1,0 +1,139 @@
+//! Python: a project → a component with CPython in it.
+//!
+//! `pyproject.toml` says which class is the constraint, which capabilities it imports, and where modules are looked for:
+//!
+//! ```toml
+//! [project]
+//! name = "company-mail"
+//!
+//! [tool.scruple]
+//! constraint = "company_mail:CompanyMail"
+//! needs = ["directory"]
+//! path = ["src", "sdk/src"]
+//! ```
+//!
+//! componentize-py puts the modules into a component with the interpreter, as it is after they have been imported.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::command;
+use crate::contract::{self, work_dir};
+use crate::error::BuildError;
+use crate::project::{BuildOptions, file_name};
+use crate::tools::{self, Required, fetched};
+
+const PYTHON: Required = Required {
+    program: "python3",
+    tool: "Python 3.11 or later",
+    needed_for: "a plugin in Python",
+    packages: "python3 python3-pip",
+};
+const PIP: Required =
+    Required { program: "pip", tool: "pip", needed_for: "a plugin in Python", packages: "python3-pip" };
+
+/// Exact: another interpreter is another component.
+const COMPONENTIZE_PY: &str = "0.25.1";
+
+/// Prints a TOML file as JSON: this crate has no parser for it, and Python is here anyway.
+const TO_JSON: &str = "import json, sys, tomllib; print(json.dumps(tomllib.load(open(sys.argv[1], 'rb'))))";
+
+/// The name under which componentize-py finds what it makes a component of.
+const APP: &str = "scruple_app";
+
+/// The project's name.
+pub(crate) fn name(folder: &Path) -> Result<String, BuildError> {
+    Manifest::read(folder, &PYTHON.at_least((3, 11), "--version")?).map(|manifest| manifest.name)
+}
+
+/// Builds the project in a folder; gives its name and the component.
+pub(crate) fn component(folder: &Path, options: &BuildOptions<'_>) -> Result<(String, Vec<u8>), BuildError> {
+    let python = PYTHON.at_least((3, 11), "--version")?;
+    let manifest = Manifest::read(folder, &python)?;
+    let toolchain = toolchain(&python, options)?;
+    let work = work_dir(&options.target_dir, "python", &manifest.name)?;
+    contract::write_world(folder, &manifest.needs, &work.join("wit"))?;
+    let app = format!(
+        "from scruple_sdk.component import serve\n\nfrom {} import {} as constraint\n\nAbout, Check = serve(constraint)\n",
+        manifest.module, manifest.class
+    );
+    tools::write(&work.join(format!("app/{APP}.py")), &app)?;
+    let made = work.join("component.wasm");
+    let mut run = tools::tool(&python);
+    run.current_dir(folder)
+        .env("PYTHONPATH", &toolchain)
+        // Whatever else is installed on this machine is no part of the plugin.
+        .env_remove("VIRTUAL_ENV")
+        .arg(toolchain.join("bin/componentize-py"))
+        .args(["--quiet", "--wit-path"])
+        .arg(work.join("wit"))
+        .args(["--world", "plugin", "componentize", "--stub-wasi", APP, "--python-path"])
+        .arg(work.join("app"));
+    for path in &manifest.path {
+        run.arg("--python-path").arg(path);
+    }
+    run.arg("--output").arg(&made);
+    command::run(&mut run, options.progress).map_err(BuildError::Compile)?;
+    let bytes = std::fs::read(&made).map_err(|cause| BuildError::Read { path: made, reason: cause.to_string() })?;
+    Ok((manifest.name, bytes))
+}
+
+fn toolchain(python: &Path, options: &BuildOptions<'_>) -> Result<PathBuf, BuildError> {
+    let pip = |args: &[&str], target: Option<&Path>| {
+        let mut pip = tools::tool(python);
+        pip.args(["-m", "pip"])
+            .args(args)
+            .args(target.map(|target| [Path::new("--target"), target]).into_iter().flatten());
+        command::run(&mut pip, &|_| {})
+    };
+    fetched(&options.tools_dir, &format!("componentize-py-{COMPONENTIZE_PY}"), options.progress, |aside| {
+        pip(&["--version"], None).map_err(|_| PIP.missing("this Python has no module `pip`".to_owned()).to_string())?;
+        // `--target`: neither a virtual environment nor a permission of the distribution's is needed for a folder of ours.
+        let package = format!("componentize-py=={COMPONENTIZE_PY}");
+        pip(&["install", "--quiet", "--disable-pip-version-check", "--no-deps", &package], Some(aside)).map(drop)
+    })
+}
+
+struct Manifest {
+    name: String,
+    module: String,
+    class: String,
+    needs: Vec<String>,
+    path: Vec<String>,
+}
+
+impl Manifest {
+    fn read(folder: &Path, python: &Path) -> Result<Self, BuildError> {
+        let path = folder.join("pyproject.toml");
+        let fail = |reason: String| BuildError::Read { path: path.clone(), reason };
+        let printed = command::run(tools::tool(python).args(["-c", TO_JSON]).arg(&path), &|_| {});
+        let printed = printed.map_err(|said| fail(said.lines().last().unwrap_or_default().to_owned()))?;
+        let manifest: Value = serde_json::from_str(&printed).map_err(|cause| fail(cause.to_string()))?;
+        let lacks = |what: &str| BuildError::NoPlugin {
+            folder: folder.to_owned(),
+            reason: format!(
+                "its pyproject.toml has no {what}; one of a plugin has a `project.name`, and under `[tool.scruple]` \
+                 `constraint = \"module:Class\"`"
+            ),
+        };
+        let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
+        let texts = |pointer: &str| -> Vec<String> {
+            let values = manifest.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+            values.filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let constraint = text("/tool/scruple/constraint").and_then(|named| named.split_once(':'));
+        let (module, class) = constraint.ok_or_else(|| lacks("`tool.scruple.constraint`"))?;
+        let mut path = texts("/tool/scruple/path");
+        if path.is_empty() {
+            path.push("src".to_owned());
+        }
+        Ok(Self {
+            name: text("/project/name").and_then(file_name).ok_or_else(|| lacks("`project.name`"))?,
+            module: module.to_owned(),
+            class: class.to_owned(),
+            needs: texts("/tool/scruple/needs"),
+            path,
+        })
+    }
+}
