@@ -27,6 +27,7 @@ mod me;
 mod metrics;
 mod origin;
 mod plugin_sizes;
+mod projects;
 mod replay;
 mod rfc7644;
 mod schemas;

@@ -44,6 +44,16 @@ impl Output {
         print(&json.to_string())
     }
 
+    /// Empties the terminal, if there is one.
+    #[cfg(feature = "authoring")]
+    pub(super) fn clear(&self) {
+        let mut out = io::stdout().lock();
+        if !self.json && io::IsTerminal::is_terminal(&out) {
+            // A terminal that is gone shows nothing either way.
+            let _ = write!(out, "\u{1b}[2J\u{1b}[H");
+        }
+    }
+
     /// A table, or its JSON.
     pub(super) fn table(&self, json: &Value, header: &[&str], rows: Vec<Vec<String>>) -> Result<(), Failure> {
         if self.json {

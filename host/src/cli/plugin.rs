@@ -1,5 +1,11 @@
 //! `scruple plugin`.
 
+#[cfg(feature = "authoring")]
+mod new;
+#[cfg(feature = "authoring")]
+mod build;
+#[cfg(feature = "authoring")]
+mod dev;
 mod bench;
 mod given;
 mod inspect;
@@ -20,6 +26,15 @@ use crate::trial::{TrialError, Tried};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Plugin {
+    /// Write a small project: a constraint with its tests, cases for `plugin test`, and what build servers and editors need.
+    #[cfg(feature = "authoring")]
+    New(new::New),
+    /// Make a component of a project in Rust, JavaScript, Python or C, and check it as a server would.
+    #[cfg(feature = "authoring")]
+    Build(build::Build),
+    /// Build a project and have it judge its cases, now and whenever a file is saved. Ctrl-C ends it.
+    #[cfg(feature = "authoring")]
+    Dev(dev::Dev),
     /// Show what a component is, imports and asks for. Needs no server: the engine is the server's own.
     Inspect {
         /// The component.
@@ -54,6 +69,12 @@ pub(super) enum Plugin {
 impl Plugin {
     pub(super) async fn run(&self, client: &Client, output: &Output) -> Result<(), Failure> {
         match self {
+            #[cfg(feature = "authoring")]
+            Self::New(new) => new.run(output),
+            #[cfg(feature = "authoring")]
+            Self::Build(build) => build.run(output).await,
+            #[cfg(feature = "authoring")]
+            Self::Dev(dev) => dev.run(output).await,
             Self::Inspect { file } => inspect::run(file, output).await,
             Self::Run(run) => run.run(output).await,
             Self::Test(test) => test.run(output).await,
@@ -107,6 +128,10 @@ pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 /// A component, checked and compiled by the server's own engine.
 async fn tried(file: &Path) -> Result<Tried, Failure> {
     let component = read(file)?;
+    checked(component, file).await
+}
+
+async fn checked(component: Vec<u8>, file: &Path) -> Result<Tried, Failure> {
     Tried::new(component).await.map_err(|error| match failure(error) {
         Failure::Component(text) => Failure::Component(format!("`{}`: {text}", file.display())),
         other => other,

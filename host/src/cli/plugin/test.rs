@@ -1,24 +1,26 @@
 //! `scruple plugin test`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::junit::report;
 use super::{failure, tried};
 use crate::cli::Failure;
 use crate::cli::output::Output;
+use crate::trial::Tried;
 use crate::trial::fixture::{self, Fixture, Outcome};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Test {
-    /// The component.
+    /// The component, or the folder of a project that `plugin build` was called for.
+    #[arg(default_value = ".")]
     file: PathBuf,
-    /// The folder with the cases.
-    #[arg(long, value_name = "DIR", default_value = "fixtures")]
-    fixtures: PathBuf,
+    /// The folder with the cases; `fixtures`, if absent: of the project, or here.
+    #[arg(long, value_name = "DIR")]
+    fixtures: Option<PathBuf>,
     /// Only cases with this in their name.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -39,41 +41,73 @@ pub(super) struct Ran {
 
 impl Test {
     pub(in crate::cli) async fn run(&self, output: &Output) -> Result<(), Failure> {
-        let mut cases = fixture::read(&self.fixtures).map_err(failure)?;
+        let is_project = self.file.is_dir();
+        let own = if is_project { self.file.join("fixtures") } else { PathBuf::from("fixtures") };
+        let fixtures = self.fixtures.as_ref().unwrap_or(&own);
+        let mut cases = fixture::read(fixtures).map_err(failure)?;
         cases.retain(|case| self.only.as_ref().is_none_or(|only| case.name.contains(only)));
         if cases.is_empty() {
             let only = self.only.as_deref().unwrap_or_default();
-            return Err(Failure::Usage(format!("no case in `{}` has `{only}` in its name", self.fixtures.display())));
+            return Err(Failure::Usage(format!("no case in `{}` has `{only}` in its name", fixtures.display())));
         }
-        let tried = tried(&self.file).await?;
-        let mut ran = Vec::new();
-        for case in cases {
-            let started = Instant::now();
-            let outcome = case.run(&tried).await.map_err(failure)?;
-            ran.push(Ran { case, outcome, seconds: started.elapsed().as_secs_f64() });
-        }
+        let file = if is_project { component_of(&self.file)? } else { self.file.clone() };
+        let ran = judge(cases, &tried(&file).await?).await?;
         if let Some(path) = &self.junit {
             report(path, &ran)?;
         }
         if self.update {
             return update(&ran, output);
         }
-        let failed = ran.iter().filter(|ran| !ran.outcome.differences.is_empty()).count();
-        let shown = json!({
-            "passed": ran.len().saturating_sub(failed),
-            "failed": failed,
-            "cases": ran.iter().map(|Ran { case, outcome, .. }| json!({
-                "name": case.name, "found": outcome.found, "fuel_used": outcome.fuel_used, "differences": outcome.differences,
-            })).collect::<Vec<_>>(),
-        });
-        let mut lines: Vec<String> = ran.iter().map(in_words).collect();
-        lines.push(format!("{} passed, {failed} failed", ran.len().saturating_sub(failed)));
-        output.line(&shown, lines.join("\n"))?;
-        match failed {
+        let (shown, text) = told(&ran);
+        output.line(&shown, text)?;
+        match failed(&ran) {
             0 => Ok(()),
-            _ => Err(Failure::Unexpected(format!("{failed} of {} cases came out otherwise than expected", ran.len()))),
+            failed => {
+                Err(Failure::Unexpected(format!("{failed} of {} cases came out otherwise than expected", ran.len())))
+            }
         }
     }
+}
+
+/// The component that was built last of a project.
+#[cfg(feature = "authoring")]
+fn component_of(project: &Path) -> Result<PathBuf, Failure> {
+    super::build::built_last(project)
+}
+
+#[cfg(not(feature = "authoring"))]
+fn component_of(project: &Path) -> Result<PathBuf, Failure> {
+    Err(Failure::Usage(format!("`{}` is a folder; name the component", project.display())))
+}
+
+/// Has a component judge cases.
+pub(super) async fn judge(cases: Vec<Fixture>, tried: &Tried) -> Result<Vec<Ran>, Failure> {
+    let mut ran = Vec::new();
+    for case in cases {
+        let started = Instant::now();
+        let outcome = case.run(tried).await.map_err(failure)?;
+        ran.push(Ran { case, outcome, seconds: started.elapsed().as_secs_f64() });
+    }
+    Ok(ran)
+}
+
+fn failed(ran: &[Ran]) -> usize {
+    ran.iter().filter(|ran| !ran.outcome.differences.is_empty()).count()
+}
+
+/// How cases went, for programs and for people.
+pub(super) fn told(ran: &[Ran]) -> (Value, String) {
+    let failed = failed(ran);
+    let passed = ran.len().saturating_sub(failed);
+    let cases = ran.iter().map(|Ran { case, outcome, .. }| {
+        json!({
+            "name": case.name, "found": outcome.found, "fuel_used": outcome.fuel_used, "differences": outcome.differences,
+        })
+    });
+    let shown = json!({ "passed": passed, "failed": failed, "cases": cases.collect::<Vec<_>>() });
+    let mut lines: Vec<String> = ran.iter().map(in_words).collect();
+    lines.push(format!("{passed} passed, {failed} failed"));
+    (shown, lines.join("\n"))
 }
 
 fn in_words(Ran { case, outcome, .. }: &Ran) -> String {

@@ -1,0 +1,103 @@
+//! What can be wrong with a project, each said with where it is and what to do.
+
+use std::fs;
+use std::process::Command;
+
+use super::{Project, program};
+
+/// Exit code and text of `plugin new` that does not succeed.
+#[track_caller]
+fn new_fails(args: &[&str], named: &str) {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir_all(home.path().join("taken")).unwrap();
+    fs::write(home.path().join("taken/mine"), "").unwrap();
+    let output = Command::new(program()).current_dir(home.path()).args(["plugin", "new"]).args(args).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {error}");
+    assert!(error.contains(named), "`{named}` is not named in: {error}");
+    assert_eq!(home.path().read_dir().unwrap().count(), 1, "{args:?} wrote something");
+}
+
+#[test]
+fn what_no_project_can_be_made_of_is_refused_and_nothing_is_written() {
+    new_fails(&["Company_Mail", "--lang", "rust"], "`Company_Mail` cannot be the name of a plugin");
+    new_fails(&["serde", "--lang", "rust"], "a package that it is compiled with has that name");
+    new_fails(&["taken", "--lang", "rust"], "`taken` is there already and not empty");
+    new_fails(&["company-mail", "--lang", "cobol"], "possible values: ");
+    new_fails(&["company-mail", "--lang", "rust", "--needs", "files"], "possible values: directory, tables");
+    new_fails(&["company-mail", "--lang", "rust", "--sdk", "nowhere"], "`nowhere` has no SDK");
+    new_fails(&["company-mail"], "--lang");
+}
+
+#[test]
+fn a_folder_without_a_plugin_is_told_from_one_that_is_not_there() {
+    let home = tempfile::tempdir().unwrap();
+    let run = |args: &[&str], code: i32, named: &str| {
+        let output = Command::new(program()).current_dir(home.path()).args(args).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {error}");
+        assert!(error.contains(named), "`{named}` is not named in: {error}");
+    };
+    run(&["plugin", "build"], 3, "`scruple plugin new` makes one");
+    run(&["plugin", "dev"], 3, "`scruple plugin new` makes one");
+    run(&["plugin", "build", "nowhere"], 2, "there is no folder `nowhere`");
+    fs::write(home.path().join("Cargo.toml"), "[package\n").unwrap();
+    run(&["plugin", "build"], 3, "no package in `.`");
+}
+
+#[test]
+fn a_project_that_was_never_built_says_what_builds_it() {
+    Project::new("rust", "").fails(&["plugin", "test"], 2, &["there is no component at", "scruple plugin build"]);
+}
+
+#[test]
+fn a_package_in_rust_that_is_no_plugin_or_does_not_compile_is_a_fault_of_the_component() {
+    let project = Project::new("rust", "");
+    let target = super::root().join("target");
+    // Another name than that of the project which is built beside it, in the same folder.
+    project.replace("Cargo.toml", "company-mail", "no-plugin");
+    let build = ["plugin", "build", "--target-dir", target.to_str().unwrap()];
+    project.replace("src/lib.rs", "scruple_sdk::export!(Rule);", "");
+    project.fails(&build, 3, &["`no-plugin` is not a plugin", "scruple_sdk::export!"]);
+    project.replace("src/lib.rs", "struct Rule;", "struct Rules;");
+    project.fails(&build, 3, &["cannot compile", "cannot find type `Rule`", "src/lib.rs"]);
+    project.replace("Cargo.toml", "cdylib", "lib");
+    project.replace("src/lib.rs", "struct Rules;", "struct Rule;");
+    project.fails(&build, 3, &["crate-type = [\"cdylib\"]"]);
+}
+
+#[test]
+fn a_package_in_javascript_that_is_no_plugin_is_a_fault_of_the_component() {
+    let project = Project::new("js", "");
+    let rule = fs::read_to_string(project.folder.join("src/constraint.js")).unwrap();
+    let build = ["plugin", "build"];
+    project.replace("src/constraint.js", "export default constraint(", "export const rule = (");
+    project.fails(&build, 3, &["No matching export", "src/constraint.js"]);
+    fs::write(project.folder.join("src/constraint.js"), "export default {};\n").unwrap();
+    project.fails(&build, 3, &["the default export of the module", "`constraint({ … })`"]);
+    fs::write(project.folder.join("src/constraint.js"), rule.replace("checkSettings(", "checkSetting(")).unwrap();
+    project.fails(&build, 3, &["a constraint has no `checkSetting`"]);
+    fs::write(project.folder.join("src/constraint.js"), format!("import 'node:fs';\n{rule}")).unwrap();
+    project.fails(&build, 3, &["node:fs"]);
+    project.replace("package.json", "\"needs\": []", "\"needs\": [\"clock\"]");
+    project.fails(&build, 3, &["it needs `clock`, and there are `directory` and `tables`"]);
+    project.replace("package.json", "\"constraint\"", "\"constraints\"");
+    project.fails(&build, 3, &["its package.json has no `scruple.constraint`"]);
+    fs::write(project.folder.join("package.json"), "{").unwrap();
+    project.fails(&build, 3, &["cannot read `./package.json`"]);
+}
+
+#[test]
+fn a_toolchain_that_is_missing_is_named_with_what_installs_it() {
+    for (language, needed) in [("js", "Node.js 18 or later")] {
+        let project = Project::new(language, "");
+        let build = ["plugin", "build"];
+        let output = Command::new(program()).current_dir(&project.folder).args(build).env("PATH", "/nowhere").output();
+        let output = output.unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(5), "{language}: {error}");
+        for named in [needed, "on the path", "Install"] {
+            assert!(error.contains(named), "`{named}` is not named in: {error}");
+        }
+    }
+}
