@@ -19,13 +19,13 @@ help: ## Show this list
 plugins: ## Compile every shipped plugin to target/plugins/<name>.wasm (finds or builds the wasm target first)
 	@echo "==> plugins: compiling to WebAssembly components"
 	$(CARGO) build --quiet --package scruple-plugin-build
-	@$(BIN)/scruple-plugin-build build plugins/* --out target/plugins
+	@$(BIN)/scruple-plugin-build build plugins/* --out target/plugins --skip-missing
 
 demo: ## Start a server, play a provisioning story against it, show who decided what and why (DEMO_EXIT=1: end there)
 	@echo "==> demo: building the server (the first time takes some minutes)"
 	$(CARGO) build --workspace --bins
 	@echo "==> demo: compiling the plugins to WebAssembly components"
-	@$(BIN)/scruple-plugin-build build plugins/* --out target/plugins
+	@$(BIN)/scruple-plugin-build build plugins/* --out target/plugins --skip-missing
 	@$(BIN)/demo
 
 test: ## Run every test, and format, lint and documentation checks (NO_LINT=1: the tests alone)

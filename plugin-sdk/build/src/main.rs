@@ -7,17 +7,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use scruple_plugin_build::{BuildOptions, Source, build_components, toolchain};
+use scruple_plugin_build::{BuildError, BuildOptions, Language, Source, build_component, build_components, toolchain};
 
 const HELP: &str = "\
-Compiles Scruple plugins to WebAssembly components
+Turns Scruple plugins, in any language, into WebAssembly components
 
 Usage:
-  scruple-plugin-build build DIR... [--out DIR] [--from SOURCE] [--target-dir DIR]
+  scruple-plugin-build build DIR... [--out DIR] [--from SOURCE] [--target-dir DIR] [--skip-missing]
   scruple-plugin-build toolchain [--from SOURCE] [--target-dir DIR]
 
 Commands:
-  build      Compile the plugin package in each DIR and print its name, size and path
+  build      Make a component of the plugin in each DIR and print its name, size and path
   toolchain  Only find, fetch or build the standard library for wasm32-unknown-unknown
 
 Options:
@@ -26,6 +26,7 @@ Options:
   --from SOURCE     Use one source only: `installed`, `rustup` (rustup target add) or
                     `distribution` (built from packaged sources, about two minutes, once)
                     [default: the first of these that works]
+  --skip-missing    Leave out plugins in languages that this machine has no tools for, and say so
   -h, --help        Print this
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.
@@ -33,7 +34,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 enum Task {
     Help,
-    Build { folders: Vec<PathBuf>, out: Option<PathBuf> },
+    Build { folders: Vec<PathBuf>, out: Option<PathBuf>, skip_missing: bool },
     Toolchain,
 }
 
@@ -72,11 +73,23 @@ fn run(task: Task, from: Option<Source>, target_dir: PathBuf) -> Result<(), Box<
                 }
             );
         }
-        Task::Build { folders, out } => {
+        Task::Build { folders, out, skip_missing } => {
             let mut options = BuildOptions { source: from, progress: &progress, ..BuildOptions::new(&target_dir) };
             options.out_dir = out.unwrap_or(options.out_dir);
-            for built in build_components(&folders, &options)? {
-                println!("{:<24} {:>8} bytes  {}", built.name, built.size_bytes, built.path.display());
+            let is_rust = |folder: &PathBuf| Language::of(folder).is_ok_and(|language| language == Language::Rust);
+            let (packages, others): (Vec<PathBuf>, Vec<PathBuf>) = folders.into_iter().partition(is_rust);
+            let mut built = build_components(&packages, &options)?;
+            for folder in others {
+                match build_component(&folder, &options) {
+                    Ok(component) => built.push(component),
+                    Err(missing @ BuildError::MissingTool { .. }) if skip_missing => {
+                        eprintln!("left out `{}`: {missing}", folder.display());
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            for built in built {
+                println!("{:<28} {:>8} bytes  {}", built.name, built.size_bytes, built.path.display());
             }
         }
     }
@@ -85,10 +98,12 @@ fn run(task: Task, from: Option<Source>, target_dir: PathBuf) -> Result<(), Box<
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(Task, Option<Source>, PathBuf), String> {
     let (mut words, mut out, mut target_dir, mut from) = (Vec::new(), None, PathBuf::from("target"), None);
+    let mut skip_missing = false;
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("`{argument}` needs a value"));
         match argument.as_str() {
             "-h" | "--help" | "help" => return Ok((Task::Help, from, target_dir)),
+            "--skip-missing" => skip_missing = true,
             "--out" => out = Some(PathBuf::from(value()?)),
             "--target-dir" => target_dir = PathBuf::from(value()?),
             "--from" => from = Some(parse_source(&value()?)?),
@@ -98,7 +113,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(Task, Option<So
     }
     let mut words = words.into_iter();
     let task = match words.next().as_deref() {
-        Some("build") => Task::Build { folders: words.by_ref().map(PathBuf::from).collect(), out },
+        Some("build") => Task::Build { folders: words.by_ref().map(PathBuf::from).collect(), out, skip_missing },
         Some("toolchain") if out.is_none() => Task::Toolchain,
         Some("toolchain") => return Err("`--out` belongs to `build`".to_owned()),
         Some(other) => return Err(format!("there is no command `{other}`")),
