@@ -101,11 +101,18 @@ impl Project {
         }
     }
 
-    fn replace(&self, file: &str, from: &str, to: &str) {
+    fn replace_all(&self, file: &str, from: &str, to: &str) {
         let path = self.folder.join(file);
-        let text = fs::read_to_string(&path).unwrap();
+        let text = fs::read_to_string(&path).unwrap().replace(from, to);
+        fs::write(path, text).unwrap();
+    }
+
+    /// The same, of a text that has to be there.
+    #[track_caller]
+    fn replace(&self, file: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.folder.join(file)).unwrap();
         assert!(text.contains(from), "`{from}` is not in `{file}`");
-        fs::write(path, text.replace(from, to)).unwrap();
+        self.replace_all(file, from, to);
     }
 }
 
@@ -177,4 +184,28 @@ fn a_project_in_rust_is_tested_built_and_enforced() {
 fn a_project_in_javascript_is_tested_built_and_enforced() {
     check("js", "", "# pass 4", 2);
     is_enforced(&check("js", EVERY_NEED, "# pass 6", 4));
+}
+
+/// The interpreter takes a server many seconds to compile: one project with everything is enough.
+#[test]
+fn a_project_in_python_is_tested_built_and_enforced() {
+    is_enforced(&check("python", EVERY_NEED, "Ran 6 tests", 4));
+}
+
+#[test]
+fn the_sdk_of_each_language_passes_its_own_tests() {
+    for (sdk, program, args) in [("js", "npm", vec!["test"]), ("python", "python3", vec!["-m", "unittest"])] {
+        let folder = root().join("plugin-sdk").join(sdk);
+        let output = Command::new(program).args(args).current_dir(folder).output().unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{sdk}: {said}");
+        assert!(said.contains("# pass ") || said.contains("Ran "), "{sdk}: no test was run: {said}");
+    }
+}
+
+#[test]
+fn a_project_in_c_is_tested_built_and_enforced() {
+    check("c", "", "15 passed, 0 failed", 2);
+    check("c", "directory", "15 passed, 0 failed", 3);
+    is_enforced(&check("c", EVERY_NEED, "15 passed, 0 failed", 4));
 }

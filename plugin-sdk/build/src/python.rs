@@ -65,6 +65,8 @@ pub(crate) fn component(folder: &Path, options: &BuildOptions<'_>) -> Result<(St
         .env("PYTHONPATH", &toolchain)
         // Whatever else is installed on this machine is no part of the plugin.
         .env_remove("VIRTUAL_ENV")
+        // A backtrace of the tool would push what is wrong with the plugin out of the error.
+        .env("RUST_BACKTRACE", "0")
         .arg(toolchain.join("bin/componentize-py"))
         .args(["--quiet", "--wit-path"])
         .arg(work.join("wit"))

@@ -31,7 +31,8 @@ pub enum Language {
 
 impl Language {
     /// All of them, each by the name that it is asked for with.
-    pub const ALL: [(&'static str, Self); 2] = [("rust", Self::Rust), ("js", Self::JavaScript)];
+    pub const ALL: [(&'static str, Self); 4] =
+        [("rust", Self::Rust), ("js", Self::JavaScript), ("python", Self::Python), ("c", Self::C)];
 
     /// As it is asked for.
     #[must_use]

@@ -88,8 +88,70 @@ fn a_package_in_javascript_that_is_no_plugin_is_a_fault_of_the_component() {
 }
 
 #[test]
+fn a_project_in_python_that_is_no_plugin_is_a_fault_of_the_component() {
+    let project = Project::new("python", "");
+    let build = ["plugin", "build"];
+    project.replace("pyproject.toml", "constraint:Rule", "constraint:Rules");
+    project.fails(&build, 3, &["cannot import name 'Rules'"]);
+    project.replace("pyproject.toml", "constraint:Rules", "constraint");
+    project.fails(&build, 3, &["its pyproject.toml has no `tool.scruple.constraint`", "module:Class"]);
+    project.replace("pyproject.toml", "[tool.scruple]", "[tool.scruple");
+    project.fails(&build, 3, &["cannot read `./pyproject.toml`", "line "]);
+}
+
+/// In C, since that is compiled in no time; whatever the language, it is the component that is looked at.
+#[test]
+fn a_component_that_no_server_takes_is_refused_and_not_put_in_its_place() {
+    let build = ["plugin", "build"];
+    let project = Project::new("c", "");
+    for file in fs::read_dir(project.folder.join("wit")).unwrap() {
+        let name = format!("wit/{}", file.unwrap().file_name().to_str().unwrap());
+        project.replace(&name, "scruple:constraint@0.1.0", "scruple:constraint@0.2.0");
+        project.replace_all(&name, "pure-constraint@0.1.0", "pure-constraint@0.2.0");
+        project.replace_all(&name, "directory@0.1.0", "directory@0.2.0");
+    }
+    for file in ["bindings/constraint.c", "bindings/constraint.h"] {
+        project.replace_all(file, "@0.1.0", "@0.2.0");
+    }
+    project.fails(
+        &build,
+        3,
+        &["was built for `scruple:constraint@0.2.0`", "this host serves `scruple:constraint@0.1.0`"],
+    );
+    assert!(!project.component().exists());
+
+    let project = Project::new("c", "");
+    let import = "__attribute__((import_module(\"wasi_snapshot_preview1\"), import_name(\"random_get\")))\n\
+                  int random_get(void *to, size_t bytes);\n";
+    project.replace(
+        "src/constraint.c",
+        "typedef constraint_string_t string;",
+        &format!("{import}typedef constraint_string_t string;"),
+    );
+    project.replace(
+        "src/constraint.c",
+        "    return true;\n}\n\n// What the host",
+        "    return random_get(settings, 0) == 0;\n}\n\n// What the host",
+    );
+    project.fails(&build, 3, &["`wasi_snapshot_preview1::random_get`", "no files, network, clock or randomness"]);
+    assert!(!project.component().exists());
+
+    let project = Project::new("c", "");
+    project.replace("src/constraint.c", "    described->actions.len = 2;\n", "");
+    project.fails(&build, 3, &["actions"]);
+    project.replace("src/rule.c", "static bool ends_with(", "static bool ends_wit(");
+    project.fails(&build, 3, &["cannot compile", "ends_with", "src/rule.c"]);
+    fs::remove_dir_all(project.folder.join("wit")).unwrap();
+    fs::create_dir(project.folder.join("wit")).unwrap();
+    project.replace("src/rule.c", "static bool ends_wit(", "static bool ends_with(");
+    project.fails(&build, 3, &["cannot read the contract in `./wit`"]);
+    project.replace("Makefile", "NAME =", "TITLE =");
+    project.fails(&build, 3, &["its Makefile has no `NAME = …`"]);
+}
+
+#[test]
 fn a_toolchain_that_is_missing_is_named_with_what_installs_it() {
-    for (language, needed) in [("js", "Node.js 18 or later")] {
+    for (language, needed) in [("js", "Node.js 18 or later"), ("python", "Python 3.11 or later"), ("c", "make")] {
         let project = Project::new(language, "");
         let build = ["plugin", "build"];
         let output = Command::new(program()).current_dir(&project.folder).args(build).env("PATH", "/nowhere").output();
