@@ -1,5 +1,6 @@
 //! Projects as `scruple plugin new` writes them, on their whole way: unit tests, build, cases, a server, a decision.
 
+mod dev;
 mod mistakes;
 
 use std::fs;

@@ -85,7 +85,7 @@ fn compiler(options: &BuildOptions<'_>) -> Result<String, BuildError> {
         let targets = command::run(tools::tool(&clang).arg("--print-targets"), &|_| {}).unwrap_or_default();
         let linker = LINKERS.into_iter().find_map(on_path);
         if let (true, Some(linker)) = (targets.contains("wasm32"), linker) {
-            return Ok(format!("{} {target} -fuse-ld={}", clang.display(), linker.display()));
+            return Ok(format!("{} {target} -fuse-ld={} -Wl,--stack-first", clang.display(), linker.display()));
         }
     }
     let python = on_path("python3").ok_or_else(|| {
@@ -98,6 +98,7 @@ fn compiler(options: &BuildOptions<'_>) -> Result<String, BuildError> {
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"]).arg(aside);
         command::run(pip.arg(format!("ziglang=={ZIGLANG}")), &|_| {}).map(drop)
     })?;
+    // Its linker puts the stack first by itself, and knows no option for it.
     Ok(format!("{} cc -target wasm32-freestanding", zig.join("ziglang/zig").display()))
 }
 

@@ -8,7 +8,7 @@
 //! | Rust | `Cargo.toml` | cargo | the target's standard library, or its sources |
 //! | JavaScript, TypeScript | `package.json` | Node.js 18, npm | componentize-qjs, esbuild (50 MB) |
 //! | Python | `pyproject.toml` | Python 3.11, pip | componentize-py (50 MB) |
-//! | C | `Makefile`, `*.c` | make, and clang with wasm-ld or else Python with pip | ziglang, without clang |
+//! | C | `Makefile`, `*.c` | make, and clang with wasm-ld or else Python with pip | ziglang, without clang (400 MB) |
 //!
 //! Start at [`build_components`]; what may take minutes, once, is [`toolchain::ensure`].
 //!

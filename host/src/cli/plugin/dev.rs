@@ -37,9 +37,11 @@ impl Dev {
         let local = |error: &dyn std::error::Error| Failure::Local(format!("cannot watch: {error}"));
         let mut interrupted = signal(SignalKind::interrupt()).map_err(|error| local(&error))?;
         let (said, mut saved) = mpsc::unbounded_channel();
-        let project = self.project.path.clone();
+        // Events have whole paths, and what is above the project may have any name.
+        let project = self.project.path.canonicalize().map_err(|error| local(&error))?;
+        let own = project.clone();
         let watcher = notify::recommended_watcher(move |event: Result<Event, notify::Error>| {
-            if event.is_ok_and(|event| is_change(&event, &project)) {
+            if event.is_ok_and(|event| is_change(&event, &own)) {
                 // Nobody listens any more when the command ends.
                 let _ = said.send(());
             }
@@ -47,7 +49,7 @@ impl Dev {
         let mut watched = Watched { watcher: watcher.map_err(|error| local(&error))?, folders: BTreeSet::new() };
         loop {
             // Before it is built: what is saved meanwhile is built next.
-            watched.add(&self.project.path).map_err(|error| local(&error))?;
+            watched.add(&project).map_err(|error| local(&error))?;
             self.round(output).await?;
             tokio::select! {
                 _ = interrupted.recv() => return Ok(()),
