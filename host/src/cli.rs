@@ -1,5 +1,5 @@
-//! The command line: one file a command. Everything but `serve`, what it starts (`compile-component`), and `plugin inspect` speaks to a
-//! server's administration API.
+//! The command line: one file a command. Everything but `serve`, what it starts (`compile-component`), and what `plugin` does to projects and
+//! components here speaks to a server's administration API.
 
 mod apply;
 mod arguments;
@@ -63,7 +63,7 @@ enum Command {
     /// Make, list and revoke a tenant's tokens.
     #[command(subcommand)]
     Token(token::Token),
-    /// Inspect a component, run and test it here, push it, list what was pushed.
+    /// Write a constraint, build it, run and test it here, push it, list what was pushed.
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     /// Put plugin versions to work, list, remove and roll back.

@@ -5,6 +5,9 @@
 //! — and the settings of the tenant, and answers with a [`Verdict`]. Compiled to a WebAssembly component and uploaded, it
 //! is asked before anything is stored. It runs in a sandbox: no files, no network, no clock, nothing kept between calls.
 //!
+//! `scruple plugin new NAME --lang rust` writes a project with all that follows; `scruple plugin dev` builds and tests it whenever a
+//! file is saved.
+//!
 //! # A complete constraint, and its test
 //!
 //! ```

@@ -131,6 +131,12 @@ fn check(language: &'static str, needs: &str, passed: &str, cases: usize) -> Pro
         let is_imported = imports.iter().any(|import| import.contains(&format!("/{capability}@")));
         assert_eq!(is_imported, needs.contains(capability), "{capability}: {imports:?}");
     }
+    let schema: Value =
+        serde_json::from_str(&fs::read_to_string(project.folder.join("schema/settings.schema.json")).unwrap()).unwrap();
+    let declared = &built["descriptor"]["settings_schema"];
+    for part in ["/required", "/additionalProperties", "/properties/domain/description", "/properties/domain/type"] {
+        assert_eq!(schema.pointer(part), declared.pointer(part), "{part}");
+    }
     let judged = project.said(program(), &["plugin", "test"]);
     assert!(judged.contains(&format!("{cases} passed, 0 failed")), "{judged}");
     project

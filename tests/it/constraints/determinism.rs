@@ -307,7 +307,10 @@ fn no_plugin_and_no_guest_is_left_out() {
     let cases = shipped().into_iter().chain(hostile()).map(|case| name(case.component));
     let found: BTreeSet<String> = cases.chain(REFUSED.iter().map(|(path, _)| name(path))).collect();
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins");
-    let plugins = std::fs::read_dir(plugins).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    // Those in other languages are not built with the tests; that their engines count the same everywhere, `golden.rs` shows.
+    let plugins = std::fs::read_dir(plugins).unwrap().map(|entry| entry.unwrap().path());
+    let plugins = plugins.filter(|plugin| plugin.join("Cargo.toml").is_file());
+    let plugins = plugins.map(|plugin| plugin.file_name().unwrap().to_str().unwrap().to_owned());
     let there: BTreeSet<String> = plugins.chain(guest::GUESTS.iter().map(|name| (*name).to_owned())).collect();
     assert_eq!(found, there);
 }

@@ -65,3 +65,50 @@ fn failure(error: NewError) -> Failure {
         _ => Failure::Usage(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use scruple_plugin_new::{Language, Plan};
+    use serde_json::{Value, json};
+
+    fn read(path: &Path) -> Value {
+        serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    /// Every file of this name in the fixtures of the shipped plugins.
+    fn shipped(name: &str) -> Vec<PathBuf> {
+        let inside = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+        let plugins = inside(Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins"));
+        let folders = plugins.map(|plugin| plugin.join("fixtures")).flat_map(|all| inside(all.clone()).chain([all]));
+        folders.map(|folder| folder.join(name)).filter(|file| file.is_file()).collect()
+    }
+
+    #[test]
+    fn the_schemas_of_a_project_take_the_shipped_fixtures_and_refuse_what_the_reader_refuses() {
+        let files = Plan::new("company-mail", Language::Rust).unwrap().files();
+        for (kind, wrong) in [
+            ("operation", json!({ "creates": {} })),
+            ("operation", json!({ "create": {}, "delete": true })),
+            ("operation", json!({ "create": {}, "before": {} })),
+            ("expected", json!({ "verdict": "denied" })),
+            ("expected", json!({ "reasons": [] })),
+            ("population", json!({ "people": [] })),
+            ("population", json!([7])),
+        ] {
+            let path = format!("schema/{kind}.schema.json");
+            let schema = files.iter().find(|(name, _)| *name == path).unwrap();
+            let schema = jsonschema::validator_for(&serde_json::from_str(&schema.1).unwrap()).unwrap();
+            assert!(!schema.is_valid(&wrong), "{kind}: {wrong}");
+            let fixtures = shipped(&format!("{kind}.json"));
+            assert!(fixtures.len() > 3, "{kind}: {fixtures:?}");
+            for fixture in fixtures {
+                let problems: Vec<String> =
+                    schema.iter_errors(&read(&fixture)).map(|problem| problem.to_string()).collect();
+                assert!(problems.is_empty(), "{}: {problems:?}", fixture.display());
+            }
+        }
+    }
+}
