@@ -38,7 +38,7 @@ impl Dev {
 
     #[track_caller]
     fn round(&self) -> Value {
-        self.rounds.recv_timeout(PATIENCE).expect("a round")
+        self.rounds.recv_timeout(PATIENCE).unwrap_or_else(|lost| panic!("no round came: {lost}"))
     }
 }
 
