@@ -48,7 +48,7 @@ impl Output {
     #[cfg(feature = "authoring")]
     pub(super) fn clear(&self) {
         let mut out = io::stdout().lock();
-        if !self.json && io::IsTerminal::is_terminal(&out) {
+        if !self.json && out.is_terminal() {
             // A terminal that is gone shows nothing either way.
             let _ = write!(out, "\u{1b}[2J\u{1b}[H");
         }
