@@ -35,7 +35,7 @@ pub use model::{
 pub use query::{Choose, Found, Matches, Page, Reference, Represented, ShowError, Shown, Wanted};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use table::{FoundRow, NewTable, TableChangeError, TableRevision, TableState, TablesKept};
-pub use waiver::{NewWaiver, StoredWaiver, WaiverTarget};
+pub use waiver::{NewWaiver, StoredWaiver, WaiverTarget, WaiverWords};
 pub use write_set::WriteSet;
 
 #[cfg(test)]
@@ -222,6 +222,8 @@ pub trait TenantStore: Send + Sync {
     async fn add_waiver(&self, waiver: NewWaiver) -> Result<StoredWaiver, StoreError>;
     /// The newest waivers, also those that have ended, newest first.
     async fn waivers(&self, most: usize) -> Result<Vec<StoredWaiver>, StoreError>;
+    /// Waivers that were to end at one of these times, whatever has become of them, oldest first.
+    async fn waivers_ending_at(&self, ends: &[jiff::Timestamp]) -> Result<Vec<StoredWaiver>, StoreError>;
     /// Takes a waiver back. Raises the generation. `None` if there is none of that id, or it was taken back before: nothing is
     /// done then.
     async fn revoke_waiver(

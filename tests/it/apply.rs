@@ -1,5 +1,7 @@
 //! Constraints as code over HTTP: a plan, and the change as a whole.
 
+mod waivers;
+
 use reqwest::Method;
 use scruple_tests::components::{SAFE_VALUES, WRITE_ONCE};
 use scruple_tests::{Response, TenantClient, TestServer, mail_at, user};

@@ -17,11 +17,11 @@ use crate::http::extract::{api_json, body};
 use crate::http::problem::{Problem, ProblemPart};
 use crate::pipeline::apply::{ApplyError, Plan, WantedProblem};
 
-pub use plan_body::{ChangeBody, PlanBody, StepBody};
+pub use plan_body::{ChangeBody, PlanBody, StepBody, WaiverStepBody};
 pub use wanted_body::{WantedBody, WantedConstraintBody, WantedTableBody};
 
 /// The body of a request. 4 MiB: as many constraints as a tenant may have, each with settings as large as they may be by
-/// default (50 × 64 KiB), and the rest of them.
+/// default (50 × 64 KiB), and the rest of them; a waiver has some 300 bytes.
 const BODY_BYTES_MAX: usize = 4 << 20;
 
 impl From<ApplyError> for Problem {
@@ -65,7 +65,7 @@ async fn planned(app: &App, principal: &Principal, wanted: WantedBody) -> Result
     }
 }
 
-/// Shows what has to change for the tenant's constraints and tables to be as wanted. Changes nothing.
+/// Shows what has to change for the tenant's constraints, tables and waivers to be as wanted. Changes nothing.
 ///
 /// Everything is checked as it is when a constraint is set: settings, grants, versions. Components and contents of tables are
 /// sent ahead; nothing is in force by that.
@@ -85,7 +85,7 @@ pub async fn plan(
     Ok(Json(PlanBody::of(&plan, plan.generation)))
 }
 
-/// Makes the tenant's constraints and tables as wanted: all of them or none, and in one generation. `generation` is that of the
+/// Makes the tenant's constraints, tables and waivers as wanted: all of them or none, and in one generation. `generation` is that of the
 /// plan that was shown; if the tenant has another one by now, nothing is done. What is as wanted already has no new revision,
 /// and if everything is, there is no new generation.
 #[utoipa::path(post, path = "/api/v1/tenants/{tenant}/apply", tag = "apply", params(("tenant" = String, Path)),

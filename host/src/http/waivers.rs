@@ -12,10 +12,10 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::decision::{ConstraintName, WaiverId};
 use crate::http::auth::Principal;
-use crate::http::extract::{ApiJson, ApiPath};
+use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
 use crate::http::problem::{Problem, ProblemPart};
-use crate::pipeline::waivers::{SHOWN_MAX, WaiverError, WaiverFor, WaiverRequest};
-use crate::store::{StoredWaiver, WaiverTarget};
+use crate::pipeline::waivers::{SHOWN_MAX, WaiverError, WaiverFor, WaiverProblem, WaiverRequest};
+use crate::store::{StoredWaiver, WaiverTarget, WaiverWords};
 
 /// A waiver to be made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -90,7 +90,7 @@ pub struct WaiverBody {
 /// A tenant's waivers.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WaiversBody {
-    /// Newest first, those that have ended included: the newest 1,000.
+    /// Newest first, those that have ended included: the newest 1,000. With `in_force`, all that are, oldest first.
     pub waivers: Vec<WaiverBody>,
 }
 
@@ -99,25 +99,23 @@ impl WaiverBody {
         let StoredWaiver { made, revoked, uses, last_use } = waiver;
         let state = match &revoked {
             Some(_) => "revoked",
-            None if made.until <= now => "expired",
+            None if made.words.until <= now => "expired",
             None => "in-force",
         };
-        let (resource, resource_type, filter) = match made.target {
-            WaiverTarget::Resource(id) => (Some(id.to_string()), None, None),
-            WaiverTarget::Matching { resource_type, filter } => (None, Some(resource_type), Some(filter)),
-        };
+        let WaiverWords { constraint, code, target, until, ticket } = made.words;
+        let (resource, resource_type, filter) = members_of(target);
         let (revoked_by, revoked_at) = revoked.unzip();
         let (used_at, used_in) = last_use.unzip();
         Self {
             id: made.id.to_string(),
             state,
-            constraint: made.constraint.0,
-            code: made.code,
+            constraint: constraint.0,
+            code,
             resource,
             resource_type,
             filter,
-            until: made.until.to_string(),
-            ticket: made.ticket,
+            until: until.to_string(),
+            ticket,
             by: made.by,
             at: made.at.to_string(),
             uses,
@@ -132,9 +130,11 @@ impl WaiverBody {
 impl From<WaiverError> for Problem {
     fn from(failure: WaiverError) -> Self {
         match failure {
-            WaiverError::Invalid { member, message } => {
-                let part = ProblemPart { pointer: format!("/{member}"), detail: message };
-                Self::unprocessable("invalid-waiver", "the waiver is not valid", vec![part])
+            WaiverError::Invalid(problems) => {
+                let part =
+                    |WaiverProblem { member, message }| ProblemPart { pointer: format!("/{member}"), detail: message };
+                let parts = problems.into_iter().map(part).collect();
+                Self::unprocessable("invalid-waiver", "the waiver is not valid", parts)
             }
             WaiverError::TooMany => Self::new(StatusCode::CONFLICT, "too-many-waivers", failure.to_string()),
             WaiverError::Store(error) => error.into(),
@@ -142,28 +142,43 @@ impl From<WaiverError> for Problem {
     }
 }
 
-fn wrong(member: &'static str, message: String) -> Problem {
-    WaiverError::Invalid { member, message }.into()
+/// Resource, resource type and filter, as far as there are any.
+pub(super) fn members_of(target: WaiverTarget) -> (Option<String>, Option<String>, Option<String>) {
+    match target {
+        WaiverTarget::Resource(id) => (Some(id.to_string()), None, None),
+        WaiverTarget::Matching { resource_type, filter } => (None, Some(resource_type), Some(filter)),
+    }
+}
+
+fn wrong(member: &'static str, message: String) -> WaiverProblem {
+    WaiverProblem { member, message }
 }
 
 impl NewWaiverBody {
-    fn request(self) -> Result<WaiverRequest, Problem> {
+    /// What is asked for, or all that cannot be read of it.
+    pub(super) fn read(self) -> Result<WaiverRequest, Vec<WaiverProblem>> {
         let waived_for = match (self.resource, self.resource_type, self.filter) {
-            (Some(id), None, None) => WaiverFor::Resource(
-                id.parse().map_err(|_| wrong("resource", format!("`{id}` is not the id of a resource")))?,
-            ),
-            (None, Some(resource_type), Some(filter)) => WaiverFor::Matching { resource_type, filter },
-            _ => {
-                let message = "a waiver has either `resource`, or `resource_type` and `filter`".to_owned();
-                return Err(wrong("resource", message));
-            }
+            (Some(id), None, None) => id
+                .parse()
+                .map(WaiverFor::Resource)
+                .map_err(|_| wrong("resource", format!("`{id}` is not the id of a resource"))),
+            (None, Some(resource_type), Some(filter)) => Ok(WaiverFor::Matching { resource_type, filter }),
+            _ => Err(wrong("resource", "a waiver has either `resource`, or `resource_type` and `filter`".to_owned())),
         };
         let until = self
             .until
             .parse()
-            .map_err(|_| wrong("until", format!("`{}` is not a time such as `2027-01-31T00:00:00Z`", self.until)))?;
-        let constraint = ConstraintName(self.constraint);
-        Ok(WaiverRequest { constraint, code: self.code, waived_for, until, ticket: self.ticket })
+            .map_err(|_| wrong("until", format!("`{}` is not a time such as `2027-01-31T00:00:00Z`", self.until)));
+        match (waived_for, until) {
+            (Ok(waived_for), Ok(until)) => Ok(WaiverRequest {
+                constraint: ConstraintName(self.constraint),
+                code: self.code,
+                waived_for,
+                until,
+                ticket: self.ticket,
+            }),
+            (waived_for, until) => Err([waived_for.err(), until.err()].into_iter().flatten().collect()),
+        }
     }
 }
 
@@ -179,15 +194,32 @@ pub async fn create(
     principal: Principal,
     ApiJson(body): ApiJson<NewWaiverBody>,
 ) -> Result<(StatusCode, Json<WaiverBody>), Problem> {
-    let made = app.pipeline.waive(principal.tenant.id, body.request()?, &principal.actor.label).await?;
+    let request = body.read().map_err(WaiverError::Invalid)?;
+    let made = app.pipeline.waive(principal.tenant.id, request, &principal.actor.label).await?;
     Ok((StatusCode::CREATED, Json(WaiverBody::of(made, app.clock.now()))))
 }
 
-/// Lists waivers with what came of them, also those that have ended.
-#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/waivers", tag = "waivers", params(("tenant" = String, Path)),
-    responses((status = 200, body = WaiversBody)))]
-pub async fn list(State(app): State<Arc<App>>, principal: Principal) -> Result<Json<WaiversBody>, Problem> {
-    let (found, now) = (app.store.tenant(principal.tenant.id).waivers(SHOWN_MAX).await?, app.clock.now());
+/// Parameters of a list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaiversQuery {
+    #[serde(default)]
+    in_force: bool,
+}
+
+/// Lists waivers with what came of them, also those that have ended, unless only those in force are asked for.
+#[utoipa::path(get, path = "/api/v1/tenants/{tenant}/waivers", tag = "waivers",
+    params(("tenant" = String, Path), ("in_force" = Option<bool>, Query)), responses((status = 200, body = WaiversBody)))]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    ApiQuery(query): ApiQuery<WaiversQuery>,
+) -> Result<Json<WaiversBody>, Problem> {
+    let (store, now) = (app.store.tenant(principal.tenant.id), app.clock.now());
+    let found = match query.in_force {
+        true => store.in_force(now).await?.2,
+        false => store.waivers(SHOWN_MAX).await?,
+    };
     Ok(Json(WaiversBody { waivers: found.into_iter().map(|waiver| WaiverBody::of(waiver, now)).collect() }))
 }
 

@@ -1,11 +1,14 @@
-//! Constraints as code: what a tenant's constraints and tables are to be, what has to change for that, and the change.
+//! Constraints as code: what a tenant's constraints, tables and waivers are to be, what has to change for that, and the change.
 //!
 //! A plan is made first, and everything is checked for it as if each constraint was set by itself. It is carried out in
 //! one step of the store, if the tenant is still as it was when the plan was made: what a person has seen is what is done.
 
+mod waivers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use thiserror::Error;
 use tracing::info;
 
@@ -13,19 +16,26 @@ use crate::constraints::Overloaded;
 use crate::decision::{ConstraintName, TenantId};
 use crate::pipeline::Pipeline;
 use crate::pipeline::activation::{ActivationError, CONSTRAINTS_MAX, ConstraintRequest, Which, Wrong};
-use crate::store::{ActivationState, ChangeSet, ChangeSetError, StoreError, TableChangeError, TableState, TenantModel};
+use crate::store::{
+    ActivationState, ChangeSet, ChangeSetError, StoreError, StoredWaiver, TableChangeError, TableState, TenantModel,
+};
+
+use waivers::Given;
+pub use waivers::{WaiverStep, WantedWaiver, at as waiver_at};
 
 /// How often the present state is read anew because it changed while it was read. Administrators are few.
 const TRIES_MAX: u32 = 5;
 
-/// What a tenant's constraints and tables are to be.
+/// What a tenant's constraints, tables and waivers are to be.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
     /// Every constraint; `None`: they stay as they are.
     pub constraints: Option<BTreeMap<String, ConstraintRequest>>,
     /// Every table, with the digest of its contents, which were sent ahead; `None`: they stay as they are.
     pub tables: Option<BTreeMap<String, String>>,
-    /// Whether constraints and tables that are not named stay, too. Else they are removed.
+    /// Every waiver; `None`: they stay as they are.
+    pub waivers: Option<Vec<WantedWaiver>>,
+    /// Whether what is not named stays, too. Else it is removed.
     pub keep_others: bool,
 }
 
@@ -66,6 +76,8 @@ pub struct Plan {
     pub constraints: Vec<Step<ActivationState>>,
     /// A step for each table, by name.
     pub tables: Vec<Step<TableState>>,
+    /// A step for each waiver.
+    pub waivers: Vec<WaiverStep>,
 }
 
 /// Something wrong with what is wanted.
@@ -100,7 +112,8 @@ pub enum ApplyError {
 impl From<ChangeSetError> for ApplyError {
     fn from(error: ChangeSetError) -> Self {
         match error {
-            ChangeSetError::GenerationMoved => Self::Moved,
+            // That one has been taken back meanwhile has raised the generation, too.
+            ChangeSetError::GenerationMoved | ChangeSetError::UnknownWaiver(_) => Self::Moved,
             ChangeSetError::Table(TableChangeError::Store(error)) | ChangeSetError::Store(error) => Self::Store(error),
             ChangeSetError::Table(error) => Self::Table(error),
         }
@@ -117,8 +130,10 @@ impl<S> Step<S> {
 impl Plan {
     /// How many steps change something.
     pub fn changes(&self) -> usize {
-        let constraints = self.constraints.iter().filter(|step| step.changes()).count();
-        constraints.saturating_add(self.tables.iter().filter(|step| step.changes()).count())
+        let constraints = self.constraints.iter().map(Step::changes);
+        let tables = self.tables.iter().map(Step::changes);
+        let waivers = self.waivers.iter().map(WaiverStep::changes);
+        constraints.chain(tables).chain(waivers).filter(|changes| *changes).count()
     }
 }
 
@@ -127,12 +142,14 @@ struct Present {
     model: Arc<TenantModel>,
     constraints: BTreeMap<String, ActivationState>,
     tables: BTreeMap<String, TableState>,
+    waivers: Vec<StoredWaiver>,
 }
 
 impl Pipeline {
     /// What has to change for a tenant to be as it should, if it can be; else everything that is in the way.
     pub async fn plan(&self, tenant: TenantId, wanted: Wanted) -> Result<Plan, ApplyError> {
-        let Present { model, constraints, tables } = self.present(tenant).await?;
+        let now = self.clock.now();
+        let Present { model, constraints, tables, waivers } = self.present(tenant, now).await?;
         let keep = wanted.keep_others;
         let mut problems = Vec::new();
         problems.extend(too_many("constraints", &constraints, wanted.constraints.as_ref(), keep, CONSTRAINTS_MAX));
@@ -141,10 +158,21 @@ impl Pipeline {
             return Err(ApplyError::Invalid(problems));
         }
         let keep_constraints = keep || wanted.constraints.is_none();
+        let kept = constraints.keys().filter(|_| keep_constraints);
+        let afterwards = kept.chain(wanted.constraints.iter().flat_map(BTreeMap::keys)).cloned().collect();
         let (wanted_constraints, wrong) = self.checked(tenant, &model, wanted.constraints.unwrap_or_default()).await?;
         problems.extend(wrong);
         let keep_tables = keep || wanted.tables.is_none();
         let (wanted_tables, wrong) = self.sent(tenant, wanted.tables.unwrap_or_default()).await?;
+        problems.extend(wrong);
+        let given = Given {
+            tenant,
+            schemas: &model.schemas,
+            constraints: &afterwards,
+            keep_others: keep || wanted.waivers.is_none(),
+            now,
+        };
+        let (waivers, wrong) = self.waiver_steps(&given, waivers, wanted.waivers.unwrap_or_default()).await?;
         problems.extend(wrong);
         if !problems.is_empty() {
             return Err(ApplyError::Invalid(problems));
@@ -154,6 +182,7 @@ impl Pipeline {
             generation: model.generation,
             constraints: steps(constraints, wanted_constraints, keep_constraints, ActivationState::eq),
             tables: steps(tables, wanted_tables, keep_tables, same_table),
+            waivers,
         })
     }
 
@@ -205,12 +234,16 @@ impl Pipeline {
         let constraints = plan.constraints.iter().filter(|step| step.changes());
         let tables = plan.tables.iter().filter(|step| step.changes());
         let digest = |state: &TableState| state.digest.clone();
+        let at = self.clock.now();
+        let waivers = |kind| plan.waivers.iter().filter(move |step| step.kind == kind);
         let changes = ChangeSet {
             generation: plan.generation,
             constraints: constraints.map(|step| (ConstraintName(step.name.clone()), step.after.clone())).collect(),
             tables: tables.map(|step| (step.name.clone(), step.after.as_ref().map(digest))).collect(),
+            waivers: waivers(StepKind::Create).map(|step| self.new_waiver(step.words.clone(), by, at)).collect(),
+            revoked: waivers(StepKind::Remove).flat_map(|step| step.ids.iter().copied()).collect(),
             by: by.to_owned(),
-            at: self.clock.now(),
+            at,
         };
         let generation = self.store.tenant(tenant).apply(changes, (&*self.tables).into()).await?;
         if generation != plan.generation {
@@ -225,16 +258,16 @@ impl Pipeline {
         Ok(generation)
     }
 
-    async fn present(&self, tenant: TenantId) -> Result<Present, ApplyError> {
+    async fn present(&self, tenant: TenantId, now: Timestamp) -> Result<Present, ApplyError> {
         let store = self.store.tenant(tenant);
         for _ in 0..TRIES_MAX {
-            let (model, activations) = store.activations().await?;
+            let (model, activations, waivers) = store.in_force(now).await?;
             let tables = store.tables().await?;
-            // Every change of either raises the generation: if it is the same before and after, both are of one moment.
+            // Every change of these raises the generation: if it is the same before and after, all are of one moment.
             if store.model().await?.generation == model.generation {
                 let constraints = activations.into_iter().filter_map(|one| Some((one.name.0, one.state?))).collect();
                 let tables = tables.into_iter().filter_map(|one| Some((one.name, one.state?))).collect();
-                return Ok(Present { model, constraints, tables });
+                return Ok(Present { model, constraints, tables, waivers });
             }
         }
         Err(ApplyError::Moved)

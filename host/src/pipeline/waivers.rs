@@ -11,11 +11,11 @@ use crate::pipeline::Pipeline;
 use crate::scim::filter::Filter;
 use crate::scim::resource::ResourceId;
 use crate::scim::schema::{Returned, SchemaRegistry, Storage};
-use crate::store::{NewWaiver, StoreError, StoredWaiver, WaiverTarget};
+use crate::store::{NewWaiver, StoreError, StoredWaiver, WaiverTarget, WaiverWords};
 
 /// Waivers of a tenant in force at the most. Each is compared with every write of the tenant, which takes some 50 ns for a
 /// resource and 2 µs for a filter: 0.2 ms.
-const WAIVERS_MAX: usize = 100;
+pub(super) const WAIVERS_MAX: usize = 100;
 
 /// Days that a waiver may last. A year and a day: what is waived for longer is no exception, and the settings of the
 /// constraint are the place for it.
@@ -59,17 +59,21 @@ pub struct WaiverRequest {
     pub ticket: String,
 }
 
+/// Something wrong with a waiver that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaiverProblem {
+    /// The member that is wrong.
+    pub member: &'static str,
+    /// What is wrong with it.
+    pub message: String,
+}
+
 /// A waiver was not made.
 #[derive(Debug, Error)]
 pub enum WaiverError {
     /// What was asked for makes no sense.
-    #[error("{message}")]
-    Invalid {
-        /// The member that is wrong.
-        member: &'static str,
-        /// What is wrong with it.
-        message: String,
-    },
+    #[error("the waiver is not valid")]
+    Invalid(Vec<WaiverProblem>),
     /// There are as many as there may be.
     #[error("the tenant has {WAIVERS_MAX} waivers in force already, as many as it may have")]
     TooMany,
@@ -78,8 +82,8 @@ pub enum WaiverError {
     Store(#[from] StoreError),
 }
 
-fn invalid(member: &'static str, message: impl Into<String>) -> WaiverError {
-    WaiverError::Invalid { member, message: message.into() }
+fn wrong(member: &'static str, message: impl Into<String>) -> WaiverProblem {
+    WaiverProblem { member, message: message.into() }
 }
 
 impl Pipeline {
@@ -88,39 +92,45 @@ impl Pipeline {
         let store = self.store.tenant(tenant);
         let at = self.clock.now();
         let (model, activations, waivers) = store.in_force(at).await?;
-        if !activations.iter().any(|activation| activation.name == request.constraint) {
-            return Err(invalid("constraint", format!("there is no constraint `{}`", request.constraint)));
-        }
-        check_words(&request)?;
-        check_end(request.until, at)?;
+        let in_force = |name: &ConstraintName| activations.iter().any(|activation| activation.name == *name);
+        let mut problems: Vec<WaiverProblem> = unknown_constraint(&request.constraint, in_force).into_iter().collect();
+        let words = match words_of(request, &model.schemas) {
+            Ok(words) => {
+                problems.extend(self.wrong_with_new(tenant, &words, at).await?);
+                Some(words)
+            }
+            Err(more) => {
+                problems.extend(more);
+                None
+            }
+        };
+        let Some(words) = words.filter(|_| problems.is_empty()) else { return Err(WaiverError::Invalid(problems)) };
         if waivers.len() >= WAIVERS_MAX {
             return Err(WaiverError::TooMany);
         }
-        let target = match request.waived_for {
-            WaiverFor::Resource(id) => {
-                if store.snapshot().await?.identify(&[id]).await?.is_empty() {
-                    return Err(invalid("resource", format!("there is no resource `{id}`")));
-                }
-                WaiverTarget::Resource(id)
-            }
-            WaiverFor::Matching { resource_type, filter } => {
-                let filter = filter_of(&resource_type, &filter, &model.schemas)?.to_string();
-                WaiverTarget::Matching { resource_type, filter }
-            }
-        };
-        let waiver = NewWaiver {
-            id: WaiverId(self.clock.new_id(at)),
-            constraint: request.constraint,
-            code: request.code,
-            target,
-            until: request.until,
-            ticket: request.ticket,
-            by: by.to_owned(),
-            at,
-        };
-        let made = store.add_waiver(waiver).await?;
+        let made = store.add_waiver(self.new_waiver(words, by, at)).await?;
         info!(tenant.id = tenant.0, waiver.id = %made.made.id, by, "a reason is waived");
         Ok(made)
+    }
+
+    /// A waiver that says this, made now.
+    pub(super) fn new_waiver(&self, words: WaiverWords, by: &str, at: Timestamp) -> NewWaiver {
+        NewWaiver { id: WaiverId(self.clock.new_id(at)), words, by: by.to_owned(), at }
+    }
+
+    /// What is wrong with a waiver that is not there yet: one that is may have ended, and its resource may be gone.
+    pub(super) async fn wrong_with_new(
+        &self,
+        tenant: TenantId,
+        words: &WaiverWords,
+        now: Timestamp,
+    ) -> Result<Option<WaiverProblem>, StoreError> {
+        if let Some(problem) = wrong_end(words.until, now) {
+            return Ok(Some(problem));
+        }
+        let WaiverTarget::Resource(id) = words.target else { return Ok(None) };
+        let found = self.store.tenant(tenant).snapshot().await?.identify(&[id]).await?;
+        Ok(found.is_empty().then(|| wrong("resource", format!("there is no resource `{id}`"))))
     }
 
     /// Takes a waiver back; `None` if there is none of that id in force or ended, or it was taken back before.
@@ -138,49 +148,79 @@ impl Pipeline {
     }
 }
 
-fn check_words(WaiverRequest { code, ticket, .. }: &WaiverRequest) -> Result<(), WaiverError> {
+/// That a waiver is of a constraint which is not there.
+pub(super) fn unknown_constraint(
+    name: &ConstraintName,
+    is_there: impl Fn(&ConstraintName) -> bool,
+) -> Option<WaiverProblem> {
+    (!is_there(name)).then(|| wrong("constraint", format!("there is no constraint `{name}`")))
+}
+
+/// What a waiver that is asked for says, in canonical spelling; else all that is wrong with it, whatever time it is.
+pub(super) fn words_of(request: WaiverRequest, schemas: &SchemaRegistry) -> Result<WaiverWords, Vec<WaiverProblem>> {
+    let mut problems: Vec<WaiverProblem> =
+        [wrong_code(&request.code), wrong_ticket(&request.ticket)].into_iter().flatten().collect();
+    let WaiverRequest { constraint, code, waived_for, until, ticket } = request;
+    let target = match waived_for {
+        WaiverFor::Resource(id) => Ok(WaiverTarget::Resource(id)),
+        WaiverFor::Matching { resource_type, filter } => filter_of(&resource_type, &filter, schemas)
+            .map(|filter| WaiverTarget::Matching { resource_type, filter: filter.to_string() }),
+    };
+    match target {
+        Ok(target) if problems.is_empty() => Ok(WaiverWords { constraint, code, target, until: whole(until), ticket }),
+        Ok(_) => Err(problems),
+        Err(problem) => {
+            problems.push(problem);
+            Err(problems)
+        }
+    }
+}
+
+/// A time as it is kept: in whole microseconds.
+pub(super) fn whole(time: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
+}
+
+fn wrong_code(code: &str) -> Option<WaiverProblem> {
     let known = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
-    if code.is_empty() || code.len() > CODE_BYTES_MAX || !code.bytes().all(known) {
+    (code.is_empty() || code.len() > CODE_BYTES_MAX || !code.bytes().all(known)).then(|| {
         let message = format!(
             "a code is made of 1 to {CODE_BYTES_MAX} lower-case letters, digits, `-`, `_`, `.`, as a constraint gives it"
         );
-        return Err(invalid("code", message));
-    }
-    let length = ticket.chars().count();
-    if ticket.trim().is_empty() || length > TICKET_CHARS_MAX || ticket.chars().any(char::is_control) {
-        let message = format!("a ticket has 1 to {TICKET_CHARS_MAX} printable characters, this one {length}");
-        return Err(invalid("ticket", message));
-    }
-    Ok(())
+        wrong("code", message)
+    })
 }
 
-fn check_end(until: Timestamp, now: Timestamp) -> Result<(), WaiverError> {
+fn wrong_ticket(ticket: &str) -> Option<WaiverProblem> {
+    let length = ticket.chars().count();
+    let wrong_one = ticket.trim().is_empty() || length > TICKET_CHARS_MAX || ticket.chars().any(char::is_control);
+    let message = || format!("a ticket has 1 to {TICKET_CHARS_MAX} printable characters, this one {length}");
+    wrong_one.then(|| wrong("ticket", message()))
+}
+
+fn wrong_end(until: Timestamp, now: Timestamp) -> Option<WaiverProblem> {
     if until <= now {
-        return Err(invalid("until", format!("`{until}` has passed")));
+        return Some(wrong("until", format!("`{until}` has passed")));
     }
     // Of a day that is so far away that it cannot be reckoned with, too.
     let last = now.checked_add(Span::new().hours(DAYS_MAX * 24)).unwrap_or(Timestamp::MAX);
-    if until > last {
-        return Err(invalid("until", format!("`{until}` is more than {DAYS_MAX} days away")));
-    }
-    Ok(())
+    (until > last).then(|| wrong("until", format!("`{until}` is more than {DAYS_MAX} days away")))
 }
 
 /// A filter of what is part of a resource itself: members and groups are not at hand where it is matched.
-fn filter_of(resource_type: &str, filter: &str, schemas: &SchemaRegistry) -> Result<Filter, WaiverError> {
+fn filter_of(resource_type: &str, filter: &str, schemas: &SchemaRegistry) -> Result<Filter, WaiverProblem> {
     let known = schemas.resource_type(resource_type);
-    let known =
-        known.ok_or_else(|| invalid("resource_type", format!("there is no resource type `{resource_type}`")))?;
-    let filter = Filter::parse(filter, known).map_err(|error| invalid("filter", error.to_string()))?;
+    let known = known.ok_or_else(|| wrong("resource_type", format!("there is no resource type `{resource_type}`")))?;
+    let filter = Filter::parse(filter, known).map_err(|error| wrong("filter", error.to_string()))?;
     let compared = filter.attributes();
     if let Some(apart) = compared.iter().find(|attribute| attribute.storage() != Storage::Inline) {
-        return Err(invalid(
+        return Err(wrong(
             "filter",
             format!("`{apart}` cannot be compared by a waiver: it is kept apart from the resource"),
         ));
     }
     if let Some(secret) = compared.iter().find(|attribute| attribute.leaf().returned == Returned::Never) {
-        return Err(invalid("filter", format!("`{secret}` cannot be compared: it is a secret")));
+        return Err(wrong("filter", format!("`{secret}` cannot be compared: it is a secret")));
     }
     Ok(filter)
 }
@@ -188,13 +228,13 @@ fn filter_of(resource_type: &str, filter: &str, schemas: &SchemaRegistry) -> Res
 /// Waivers as a decision needs them. One whose filter makes no sense any more waives nothing, and is told in the log.
 pub(super) fn ready(tenant: TenantId, waivers: Vec<StoredWaiver>, schemas: &SchemaRegistry) -> Vec<Waiver> {
     let ready = waivers.into_iter().filter_map(|StoredWaiver { made, .. }| {
-        let NewWaiver { id, constraint, code, target, until, .. } = made;
+        let NewWaiver { id, words: WaiverWords { constraint, code, target, until, .. }, .. } = made;
         let waived_for = match target {
             WaiverTarget::Resource(id) => WaivedFor::Resource(id),
             WaiverTarget::Matching { resource_type, filter } => match filter_of(&resource_type, &filter, schemas) {
                 Ok(filter) => WaivedFor::Matching { resource_type, filter },
                 Err(problem) => {
-                    error!(tenant.id = tenant.0, waiver.id = %id, %problem, "a waiver waives nothing");
+                    error!(tenant.id = tenant.0, waiver.id = %id, problem = problem.message, "a waiver waives nothing");
                     return None;
                 }
             },

@@ -1,12 +1,12 @@
-//! Changes to several constraints and tables of a tenant that take effect as one.
+//! Changes to several constraints, tables and waivers of a tenant that take effect as one.
 
 use jiff::Timestamp;
 use thiserror::Error;
 
-use crate::decision::ConstraintName;
-use crate::store::{ActivationState, StoreError, TableChangeError};
+use crate::decision::{ConstraintName, WaiverId};
+use crate::store::{ActivationState, NewWaiver, StoreError, TableChangeError};
 
-/// What is to become of a tenant's constraints and tables in one step. What it does not name stays as it is.
+/// What is to become of a tenant's constraints, tables and waivers in one step. What it does not name stays as it is.
 #[derive(Clone, Debug)]
 pub struct ChangeSet {
     /// The generation that it was made for.
@@ -16,6 +16,10 @@ pub struct ChangeSet {
     /// Tables and the digests of the contents that they are to have, which the store has already: of a revision that is kept,
     /// or staged. `None`: the table is removed.
     pub tables: Vec<(String, Option<String>)>,
+    /// Waivers to be.
+    pub waivers: Vec<NewWaiver>,
+    /// Waivers that are taken back.
+    pub revoked: Vec<WaiverId>,
     /// Who wants it so: the token's label.
     pub by: String,
     /// When.
@@ -25,7 +29,7 @@ pub struct ChangeSet {
 impl ChangeSet {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.constraints.is_empty() && self.tables.is_empty()
+        self.constraints.is_empty() && self.tables.is_empty() && self.waivers.is_empty() && self.revoked.is_empty()
     }
 }
 
@@ -38,6 +42,9 @@ pub enum ChangeSetError {
     /// A table cannot be as it should.
     #[error(transparent)]
     Table(#[from] TableChangeError),
+    /// A waiver cannot be taken back.
+    #[error("there is no waiver `{0}` that was not taken back before")]
+    UnknownWaiver(WaiverId),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

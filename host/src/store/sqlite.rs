@@ -343,6 +343,11 @@ impl TenantStore for SqliteTenant {
         self.read(move |connection, tenant| waivers::newest(connection, tenant, most)).await
     }
 
+    async fn waivers_ending_at(&self, ends: &[Timestamp]) -> Result<Vec<StoredWaiver>, StoreError> {
+        let ends = ends.to_vec();
+        self.read(move |connection, tenant| waivers::ending_at(connection, tenant, &ends)).await
+    }
+
     async fn revoke_waiver(
         &self,
         id: WaiverId,

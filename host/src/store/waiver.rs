@@ -19,21 +19,28 @@ pub enum WaiverTarget {
     },
 }
 
-/// A waiver to be.
+/// What a waiver says. Two that say the same are one and the same to whoever writes them into a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewWaiver {
-    /// Its id.
-    pub id: WaiverId,
+pub struct WaiverWords {
     /// The constraint.
     pub constraint: ConstraintName,
     /// The code of the reason.
     pub code: String,
     /// For whom.
     pub target: WaiverTarget,
-    /// From then on the reason counts again.
+    /// From then on the reason counts again. In whole microseconds, as it is kept.
     pub until: Timestamp,
     /// Where it was agreed upon, in the tenant's own words.
     pub ticket: String,
+}
+
+/// A waiver to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewWaiver {
+    /// Its id.
+    pub id: WaiverId,
+    /// What it says.
+    pub words: WaiverWords,
     /// Who made it: the token's label.
     pub by: String,
     /// When.

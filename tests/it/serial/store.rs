@@ -138,6 +138,7 @@ gated! {
         fn in_force(at: Timestamp) -> Result<(Arc<TenantModel>, Vec<Activation>, Vec<StoredWaiver>), StoreError>;
         fn add_waiver(waiver: NewWaiver) -> Result<StoredWaiver, StoreError>;
         fn waivers(most: usize) -> Result<Vec<StoredWaiver>, StoreError>;
+        fn waivers_ending_at(ends: &[Timestamp]) -> Result<Vec<StoredWaiver>, StoreError>;
         fn revoke_waiver(id: WaiverId, made: (&str, Timestamp)) -> Result<Option<StoredWaiver>, StoreError>;
         fn activate(name: &ConstraintName, state: Option<ActivationState>, by: &str, at: Timestamp) -> Result<i64, StoreError>;
         fn activation_history(name: &ConstraintName) -> Result<Vec<Activation>, StoreError>;

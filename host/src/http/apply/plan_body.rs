@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::differences::differences;
-use crate::pipeline::apply::{Plan, Step, StepKind};
+use crate::http::waivers::members_of;
+use crate::pipeline::apply::{Plan, Step, StepKind, WaiverStep};
 use crate::store::{ActivationState, TableState};
 
 /// What has to change, or what has changed.
@@ -19,6 +20,21 @@ pub struct PlanBody {
     pub constraints: Vec<StepBody>,
     /// A step for each table, by name.
     pub tables: Vec<StepBody>,
+    /// A step for each waiver: those that are wanted in the order in which they were sent, then the others, oldest first.
+    pub waivers: Vec<WaiverStepBody>,
+}
+
+/// What becomes of a waiver.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WaiverStepBody {
+    /// `create`; `remove`: it is taken back; `unchanged`: one that says this is there; `kept`: it is not named, and stays.
+    pub action: &'static str,
+    /// Whether its time has passed: it is there as long as it is wanted, and does nothing.
+    pub ended: bool,
+    /// The ids of those that say so.
+    pub ids: Vec<String>,
+    /// What it says: constraint, code, resource or resource_type and filter, until, ticket.
+    pub state: Value,
 }
 
 /// What becomes of a constraint or a table.
@@ -57,21 +73,47 @@ impl PlanBody {
             changes: plan.changes(),
             constraints: plan.constraints.iter().map(|step| step_body(step, constraint)).collect(),
             tables: plan.tables.iter().map(|step| step_body(step, table)).collect(),
+            waivers: plan.waivers.iter().map(waiver).collect(),
         }
     }
 }
 
 fn step_body<S>(step: &Step<S>, shown: impl Fn(&S) -> Value) -> StepBody {
     let (before, after) = (step.before.as_ref().map(&shown), step.after.as_ref().map(&shown));
-    let (action, differences) = match (step.kind, &before, &after) {
-        (StepKind::Create, _, _) => ("create", Vec::new()),
-        (StepKind::Update, Some(before), Some(after)) => ("update", differences(before, after)),
-        (StepKind::Update, _, _) => ("update", Vec::new()),
-        (StepKind::Remove, _, _) => ("remove", Vec::new()),
-        (StepKind::Unchanged, _, _) => ("unchanged", Vec::new()),
-        (StepKind::Kept, _, _) => ("kept", Vec::new()),
+    let differences = match (step.kind, &before, &after) {
+        (StepKind::Update, Some(before), Some(after)) => differences(before, after),
+        _ => Vec::new(),
     };
-    StepBody { name: step.name.clone(), action, state: after.or(before).unwrap_or_default(), differences }
+    let state = after.or(before).unwrap_or_default();
+    StepBody { name: step.name.clone(), action: action(step.kind), state, differences }
+}
+
+fn action(kind: StepKind) -> &'static str {
+    match kind {
+        StepKind::Create => "create",
+        StepKind::Update => "update",
+        StepKind::Remove => "remove",
+        StepKind::Unchanged => "unchanged",
+        StepKind::Kept => "kept",
+    }
+}
+
+fn waiver(step: &WaiverStep) -> WaiverStepBody {
+    let words = &step.words;
+    let mut state = json!({
+        "constraint": words.constraint,
+        "code": words.code,
+        "until": words.until.to_string(),
+        "ticket": words.ticket,
+    });
+    let (resource, resource_type, filter) = members_of(words.target.clone());
+    for (member, value) in [("resource", resource), ("resource_type", resource_type), ("filter", filter)] {
+        if let (Some(state), Some(value)) = (state.as_object_mut(), value) {
+            state.insert(member.to_owned(), json!(value));
+        }
+    }
+    let ids = step.ids.iter().map(ToString::to_string).collect();
+    WaiverStepBody { action: action(step.kind), ended: step.ended, ids, state }
 }
 
 fn constraint(state: &ActivationState) -> Value {

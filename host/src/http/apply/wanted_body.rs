@@ -1,6 +1,6 @@
-//! What constraints and tables are to be, as it is sent.
+//! What constraints, tables and waivers are to be, as it is sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -12,10 +12,11 @@ use utoipa::ToSchema;
 use crate::http::constraints::{empty_object, mode, on_fault};
 use crate::http::problem::Problem;
 use crate::http::tenants::check_name;
+use crate::http::waivers::NewWaiverBody;
 use crate::pipeline::activation::{ConstraintRequest, Which};
-use crate::pipeline::apply::{Wanted, WantedProblem, pointer};
+use crate::pipeline::apply::{Wanted, WantedProblem, WantedWaiver, pointer, waiver_at};
 
-/// What a tenant's constraints and tables are to be. A part that is left out stays as it is.
+/// What a tenant's constraints, tables and waivers are to be. A part that is left out stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WantedBody {
@@ -27,7 +28,10 @@ pub struct WantedBody {
     /// Every table, by name. Others are removed.
     #[schema(value_type = Option<BTreeMap<String, WantedTableBody>>)]
     pub tables: Option<Named<WantedTableBody>>,
-    /// Whether constraints and tables that are not named stay, too.
+    /// Every waiver that is to be in force. Others are taken back. One that was made, and whose time has passed since, may still be
+    /// here.
+    pub waivers: Option<Vec<NewWaiverBody>>,
+    /// Whether what is not named stays, too.
     #[serde(default)]
     pub keep_others: bool,
 }
@@ -101,11 +105,13 @@ impl WantedBody {
     /// What of it makes sense by itself, and what is wrong with the rest.
     pub(super) fn read(self) -> (Wanted, Vec<WantedProblem>) {
         let mut problems = Vec::new();
+        let mut unread = BTreeSet::new();
         let constraints = self.constraints.map(|Named(constraints)| {
             let read = |(name, body): (String, WantedConstraintBody)| match body.read(&name) {
                 Ok(request) => Some((name, request)),
                 Err(wrong) => {
                     problems.extend(wrong);
+                    unread.insert(name);
                     None
                 }
             };
@@ -116,7 +122,25 @@ impl WantedBody {
         for name in tables.iter().flatten().map(|(name, _)| name) {
             problems.extend(named("table", name).err().map(|message| at(&["tables", name], message)));
         }
-        (Wanted { constraints, tables, keep_others: self.keep_others }, problems)
+        let waivers = self.waivers.map(|waivers| {
+            // Of what is wrong with its constraint a waiver is not told.
+            let readable = waivers.into_iter().enumerate().filter(|(_, waiver)| !unread.contains(&waiver.constraint));
+            readable.filter_map(|(place, waiver)| waiver_of(place, waiver, &mut problems)).collect()
+        });
+        (Wanted { constraints, tables, waivers, keep_others: self.keep_others }, problems)
+    }
+}
+
+fn waiver_of(place: usize, body: NewWaiverBody, problems: &mut Vec<WantedProblem>) -> Option<WantedWaiver> {
+    match body.read() {
+        Ok(request) => Some(WantedWaiver { place, request }),
+        Err(wrong) => {
+            let located = wrong
+                .into_iter()
+                .map(|one| WantedProblem { pointer: waiver_at(place, Some(one.member)), message: one.message });
+            problems.extend(located);
+            None
+        }
     }
 }
 

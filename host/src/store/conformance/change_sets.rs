@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::administration::state;
 use super::tables::{KEPT, keys_of, look, put_keys, revisions, set_of};
-use super::world::{World, tick};
-use crate::decision::ConstraintName;
+use super::waivers::{matching, second, waiver};
+use super::world::{World, id_at, tick};
+use crate::decision::{ConstraintName, WaiverId};
 use crate::store::{
     ActivationState, ChangeSet, ChangeSetError, NewTable, Store, StoreError, TableChangeError, TableState,
 };
@@ -29,6 +30,8 @@ fn changes(
             .map(|(name, state)| (ConstraintName((*name).to_owned()), state.clone()))
             .collect(),
         tables: tables.iter().map(|(name, digest)| ((*name).to_owned(), digest.map(str::to_owned))).collect(),
+        waivers: Vec::new(),
+        revoked: Vec::new(),
         by: "Eve".to_owned(),
         at: tick(),
     }
@@ -115,6 +118,38 @@ pub(crate) async fn a_change_set_without_changes_is_no_step(store: &dyn Store) {
     assert_eq!(acme.generation().await, 1);
     let failed = acme.tenant.apply(changes(0, &[], &[]), KEPT).await;
     assert!(matches!(failed, Err(ChangeSetError::GenerationMoved)), "{failed:?}");
+}
+
+pub(crate) async fn waivers_come_and_go_with_a_change_set_or_not_at_all(store: &dyn Store) {
+    let (acme, other) = (World::new(store, "acme").await, World::new(store, "other").await);
+    let until = second(2_000_000_000);
+    let old = acme.tenant.add_waiver(waiver(matching("active eq true"), until)).await.unwrap().made;
+    let others = other.tenant.add_waiver(waiver(matching("active eq true"), until)).await.unwrap().made;
+    let new = waiver(matching("active eq false"), until);
+    let set = |revoked: &[WaiverId]| ChangeSet {
+        waivers: vec![new.clone()],
+        revoked: revoked.to_vec(),
+        ..changes(1, &[("one", Some(state("p", 1)))], &[])
+    };
+    // One of another tenant, and one that nobody has made.
+    for unknown in [others.id, WaiverId(id_at(tick()))] {
+        let failed = acme.tenant.apply(set(&[old.id, unknown]), KEPT).await;
+        assert!(matches!(failed, Err(ChangeSetError::UnknownWaiver(id)) if id == unknown), "{failed:?}");
+        let there = acme.tenant.waivers(10).await.unwrap();
+        assert_eq!((there.len(), there[0].revoked.is_some(), acme.generation().await), (1, false, 1));
+        assert!(in_force(&acme).await.is_empty());
+    }
+    let set = set(&[old.id]);
+    let (by, at) = (set.by.clone(), set.at);
+    assert_eq!(acme.tenant.apply(set, KEPT).await.unwrap(), 2);
+    assert_eq!((acme.generation().await, in_force(&acme).await), (2, vec![row("one", 1, 2)]));
+    let there = acme.tenant.waivers(10).await.unwrap();
+    assert_eq!((&there[0].made, &there[0].revoked), (&new, &None));
+    assert_eq!((&there[1].made, &there[1].revoked), (&old, &Some((by, at))));
+    // What is taken back alone is a step, too.
+    let set = ChangeSet { revoked: vec![new.id], ..changes(2, &[], &[]) };
+    assert_eq!(acme.tenant.apply(set, KEPT).await.unwrap(), 3);
+    assert!(other.tenant.waivers(10).await.unwrap()[0].revoked.is_none());
 }
 
 pub(crate) async fn staged_contents_are_seen_by_nobody_until_they_are_in_force(store: &dyn Store) {

@@ -6,27 +6,25 @@ use super::world::{World, context, denial, id_at, planned, tick, user};
 use crate::change::MembersChange;
 use crate::decision::{ConstraintName, DecisionId, WaivedFor, Waiver, WaiverId, decide};
 use crate::scim::resource::ResourceId;
-use crate::store::{CommitError, NewWaiver, Store, WaiverTarget};
+use crate::store::{CommitError, NewWaiver, Store, WaiverTarget, WaiverWords};
 
-fn waiver(target: WaiverTarget, until: Timestamp) -> NewWaiver {
+pub(crate) fn waiver(target: WaiverTarget, until: Timestamp) -> NewWaiver {
     let at = tick();
-    NewWaiver {
-        id: WaiverId(id_at(at)),
+    let words = WaiverWords {
         constraint: ConstraintName("guard".to_owned()),
         code: "no".to_owned(),
         target,
         until,
         ticket: "T-1".to_owned(),
-        by: "Ada".to_owned(),
-        at,
-    }
+    };
+    NewWaiver { id: WaiverId(id_at(at)), words, by: "Ada".to_owned(), at }
 }
 
-fn matching(filter: &str) -> WaiverTarget {
+pub(crate) fn matching(filter: &str) -> WaiverTarget {
     WaiverTarget::Matching { resource_type: "User".to_owned(), filter: filter.to_owned() }
 }
 
-fn second(second: i64) -> Timestamp {
+pub(crate) fn second(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
@@ -54,7 +52,15 @@ pub(crate) async fn waivers_are_in_force_until_they_end_and_stay_in_the_list(sto
     assert!(other.tenant.revoke_waiver(one, ("Eve", tick())).await.unwrap().is_none());
     assert_eq!(acme.generation().await, 3, "what does nothing raises nothing");
 
-    assert_eq!(acme.tenant.waivers(10).await.unwrap(), [revoked, first]);
+    assert_eq!(acme.tenant.waivers(10).await.unwrap(), [revoked.clone(), first.clone()]);
+    let ending = async |at: &[i64]| {
+        let ends: Vec<Timestamp> = at.iter().copied().map(second).collect();
+        acme.tenant.waivers_ending_at(&ends).await.unwrap()
+    };
+    assert_eq!(ending(&[2_000_000_100]).await, std::slice::from_ref(&revoked), "taken back or not");
+    assert_eq!(ending(&[2_000_000_100, 2_000_000_000, 1]).await, [first, revoked]);
+    assert!(ending(&[1]).await.is_empty() && ending(&[]).await.is_empty());
+    assert!(other.tenant.waivers_ending_at(&[second(2_000_000_000)]).await.unwrap().is_empty());
     assert_eq!(acme.tenant.waivers(1).await.unwrap().len(), 1);
     assert!(other.tenant.waivers(10).await.unwrap().is_empty());
 }
@@ -64,10 +70,10 @@ pub(crate) async fn a_waiver_is_counted_with_the_change_that_is_committed_by_it(
     let made = acme.tenant.add_waiver(waiver(matching("userName pr"), second(2_000_000_000))).await.unwrap().made;
     let waiver = Waiver {
         id: made.id,
-        constraint: made.constraint.clone(),
-        code: made.code.clone(),
+        constraint: made.words.constraint.clone(),
+        code: made.words.code.clone(),
         waived_for: WaivedFor::Resource(ResourceId(id_at(tick()))),
-        until: made.until,
+        until: made.words.until,
     };
     let commit = async |name: &str, generation: i64| {
         let ada = user(name);

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{activations, staged, tables, tenants};
+use super::{activations, staged, tables, tenants, waivers};
 use crate::decision::TenantId;
 use crate::store::change_set::{ChangeSet, ChangeSetError};
 use crate::store::{StoreError, TableChangeError, TablesKept};
@@ -26,6 +26,12 @@ pub(super) fn apply(
     let made = (changes.by.as_str(), changes.at);
     for (name, state) in &changes.constraints {
         activations::add(connection, tenant, (name, state.as_ref()), made, generation)?;
+    }
+    for id in &changes.revoked {
+        waivers::revoke_in(connection, tenant, *id, made)?.ok_or(ChangeSetError::UnknownWaiver(*id))?;
+    }
+    for waiver in &changes.waivers {
+        waivers::add_in(connection, tenant, waiver)?;
     }
     // Those that go make room for those that come.
     let (come, go): (Vec<_>, Vec<_>) = changes.tables.iter().partition(|(_, digest)| digest.is_some());

@@ -81,6 +81,7 @@ conformance!(open;
     a_change_set_that_cannot_be_made_in_full_is_not_made_at_all,
     a_change_set_for_another_generation_is_not_made,
     a_change_set_without_changes_is_no_step,
+    waivers_come_and_go_with_a_change_set_or_not_at_all,
     staged_contents_are_seen_by_nobody_until_they_are_in_force,
     contents_that_a_table_has_or_had_need_not_be_sent_again,
     as_many_contents_are_staged_as_there_may_be_tables,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::row::{damaged, integer, optional_id, optional_timestamp, timestamp, unsigned, uuid};
 use super::tenants;
 use crate::decision::{ConstraintName, DecisionId, TenantId, WaiverId};
-use crate::store::{NewWaiver, StoreError, StoredWaiver, WaiverTarget};
+use crate::store::{NewWaiver, StoreError, StoredWaiver, WaiverTarget, WaiverWords};
 
 const COLUMNS: &str = "id, constraint_name, code, resource_id, resource_type, filter, expires_at, ticket, made_by, made_at, \
                        revoked_by, revoked_at, uses, used_at, used_in";
@@ -19,16 +19,14 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<StoredWaiver> {
         (None, Some(resource_type), Some(filter)) => WaiverTarget::Matching { resource_type, filter },
         _ => return Err(damaged(3, Type::Null, StoreError::Damaged("a waiver for nobody".to_owned()))),
     };
-    let made = NewWaiver {
-        id: WaiverId(uuid(row, 0)?),
+    let words = WaiverWords {
         constraint: ConstraintName(row.get(1)?),
         code: row.get(2)?,
         target,
         until: timestamp(row, 6)?,
         ticket: row.get(7)?,
-        by: row.get(8)?,
-        at: timestamp(row, 9)?,
     };
+    let made = NewWaiver { id: WaiverId(uuid(row, 0)?), words, by: row.get(8)?, at: timestamp(row, 9)? };
     let revoked_by: Option<String> = row.get(10)?;
     let used_in: Option<[u8; 16]> = row.get(14)?;
     Ok(StoredWaiver {
@@ -42,7 +40,17 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<StoredWaiver> {
 /// Adds one and raises the generation: what is judged without it does not commit any more.
 pub(super) fn add(connection: &Connection, tenant: TenantId, waiver: &NewWaiver) -> Result<StoredWaiver, StoreError> {
     tenants::raise_generation(connection, tenant)?;
-    let (resource, matching) = match &waiver.target {
+    add_in(connection, tenant, waiver)
+}
+
+/// Adds one in a generation that somebody else has raised.
+pub(super) fn add_in(
+    connection: &Connection,
+    tenant: TenantId,
+    waiver: &NewWaiver,
+) -> Result<StoredWaiver, StoreError> {
+    let NewWaiver { id, words, by, at } = waiver;
+    let (resource, matching) = match &words.target {
         WaiverTarget::Resource(id) => (Some(id.0.into_bytes()), None),
         WaiverTarget::Matching { resource_type, filter } => (None, Some((resource_type, filter))),
     };
@@ -53,16 +61,16 @@ pub(super) fn add(connection: &Connection, tenant: TenantId, waiver: &NewWaiver)
     let added = connection.prepare_cached(&sql)?.query_row(
         params![
             tenant.0,
-            waiver.id.0.as_bytes(),
-            waiver.constraint.0,
-            waiver.code,
+            id.0.as_bytes(),
+            words.constraint.0,
+            words.code,
             resource,
             matching.map(|(resource_type, _)| resource_type),
             matching.map(|(_, filter)| filter),
-            waiver.until.as_microsecond(),
-            waiver.ticket,
-            waiver.by,
-            waiver.at.as_microsecond(),
+            words.until.as_microsecond(),
+            words.ticket,
+            by,
+            at.as_microsecond(),
         ],
         from_row,
     )?;
@@ -83,6 +91,25 @@ pub(super) fn in_force(
     Ok(waivers)
 }
 
+/// Those that were to end at one of these times, whatever has become of them, oldest first. There is no index of ends: this
+/// is asked when a file names waivers of the past, and looks at all that the tenant ever had.
+pub(super) fn ending_at(
+    connection: &Connection,
+    tenant: TenantId,
+    ends: &[Timestamp],
+) -> Result<Vec<StoredWaiver>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM waiver WHERE tenant_id = ?1 ORDER BY id");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([tenant.0])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        if ends.contains(&timestamp(row, 6)?) {
+            found.push(from_row(row)?);
+        }
+    }
+    Ok(found)
+}
+
 /// The newest, whether they are in force or not.
 pub(super) fn newest(connection: &Connection, tenant: TenantId, most: usize) -> Result<Vec<StoredWaiver>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM waiver WHERE tenant_id = ?1 ORDER BY id DESC LIMIT ?2");
@@ -96,6 +123,20 @@ pub(super) fn revoke(
     connection: &Connection,
     tenant: TenantId,
     id: WaiverId,
+    made: (&str, Timestamp),
+) -> Result<Option<StoredWaiver>, StoreError> {
+    let revoked = revoke_in(connection, tenant, id, made)?;
+    if revoked.is_some() {
+        tenants::raise_generation(connection, tenant)?;
+    }
+    Ok(revoked)
+}
+
+/// Takes one back in a generation that somebody else raises.
+pub(super) fn revoke_in(
+    connection: &Connection,
+    tenant: TenantId,
+    id: WaiverId,
     (by, at): (&str, Timestamp),
 ) -> Result<Option<StoredWaiver>, StoreError> {
     let sql = format!(
@@ -104,9 +145,6 @@ pub(super) fn revoke(
     );
     let values = params![tenant.0, id.0.as_bytes(), by, at.as_microsecond()];
     let revoked = connection.prepare_cached(&sql)?.query_row(values, from_row).optional()?;
-    if revoked.is_some() {
-        tenants::raise_generation(connection, tenant)?;
-    }
     Ok(revoked)
 }
 
