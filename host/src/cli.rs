@@ -75,12 +75,12 @@ enum Command {
     /// Upload, show and remove tables: reference data that constraints look into.
     #[command(subcommand)]
     Table(table::Table),
-    /// Make a tenant's constraints and tables as a file says: show what would change, ask, and do it as a whole.
+    /// Make a tenant's constraints, tables and waivers as a file says: show what would change, ask, and do it as a whole.
     ///
     /// Components and contents of tables that the server has not are uploaded first, also with `--dry-run`; nothing is in force
     /// by that.
     Apply(apply::Apply),
-    /// Write the file that says what a tenant's constraints and tables are.
+    /// Write the file that says what a tenant's constraints, tables and waivers are.
     ///
     /// Constraints are pinned to the digests of their components, which the server keeps.
     Export(export::Export),

@@ -1,4 +1,4 @@
-//! `scruple apply`: a tenant's constraints and tables as a file says.
+//! `scruple apply`: a tenant's constraints, tables and waivers as a file says.
 
 mod send;
 mod shown;
@@ -27,8 +27,8 @@ pub(super) struct Apply {
     /// Only show what would change; the exit code is 1 if anything would. Needs no more than the scope `author`.
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
-    /// Keep constraints and tables that are not in the file. Without it they are removed, as long as the file has any of
-    /// their kind (`constraints`, `tables`).
+    /// Keep constraints, tables and waivers that are not in the file. Without it they are removed, as long as the file has
+    /// their key (`constraints`, `tables`, `waivers`).
     #[arg(long)]
     keep_others: bool,
 }
@@ -40,7 +40,7 @@ impl Apply {
         let mut wanted = send::send(client, tenant, &manifest).await?;
         wanted.insert("keep_others".to_owned(), json!(self.keep_others));
         let mut wanted = Value::Object(wanted);
-        let plan = client.post(&["tenants", tenant, "plan"], &wanted).await?;
+        let plan = client.post_placed(&["tenants", tenant, "plan"], &wanted, |pointer| manifest.place(pointer)).await?;
         let changes = plan.get("changes").and_then(Value::as_u64).unwrap_or_default();
         let shown = shown::plan(&plan, tenant, &manifest);
         if self.dry_run {
@@ -66,7 +66,8 @@ impl Apply {
         if let (Some(wanted), Some(generation)) = (wanted.as_object_mut(), plan.get("generation")) {
             wanted.insert("generation".to_owned(), generation.clone());
         }
-        let done = client.post(&["tenants", tenant, "apply"], &wanted).await?;
+        let done =
+            client.post_placed(&["tenants", tenant, "apply"], &wanted, |pointer| manifest.place(pointer)).await?;
         output.line(&done, format!("applied; tenant {tenant} is at generation {}", text(&done, "generation")))
     }
 }

@@ -1,6 +1,6 @@
 //! The administration API, called.
 
-use reqwest::{Method, RequestBuilder, Url};
+use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde_json::Value;
 
 use crate::cli::Failure;
@@ -51,6 +51,18 @@ impl Client {
         self.send(self.request(Method::POST, segments)?.json(body)).await
     }
 
+    /// The same; places in `body` that the server names are told as `place` says.
+    pub(super) async fn post_placed(
+        &self,
+        segments: &[&str],
+        body: &Value,
+        place: impl Fn(&str) -> String,
+    ) -> Result<Value, Failure> {
+        let sent = self.ask(self.request(Method::POST, segments)?.json(body)).await?;
+        let body = sent.map_err(|problem| problem.told(place))?;
+        Ok(serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
     pub(super) async fn put(&self, segments: &[&str], body: &Value) -> Result<Value, Failure> {
         self.send(self.request(Method::PUT, segments)?.json(body)).await
     }
@@ -70,6 +82,12 @@ impl Client {
     }
 
     async fn send_for_bytes(&self, request: RequestBuilder) -> Result<Vec<u8>, Failure> {
+        let place = |pointer: &str| if pointer.is_empty() { "settings".to_owned() } else { pointer.to_owned() };
+        self.ask(request).await?.map_err(|refused| refused.told(place))
+    }
+
+    /// What the server answers: a body, or why it refuses.
+    pub(super) async fn ask(&self, request: RequestBuilder) -> Result<Result<Vec<u8>, Refused>, Failure> {
         let response = request
             .send()
             .await
@@ -77,24 +95,32 @@ impl Client {
         let status = response.status();
         let body = response.bytes().await.map_err(|error| Failure::Server(causes(&error)))?;
         if status.is_success() {
-            return Ok(body.into());
+            return Ok(Ok(body.into()));
         }
-        Err(refused(status, &serde_json::from_slice(&body).unwrap_or(Value::Null)))
+        Ok(Err(Refused { status, problem: serde_json::from_slice(&body).unwrap_or(Value::Null) }))
     }
 }
 
-/// A problem in words, with what is wrong in each part of the input.
-fn refused(status: reqwest::StatusCode, problem: &Value) -> Failure {
-    let detail = problem.get("detail").and_then(Value::as_str).unwrap_or("no reason given");
-    let mut text = format!("{} ({})", detail, status.as_u16());
-    for part in super::output::items(problem, "errors") {
-        let pointer = part.get("pointer").and_then(Value::as_str).unwrap_or("");
-        let place = if pointer.is_empty() { "settings" } else { pointer };
-        text.push_str(&format!("\n  {place}: {}", part.get("detail").and_then(Value::as_str).unwrap_or("")));
-    }
-    match problem.get("code").and_then(Value::as_str) {
-        Some(code) if code.starts_with("component") => Failure::Component(text),
-        _ => Failure::Server(text),
+/// Why the server has refused.
+pub(super) struct Refused {
+    pub(super) status: StatusCode,
+    problem: Value,
+}
+
+impl Refused {
+    /// In words, with what is wrong in each part of the input, whose place is told as `place` says.
+    pub(super) fn told(&self, place: impl Fn(&str) -> String) -> Failure {
+        let Self { status, problem } = self;
+        let detail = problem.get("detail").and_then(Value::as_str).unwrap_or("no reason given");
+        let mut text = format!("{} ({})", detail, status.as_u16());
+        for part in super::output::items(problem, "errors") {
+            let place = place(part.get("pointer").and_then(Value::as_str).unwrap_or(""));
+            text.push_str(&format!("\n  {place}: {}", part.get("detail").and_then(Value::as_str).unwrap_or("")));
+        }
+        match problem.get("code").and_then(Value::as_str) {
+            Some(code) if code.starts_with("component") => Failure::Component(text),
+            _ => Failure::Server(text),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! `scruple export`: the file that says what a tenant's constraints and tables are.
+//! `scruple export`: the file that says what a tenant's constraints, tables and waivers are.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,6 +45,7 @@ struct Document {
     version: u32,
     constraints: Members<ConstraintEntry>,
     tables: Members<TableEntry>,
+    waivers: Vec<WaiverEntry>,
 }
 
 type Members<T> = std::collections::BTreeMap<String, T>;
@@ -73,12 +74,29 @@ enum TableEntry {
     },
 }
 
+#[derive(PartialEq, Serialize)]
+struct WaiverEntry {
+    constraint: String,
+    code: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<Value>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    resource_type: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<Value>,
+    until: Value,
+    ticket: Value,
+}
+
 impl Export {
     pub(super) async fn run(&self, client: &Client, output: &Output) -> Result<(), Failure> {
         let tenant = self.tenant.tenant.as_str();
         let path = ["tenants", tenant, "constraints"];
         let present = client.get(&path).await?;
-        let mut document = Document { version: VERSION, constraints: constraints(&present), tables: Members::new() };
+        let constraints = constraints(&present);
+        let request = client.request(Method::GET, &["tenants", tenant, "waivers"])?.query(&[("in_force", "true")]);
+        let waivers = waivers(&client.send(request).await?, &constraints);
+        let mut document = Document { version: VERSION, constraints, tables: Members::new(), waivers };
         let folder = (self.out != Path::new("-")).then_some(self.out.as_path());
         let mut files = Vec::new();
         let listed = client.get(&["tenants", tenant, "tables"]).await?;
@@ -129,6 +147,28 @@ fn constraints(present: &Value) -> Members<ConstraintEntry> {
         (text(constraint, "name"), entry)
     };
     items(present, "constraints").iter().map(entry).collect()
+}
+
+/// Those in force. One of a constraint that was removed waives nothing, and a file with it could not be applied.
+fn waivers(present: &Value, constraints: &Members<ConstraintEntry>) -> Vec<WaiverEntry> {
+    let mut entries: Vec<WaiverEntry> = Vec::new();
+    for waiver in items(present, "waivers") {
+        let member = |name: &str| waiver.get(name).cloned();
+        let entry = WaiverEntry {
+            constraint: text(waiver, "constraint"),
+            code: text(waiver, "code"),
+            resource: member("resource"),
+            resource_type: member("resource_type"),
+            filter: member("filter"),
+            until: member("until").unwrap_or_default(),
+            ticket: member("ticket").unwrap_or_default(),
+        };
+        // Somebody may have made the same twice, which in a file is once.
+        if constraints.contains_key(&entry.constraint) && !entries.contains(&entry) {
+            entries.push(entry);
+        }
+    }
+    entries
 }
 
 /// A table's entry, and its file.

@@ -1,6 +1,10 @@
-//! The file that says what a tenant's constraints and tables are: `constraints.yaml`. JSON is YAML, too.
+//! The file that says what a tenant's constraints, tables and waivers are: `constraints.yaml`. JSON is YAML, too.
 //!
 //! [`Manifest::read`] reads everything that the file names, too: whoever has a [`Manifest`] has all there is to send.
+
+#[cfg(test)]
+mod tests;
+mod waivers;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,6 +18,9 @@ use serde_saphyr::{SnippetMode, Spanned, UserMessageFormatter};
 
 use crate::cli::Failure;
 use crate::constraints::compile::digest;
+use waivers::WaiverEntry;
+
+pub(super) use waivers::Waiver;
 
 /// The form of the file that this program reads and writes.
 pub(super) const VERSION: u32 = 1;
@@ -27,6 +34,8 @@ struct Document {
     constraints: Option<BTreeMap<String, Spanned<ConstraintEntry>>>,
     #[serde(default, deserialize_with = "there")]
     tables: Option<BTreeMap<String, Spanned<TableEntry>>>,
+    #[serde(default, deserialize_with = "there")]
+    waivers: Option<Vec<Spanned<WaiverEntry>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -72,6 +81,9 @@ fn whole<'de, D: Deserializer<'de>, T: TryFrom<i64>>(deserializer: D) -> Result<
 pub(super) struct Manifest {
     pub(super) constraints: Option<Vec<Constraint>>,
     pub(super) tables: Option<Vec<Table>>,
+    pub(super) waivers: Option<Vec<Waiver>>,
+    /// In which line each constraint and each table begins, by the members of a pointer to it.
+    lines: BTreeMap<(&'static str, String), u64>,
 }
 
 /// A constraint that is wanted.
@@ -117,6 +129,11 @@ impl Manifest {
             return Err(wrong(file, version.referenced.line(), &message));
         }
         let folder = file.parent().unwrap_or(Path::new(""));
+        let constraints = document.constraints.iter().flatten();
+        let constraints = constraints.map(|(name, entry)| (("constraints", name.clone()), entry.referenced.line()));
+        let tables = document.tables.iter().flatten();
+        let tables = tables.map(|(name, entry)| (("tables", name.clone()), entry.referenced.line()));
+        let lines = constraints.chain(tables).collect();
         let constraints = document.constraints.map(|entries| {
             let read = |(name, entry): (String, Spanned<ConstraintEntry>)| {
                 let wrong =
@@ -132,7 +149,41 @@ impl Manifest {
             };
             entries.into_iter().map(read).collect::<Result<_, _>>()
         });
-        Ok(Self { constraints: constraints.transpose()?, tables: tables.transpose()? })
+        let waivers = document.waivers.map(|entries| {
+            let read = |entry: Spanned<WaiverEntry>| {
+                let line = entry.referenced.line();
+                entry.value.read(line).map_err(|message| wrong(file, line, &format!("the waiver {message}")))
+            };
+            entries.into_iter().map(read).collect::<Result<_, _>>()
+        });
+        Ok(Self {
+            constraints: constraints.transpose()?,
+            tables: tables.transpose()?,
+            waivers: waivers.transpose()?,
+            lines,
+        })
+    }
+
+    /// A place that the server has named by a pointer into what was sent: the line of the file, and the pointer. For a
+    /// constraint and a table the line is that of its beginning: its settings may be in another file.
+    pub(super) fn place(&self, pointer: &str) -> String {
+        let mut members = pointer.split('/').skip(1).map(|member| member.replace("~1", "/").replace("~0", "~"));
+        let (part, name, member) = (members.next(), members.next(), members.next());
+        let line = match (part.as_deref(), name) {
+            (Some("waivers"), Some(place)) => {
+                let waiver = place.parse().ok().and_then(|place: usize| self.waivers.as_ref()?.get(place));
+                waiver.map(|waiver| waiver.line(member.as_deref()))
+            }
+            (Some("constraints"), Some(name)) => self.lines.get(&("constraints", name)).copied(),
+            (Some("tables"), Some(name)) => self.lines.get(&("tables", name)).copied(),
+            _ => None,
+        };
+        // The file has a shorter name for it.
+        let pointer = match (part.as_deref(), member.as_deref()) {
+            (Some("waivers"), Some("resource_type")) => pointer.replace("/resource_type", "/type"),
+            _ => pointer.to_owned(),
+        };
+        line.map_or(pointer.clone(), |line| format!("line {line}: {pointer}"))
     }
 }
 
@@ -241,114 +292,4 @@ fn bytes(file: &Path) -> Result<Vec<u8>, Failure> {
 
 fn text(file: &Path) -> Result<String, Failure> {
     String::from_utf8(bytes(file)?).map_err(|_| Failure::Usage(format!("`{}` is not UTF-8", file.display())))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use proptest::prelude::*;
-    use serde_json::{Value, json};
-
-    use super::yaml;
-
-    /// What an export writes is what is read back.
-    #[track_caller]
-    fn check(value: &Value) {
-        let written = serde_saphyr::to_string(value).unwrap();
-        let read: Value = yaml(Path::new("f"), &written).unwrap_or_else(|failure| panic!("{failure}: {written}"));
-        assert_eq!(&read, value, "{written}");
-    }
-
-    #[test]
-    fn texts_that_look_like_something_else_stay_texts() {
-        for text in [
-            "no",
-            "yes",
-            "off",
-            "true",
-            "null",
-            "~",
-            "",
-            "1",
-            "012",
-            "0x1f",
-            "0o17",
-            "1_000",
-            "1e3",
-            "-1",
-            "+1",
-            ".5",
-            ".inf",
-            ".nan",
-            "2020-01-01",
-            "<<",
-            "=",
-            "a: b",
-            "a #b",
-            "# c",
-            "- x",
-            "? x",
-            "@x",
-            "`x",
-            "*x",
-            "&x",
-            "!x",
-            "%x",
-            "|",
-            ">",
-            "'q'",
-            "\"q\"",
-            "[",
-            "{",
-            ",",
-            " x ",
-            "\tx",
-            "x\t",
-            "\n",
-            "\n\n x\n",
-            "a\nb",
-            "a\r\nb",
-            "a\n\n",
-            "\u{1b}[2J",
-            "\u{85}",
-            "\u{a0}",
-            "\u{2028}",
-            "\u{feff}",
-            "\u{0}",
-            "---",
-            "...",
-        ] {
-            check(&json!({ text: text, "in a list": [text, [text]] }));
-            check(&json!(text));
-        }
-        check(&json!({ "long": "word ".repeat(100), "lines": "a line\n".repeat(100) }));
-        check(&json!([u64::MAX, i64::MIN, 0.1, 1e300, 5e-324, -0.0, 1.0, [], {}, null, true]));
-    }
-
-    #[test]
-    fn what_is_written_without_quotation_marks_is_read_as_yaml_1_2_has_it() {
-        let read: Value = yaml(Path::new("f"), "[no, on, 012, 1_000, 2020-01-01, true, null, 7, 1.5]").unwrap();
-        assert_eq!(read, json!(["no", "on", "012", "1_000", "2020-01-01", true, null, 7, 1.5]));
-    }
-
-    fn any_json() -> impl Strategy<Value = Value> {
-        let number = prop_oneof![any::<i64>().prop_map(Value::from), any::<f64>().prop_map(Value::from)];
-        let leaf =
-            prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), number, ".*".prop_map(Value::from)];
-        leaf.prop_recursive(4, 32, 6, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-                prop::collection::btree_map("[ -~\\PC]{0,8}", inner, 0..6)
-                    .prop_map(|members| Value::Object(members.into_iter().collect())),
-            ]
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn any_settings_come_back_from_the_file(value in any_json()) {
-            check(&value);
-        }
-    }
 }

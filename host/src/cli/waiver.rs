@@ -106,7 +106,8 @@ impl Add {
     }
 }
 
-fn whom(waiver: &Value) -> String {
+/// For whom the reason does not count.
+pub(super) fn whom(waiver: &Value) -> String {
     match waiver.get("resource") {
         Some(_) => text(waiver, "resource"),
         None => format!("{} where {}", text(waiver, "resource_type"), text(waiver, "filter")),

@@ -214,6 +214,7 @@ fn a_file_that_makes_no_sense_is_refused_with_its_line_before_anything_is_sent()
     check("version: 1\nconstraints:\n  p: {version: 1}\n  p: {version: 2}\n", "duplicate mapping key `p`");
     check("version: 1\nconstraints:\n", "nothing is here: write `{}`");
     check("version: 1\ntables:\n", "nothing is here: write `{}`");
+    check("version: 1\nwaivers:\n", "nothing is here: write `{}`");
     check("version: 2\n", "line 1: version 2 is not known; this program reads version 1");
     check("version: one\n", "line 1: version \"one\" is not known");
     check(&constraint("order: 99999999999"), "`99999999999` is not a whole number that fits here at line 4");
@@ -237,6 +238,69 @@ fn a_file_that_makes_no_sense_is_refused_with_its_line_before_anything_is_sent()
     let fine = write(folder.path(), "constraints.yaml", "version: 1\n");
     cli.fails(&["apply", "-f", &fine], 4, "no answer from");
     cli.fails(&["apply", "-f", &fine, "--yes", "--dry-run"], 2, "cannot be used with");
+}
+
+const WAIVERS: &str = "\
+waivers:
+  - constraint: write-once
+    code: immutable-attribute
+    type: User
+    filter: userType  eq \"Contractor\"
+    until: 2027-01-31T00:00:00Z
+    ticket: IAM-4711
+";
+
+#[test]
+fn waivers_lie_in_the_file_beside_their_constraints() {
+    let (world, file) = filled();
+    let cli = &world.cli;
+    world.write("constraints.yaml", &format!("{RULES}{WAIVERS}"));
+    let done = cli.said(&["apply", "-f", &file, "--yes"]);
+    let made = "+ waiver of `immutable-attribute` of write-once for User where userType eq \"Contractor\" until \
+                2027-01-31T00:00:00Z (IAM-4711)\n";
+    assert!(done.contains(made) && done.contains("generation 0: 5 to create"), "{done}");
+    cli.said(&["apply", "-f", &file, "--dry-run"]);
+    let printed = world.write("printed.yaml", &cli.said(&["export"]));
+    let exported = std::fs::read_to_string(&printed).unwrap();
+    assert!(exported.contains("type: User") && exported.contains("IAM-4711"), "{exported}");
+    cli.said(&["apply", "-f", &printed, "--dry-run"]);
+
+    // Another one by hand is drift, and goes.
+    let add = ["waiver", "add", "mail", "domain", "--filter", "active eq true", "--until", "2027-01-31T00:00:00Z"];
+    cli.said(&[&add[..], &["--ticket", "x"]].concat());
+    let output = cli.run(&["apply", "-f", &file, "--dry-run"]);
+    let drift = String::from_utf8(output.stdout).unwrap();
+    assert!(drift.contains("- waiver of `domain` of mail for User where active eq true"), "{drift}");
+    let kept = cli.said(&["apply", "-f", &file, "--dry-run", "--keep-others"]);
+    assert!(kept.contains("not in the file, and kept: waiver 0"), "{kept}");
+    cli.said(&["apply", "-f", &file, "--yes"]);
+    cli.said(&["apply", "-f", &printed, "--dry-run"]);
+    // What is exported can be applied: a waiver of nothing is not in it.
+    cli.said(&["constraint", "remove", "write-once"]);
+    assert!(!cli.said(&["export"]).contains("IAM-4711"));
+}
+
+#[test]
+fn a_waiver_in_the_file_that_cannot_be_is_told_with_its_line() {
+    let (world, file) = filled();
+    let cli = &world.cli;
+    let check = |from: &str, to: &str, code: i32, named: &str| {
+        assert!(WAIVERS.contains(from));
+        world.write("constraints.yaml", &format!("{RULES}{}", WAIVERS.replace(from, to)));
+        cli.fails(&["apply", "-f", &file, "--yes"], code, named);
+        assert_eq!((cli.said(&["waiver", "list"]).trim(), world.generation()), ("nothing yet", json!(0)));
+    };
+    check("2027", "2001", 4, "  line 20: /waivers/0/until: `2001-01-31T00:00:00Z` has passed");
+    check(
+        "constraint: write-once",
+        "constraint: nobody",
+        4,
+        "  line 16: /waivers/0/constraint: there is no constraint `nobody`",
+    );
+    check("type: User", "type: Robot", 4, "  line 18: /waivers/0/type: there is no resource type `Robot`");
+    check("    type: User\n", "", 2, "line 16: the waiver has either a `resource`, or a `type` and a `filter`");
+    check("ticket: IAM-4711", "tickets: IAM-4711", 2, "unknown field `tickets`");
+    check("    ticket: IAM-4711\n", "", 2, "missing field `ticket`");
 }
 
 #[test]

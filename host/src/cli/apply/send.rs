@@ -27,6 +27,9 @@ pub(super) async fn send(client: &Client, tenant: &str, manifest: &Manifest) -> 
         }
         wanted.insert("tables".to_owned(), Value::Object(digests));
     }
+    if let Some(waivers) = &manifest.waivers {
+        wanted.insert("waivers".to_owned(), waivers.iter().map(|waiver| waiver.body.clone()).collect());
+    }
     Ok(wanted)
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::cli::constraint::grants;
 use crate::cli::manifest::Manifest;
 use crate::cli::output::{items, text};
+use crate::cli::waiver::whom;
 
 /// Characters of a digest: enough to tell two apart.
 const DIGEST_CHARS: usize = 12;
@@ -21,10 +22,12 @@ pub(super) fn plan(plan: &Value, tenant: &str, manifest: &Manifest) -> String {
     for step in items(plan, "tables") {
         let _ = table(&mut shown, step);
     }
-    let all = || items(plan, "constraints").iter().chain(items(plan, "tables"));
+    for step in items(plan, "waivers") {
+        let _ = waiver(&mut shown, step);
+    }
+    let all = || items(plan, "constraints").iter().chain(items(plan, "tables")).chain(items(plan, "waivers"));
     let count = |action: &str| all().filter(|step| text(step, "action") == action).count();
-    let kept: Vec<String> =
-        all().filter(|step| text(step, "action") == "kept").map(|step| text(step, "name")).collect();
+    let kept: Vec<String> = all().filter(|step| text(step, "action") == "kept").map(name).collect();
     if !kept.is_empty() {
         let _ = writeln!(shown, "not in the file, and kept: {}", kept.join(", "));
     }
@@ -75,6 +78,27 @@ fn table(out: &mut String, step: &Value) -> std::fmt::Result {
     let state = step.get("state").unwrap_or(&Value::Null);
     writeln!(out, "{sign} table {}: {} rows, digest {}", text(step, "name"), text(state, "rows"), digest(state))?;
     items(step, "differences").iter().try_for_each(|difference| value(out, difference))
+}
+
+/// What a step is about.
+fn name(step: &Value) -> String {
+    match step.get("name") {
+        Some(_) => text(step, "name"),
+        None => format!("waiver {}", items(step, "ids").first().and_then(Value::as_str).unwrap_or_default()),
+    }
+}
+
+fn waiver(out: &mut String, step: &Value) -> std::fmt::Result {
+    let state = step.get("state").unwrap_or(&Value::Null);
+    let [constraint, code, until, ticket] = ["constraint", "code", "until", "ticket"].map(|name| text(state, name));
+    let said = format!("waiver of `{code}` of {constraint} for {} until {until} ({ticket})", whom(state));
+    match sign(step) {
+        Some(sign) => writeln!(out, "{sign} {said}"),
+        None if step.get("ended") == Some(&Value::Bool(true)) => {
+            writeln!(out, "  {said} has ended: it counts as there, and can go from the file")
+        }
+        None => Ok(()),
+    }
 }
 
 /// Of what changes something.
