@@ -1,13 +1,15 @@
-//! The command line: one file a command. Everything but `serve`, what it starts (`compile-component`), and what `plugin` does to projects and
-//! components here speaks to a server's administration API.
+//! The command line: one file a command. Everything but `serve`, what it starts (`compile-component`), `context`, and what
+//! `plugin` does to projects and components here speaks to a server's administration API.
 
 mod apply;
 mod arguments;
 mod client;
 mod compile;
 mod constraint;
+mod context;
 mod decisions;
 mod export;
+mod login;
 mod manifest;
 mod output;
 mod plugin;
@@ -23,6 +25,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::client::Client;
+use crate::cli::context::Options;
 use crate::cli::output::Output;
 
 /// Multi-tenant SCIM 2.0 service provider whose tenants decide, in sandboxed WebAssembly, which changes may happen.
@@ -39,15 +42,19 @@ const EXIT_CODES: &str = "Exit codes: 0 fine; 1 not as expected; 2 usage, an unr
                           is away; 5 this computer failed (the data folder, the network port).";
 
 /// Options of every command.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 struct Global {
-    /// Address of the server.
-    #[arg(long, global = true, env = "SCRUPLE_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    server: String,
-    /// Bearer token: the operator's, or one of the tenant. Better given by the environment than here, where other users
-    /// of the computer can see it.
-    #[arg(long, global = true, env = "SCRUPLE_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    /// Address of the server. [env: SCRUPLE_SERVER] [default: that of the context, else http://127.0.0.1:8080]
+    #[arg(long, global = true, value_name = "URL")]
+    server: Option<String>,
+    /// Bearer token: the operator's, or one of the tenant. Better given by the environment or a context than here, where
+    /// other users of the computer can see it. [env: SCRUPLE_TOKEN] [default: that of the context]
+    #[arg(long, global = true, value_name = "TOKEN")]
     token: Option<String>,
+    /// Context that `login` has made: server, tenant and token. Named here, it counts before the environment. [env:
+    /// SCRUPLE_CONTEXT] [default: the current one]
+    #[arg(long, global = true, value_name = "NAME")]
+    context: Option<String>,
     /// Print JSON, for programs.
     #[arg(long, global = true)]
     json: bool,
@@ -57,6 +64,13 @@ struct Global {
 enum Command {
     /// Run the server.
     Serve(serve::Serve),
+    /// Check a token with its server, and keep it with server and tenant as a context, for later commands.
+    Login(login::Login),
+    /// Forget the token of a context, the current one if none is named.
+    Logout(login::Logout),
+    /// List the contexts, choose one, show what counts.
+    #[command(subcommand)]
+    Context(context::Context),
     /// Make, list and delete tenants (operator).
     #[command(subcommand)]
     Tenant(tenant::Tenant),
@@ -96,9 +110,9 @@ enum Command {
 /// The tenant a command is about.
 #[derive(Debug, Args)]
 struct TenantArg {
-    /// The tenant.
-    #[arg(long, env = "SCRUPLE_TENANT", value_name = "NAME")]
-    tenant: String,
+    /// The tenant. [env: SCRUPLE_TENANT] [default: that of the context]
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<String>,
 }
 
 /// Why a command did not succeed.
@@ -156,18 +170,30 @@ pub fn run() -> ExitCode {
     }
 }
 
+impl Global {
+    fn options(&self) -> Options {
+        let Self { server, token, context, json: _ } = self.clone();
+        Options { server, token, context, tenant: None }
+    }
+}
+
 fn dispatch(cli: &Cli, output: &Output) -> Result<(), Failure> {
-    if let Command::Serve(serve) = &cli.command {
-        return serve.run();
+    let options = cli.global.options();
+    match &cli.command {
+        Command::Serve(serve) => return serve.run(),
+        Command::Context(command) => return command.run(&options, output),
+        Command::Logout(logout) => return logout.run(&options, output),
+        _ => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::Local(format!("cannot start a runtime: {error}")))?;
-    let client = Client::new(&cli.global.server, cli.global.token.clone())?;
+    let client = Client::new(options.clone())?;
     runtime.block_on(async {
         match &cli.command {
-            Command::Serve(_) | Command::CompileComponent(_) => Ok(()),
+            Command::Serve(_) | Command::CompileComponent(_) | Command::Context(_) | Command::Logout(_) => Ok(()),
+            Command::Login(login) => login.run(options, output).await,
             Command::Tenant(command) => command.run(&client, output).await,
             Command::Token(command) => command.run(&client, output).await,
             Command::Plugin(command) => command.run(&client, output).await,

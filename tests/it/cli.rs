@@ -1,6 +1,7 @@
 //! The command line against a server, as a tenant uses it.
 
 mod apply;
+mod contexts;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -24,6 +25,8 @@ impl Cli {
     fn run(&self, args: &[&str]) -> Output {
         let mut command = Command::new(program());
         command.args(args).env("SCRUPLE_TENANT", "acme").env("SCRUPLE_TOKEN", &self.token);
+        // Whoever runs the tests may have contexts.
+        command.env("XDG_CONFIG_HOME", "/nowhere").env_remove("SCRUPLE_CONTEXT");
         // Port 9 (discard) answers nobody.
         let address =
             self.server.as_ref().map_or_else(|| "127.0.0.1:9".to_owned(), |server| server.address.to_string());

@@ -36,7 +36,7 @@ pub(super) struct Apply {
 impl Apply {
     pub(super) async fn run(&self, client: &Client, output: &Output) -> Result<(), Failure> {
         let manifest = Manifest::read(&self.file)?;
-        let tenant = &self.tenant.tenant;
+        let tenant = client.tenant(&self.tenant)?;
         let mut wanted = send::send(client, tenant, &manifest).await?;
         wanted.insert("keep_others".to_owned(), json!(self.keep_others));
         let mut wanted = Value::Object(wanted);

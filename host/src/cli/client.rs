@@ -1,38 +1,59 @@
 //! The administration API, called.
 
+use std::sync::OnceLock;
+
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde_json::Value;
 
-use crate::cli::Failure;
+use crate::cli::context::{Chosen, Options};
+use crate::cli::{Failure, TenantArg};
 
-/// A server and the token to use it with.
+/// A server and the token to use it with, found out when they are needed first: not every command needs them.
 pub(super) struct Client {
-    base: Url,
-    token: Option<String>,
+    options: Options,
+    chosen: OnceLock<Chosen>,
     http: reqwest::Client,
 }
 
+/// An address as it was given.
+pub(super) fn address(server: &str) -> Result<Url, Failure> {
+    let url = Url::parse(server).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let wrong = || Failure::Usage(format!("`{server}` is not an address such as `https://scruple.example.com`"));
+    url.ok_or_else(wrong)
+}
+
 impl Client {
-    pub(super) fn new(server: &str, token: Option<String>) -> Result<Self, Failure> {
-        let base = Url::parse(server).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(|| {
-            Failure::Usage(format!("`{server}` is not an address such as `https://scruple.example.com`"))
-        })?;
+    pub(super) fn new(options: Options) -> Result<Self, Failure> {
         // Fails only if a provider is installed already, which then serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .build()
             .map_err(|error| Failure::Local(format!("cannot make an HTTP client: {error}")))?;
-        Ok(Self { base, token, http })
+        Ok(Self { options, chosen: OnceLock::new(), http })
+    }
+
+    fn chosen(&self) -> Result<&Chosen, Failure> {
+        if let Some(chosen) = self.chosen.get() {
+            return Ok(chosen);
+        }
+        let chosen = Chosen::of(&self.options)?;
+        Ok(self.chosen.get_or_init(|| chosen))
+    }
+
+    /// The tenant that a command is about.
+    pub(super) fn tenant<'a>(&'a self, given: &'a TenantArg) -> Result<&'a str, Failure> {
+        match &given.tenant {
+            Some(tenant) => Ok(tenant),
+            None => self.chosen()?.tenant(),
+        }
     }
 
     /// A call below `/api/v1`, each segment taken as it is.
     pub(super) fn request(&self, method: Method, segments: &[&str]) -> Result<RequestBuilder, Failure> {
-        let token = self.token.as_deref().ok_or_else(|| {
-            Failure::Usage("no token: set SCRUPLE_TOKEN to the operator's token or to one of the tenant".to_owned())
-        })?;
-        let mut url = self.base.clone();
+        let chosen = self.chosen()?;
+        let (mut url, token) = (address(&chosen.server.0)?, chosen.token()?);
         url.path_segments_mut()
-            .map_err(|()| Failure::Usage(format!("`{}` cannot have a path", self.base)))?
+            .map_err(|()| Failure::Usage(format!("`{}` cannot have a path", chosen.server.0)))?
             .pop_if_empty()
             .extend(["api", "v1"])
             .extend(segments);
@@ -88,10 +109,11 @@ impl Client {
 
     /// What the server answers: a body, or why it refuses.
     pub(super) async fn ask(&self, request: RequestBuilder) -> Result<Result<Vec<u8>, Refused>, Failure> {
+        let server = &self.chosen()?.server.0;
         let response = request
             .send()
             .await
-            .map_err(|error| Failure::Server(format!("no answer from {}: {}", self.base, causes(&error))))?;
+            .map_err(|error| Failure::Server(format!("no answer from {server}: {}", causes(&error))))?;
         let status = response.status();
         let body = response.bytes().await.map_err(|error| Failure::Server(causes(&error)))?;
         if status.is_success() {
@@ -108,6 +130,11 @@ pub(super) struct Refused {
 }
 
 impl Refused {
+    /// Whether it says so as our servers do (RFC 9457).
+    pub(super) fn is_problem(&self) -> bool {
+        self.problem.get("detail").is_some_and(Value::is_string)
+    }
+
     /// In words, with what is wrong in each part of the input, whose place is told as `place` says.
     pub(super) fn told(&self, place: impl Fn(&str) -> String) -> Failure {
         let Self { status, problem } = self;

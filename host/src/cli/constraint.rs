@@ -84,22 +84,22 @@ impl Constraint {
             Self::Set(set) => set.run(client, output).await,
             Self::Diff(diff) => diff.run(client, output).await,
             Self::List { tenant } => {
-                let found = client.get(&["tenants", &tenant.tenant, "constraints"]).await?;
+                let found = client.get(&["tenants", client.tenant(tenant)?, "constraints"]).await?;
                 let rows = items(&found, "constraints").iter().map(in_use).collect();
                 output.table(&found, &IN_USE, rows)
             }
             Self::History { tenant, name } => {
-                let found = client.get(&["tenants", &tenant.tenant, "constraints", name, "history"]).await?;
+                let found = client.get(&["tenants", client.tenant(tenant)?, "constraints", name, "history"]).await?;
                 let rows = items(&found, "history").iter().map(state).collect();
                 output.table(&found, &STATE, rows)
             }
             Self::Rollback { tenant, name, revision } => {
-                let path = ["tenants", &tenant.tenant, "constraints", name, "rollback"];
+                let path = ["tenants", client.tenant(tenant)?, "constraints", name, "rollback"];
                 let now = client.post(&path, &json!({ "revision": revision })).await?;
                 output.line(&now, in_force(&now))
             }
             Self::Remove { tenant, name } => {
-                client.delete(&["tenants", &tenant.tenant, "constraints", name]).await?;
+                client.delete(&["tenants", client.tenant(tenant)?, "constraints", name]).await?;
                 output.line(&json!({ "removed": name }), format!("removed constraint {name}"))
             }
         }
@@ -117,7 +117,7 @@ impl Set {
             "on_fault": self.on_fault,
             "order": self.order,
         });
-        let now = client.put(&["tenants", &self.tenant.tenant, "constraints", &self.name], &body).await?;
+        let now = client.put(&["tenants", client.tenant(&self.tenant)?, "constraints", &self.name], &body).await?;
         output.line(&now, in_force(&now))
     }
 }

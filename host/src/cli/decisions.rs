@@ -77,11 +77,11 @@ impl Decisions {
         match self {
             Self::Tail(tail) => tail.run(client, output).await,
             Self::Show { tenant, id } => {
-                let found = client.get(&["tenants", &tenant.tenant, "decisions", id]).await?;
+                let found = client.get(&["tenants", client.tenant(tenant)?, "decisions", id]).await?;
                 output.line(&found, words::entry(&found))
             }
             Self::Explain { tenant, id } => {
-                let found = client.get(&["tenants", &tenant.tenant, "decisions", id, "explanation"]).await?;
+                let found = client.get(&["tenants", client.tenant(tenant)?, "decisions", id, "explanation"]).await?;
                 output.line(&found, explain::in_words(&found))
             }
             Self::Replay(replay) => replay.run(client, output).await,
@@ -134,7 +134,7 @@ impl Tail {
             ("since", &self.since),
         ];
         query.extend(filters.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))));
-        let request = client.request(Method::GET, &["tenants", &self.tenant.tenant, "decisions"])?;
+        let request = client.request(Method::GET, &["tenants", client.tenant(&self.tenant)?, "decisions"])?;
         let found = client.send(request.query(&query)).await?;
         Ok(items(&found, "decisions").to_vec())
     }

@@ -90,7 +90,7 @@ struct WaiverEntry {
 
 impl Export {
     pub(super) async fn run(&self, client: &Client, output: &Output) -> Result<(), Failure> {
-        let tenant = self.tenant.tenant.as_str();
+        let tenant = client.tenant(&self.tenant)?;
         let path = ["tenants", tenant, "constraints"];
         let present = client.get(&path).await?;
         let constraints = constraints(&present);

@@ -85,7 +85,7 @@ impl Plugin {
                     Some(name) => name.as_str(),
                     None => file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default(),
                 };
-                let path = ["tenants", &tenant.tenant, "plugins", name, "versions"];
+                let path = ["tenants", client.tenant(tenant)?, "plugins", name, "versions"];
                 let mut request = client.request(Method::POST, &path)?.header("content-type", "application/wasm");
                 if let Some(tag) = tag {
                     request = request.query(&[("tag", tag)]);
@@ -106,7 +106,7 @@ impl Plugin {
                 )
             }
             Self::List { tenant } => {
-                let found = client.get(&["tenants", &tenant.tenant, "plugins"]).await?;
+                let found = client.get(&["tenants", client.tenant(tenant)?, "plugins"]).await?;
                 let rows = items(&found, "versions")
                     .iter()
                     .map(|version| {

@@ -80,25 +80,27 @@ impl Table {
         match self {
             Self::Put(put) => put.run(client, output).await,
             Self::List { tenant } => {
-                let found = client.get(&["tenants", &tenant.tenant, "tables"]).await?;
+                let found = client.get(&["tenants", client.tenant(tenant)?, "tables"]).await?;
                 output.table(&found, &REVISION, items(&found, "tables").iter().map(revision).collect())
             }
             Self::Show { tenant, name } => {
-                let found = client.get(&["tenants", &tenant.tenant, "tables", name]).await?;
+                let found = client.get(&["tenants", client.tenant(tenant)?, "tables", name]).await?;
                 output.line(&found, in_words(&found))
             }
-            Self::Content { tenant, name, revision } => content(client, output, &tenant.tenant, name, *revision).await,
+            Self::Content { tenant, name, revision } => {
+                content(client, output, client.tenant(tenant)?, name, *revision).await
+            }
             Self::History { tenant, name } => {
-                let found = client.get(&["tenants", &tenant.tenant, "tables", name, "history"]).await?;
+                let found = client.get(&["tenants", client.tenant(tenant)?, "tables", name, "history"]).await?;
                 output.table(&found, &REVISION, items(&found, "history").iter().map(revision).collect())
             }
             Self::Rollback { tenant, name, revision } => {
-                let path = ["tenants", &tenant.tenant, "tables", name, "rollback"];
+                let path = ["tenants", client.tenant(tenant)?, "tables", name, "rollback"];
                 let now = client.post(&path, &json!({ "revision": revision })).await?;
                 output.line(&now, in_words(&now))
             }
             Self::Delete { tenant, name } => {
-                client.delete(&["tenants", &tenant.tenant, "tables", name]).await?;
+                client.delete(&["tenants", client.tenant(tenant)?, "tables", name]).await?;
                 output.line(&json!({ "deleted": name }), format!("deleted table {name}"))
             }
         }
@@ -109,7 +111,7 @@ impl Put {
     async fn run(&self, client: &Client, output: &Output) -> Result<(), Failure> {
         let bytes = std::fs::read(&self.file)
             .map_err(|error| Failure::Usage(format!("cannot read `{}`: {error}", self.file.display())))?;
-        let request = client.request(Method::PUT, &["tenants", &self.tenant.tenant, "tables", &self.name])?;
+        let request = client.request(Method::PUT, &["tenants", client.tenant(&self.tenant)?, "tables", &self.name])?;
         let request = request.header(header::CONTENT_TYPE, media_type(&self.file)).body(bytes);
         let request = match &self.key {
             Some(key) => request.query(&[("key", key)]),

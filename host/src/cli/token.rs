@@ -45,12 +45,12 @@ impl Token {
         match self {
             Self::Create { tenant, label, scopes, expires_at, user } => {
                 let body = json!({ "label": label, "scopes": scopes, "expires_at": expires_at, "user": user });
-                let made = client.post(&["tenants", &tenant.tenant, "tokens"], &body).await?;
+                let made = client.post(&["tenants", client.tenant(tenant)?, "tokens"], &body).await?;
                 // The token alone, so that `TOKEN=$(scruple token create …)` works.
                 output.line(&made, text(&made, "token"))
             }
             Self::List { tenant } => {
-                let found = client.get(&["tenants", &tenant.tenant, "tokens"]).await?;
+                let found = client.get(&["tenants", client.tenant(tenant)?, "tokens"]).await?;
                 let rows = items(&found, "tokens")
                     .iter()
                     .map(|token| {
@@ -60,7 +60,7 @@ impl Token {
                 output.table(&found, &["id", "label", "scopes", "made", "expires"], rows)
             }
             Self::Revoke { tenant, id } => {
-                client.delete(&["tenants", &tenant.tenant, "tokens", id]).await?;
+                client.delete(&["tenants", client.tenant(tenant)?, "tokens", id]).await?;
                 output.line(&json!({ "revoked": id }), format!("revoked token {id}"))
             }
         }

@@ -59,7 +59,7 @@ impl Waiver {
         match self {
             Self::Add(add) => add.run(client, output).await,
             Self::List { tenant, unused } => {
-                let mut found = client.get(&["tenants", &tenant.tenant, "waivers"]).await?;
+                let mut found = client.get(&["tenants", client.tenant(tenant)?, "waivers"]).await?;
                 if let Some(waivers) = found.get_mut("waivers").and_then(Value::as_array_mut).filter(|_| *unused) {
                     waivers.retain(|waiver| text(waiver, "state") == "in-force" && text(waiver, "uses") == "0");
                 }
@@ -71,7 +71,7 @@ impl Waiver {
                 )
             }
             Self::Revoke { tenant, id } => {
-                let revoked = client.delete(&["tenants", &tenant.tenant, "waivers", id]).await?;
+                let revoked = client.delete(&["tenants", client.tenant(tenant)?, "waivers", id]).await?;
                 output
                     .line(&revoked, format!("waiver {id} is taken back; it was used {} times", text(&revoked, "uses")))
             }
@@ -93,7 +93,7 @@ impl Add {
                 }
             }
         }
-        let made = client.post(&["tenants", &self.tenant.tenant, "waivers"], &body).await?;
+        let made = client.post(&["tenants", client.tenant(&self.tenant)?, "waivers"], &body).await?;
         let said = format!(
             "waiver {}: `{}` of {} does not count for {} until {}",
             text(&made, "id"),

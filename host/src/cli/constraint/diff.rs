@@ -76,7 +76,8 @@ impl Diff {
         let limit = self.limit.to_string();
         let mut query = vec![("limit", limit.as_str())];
         query.extend(since.map(|since| ("since", since)));
-        let path = |last| ["tenants", self.tenant.tenant.as_str(), "constraints", self.name.as_str(), last];
+        let tenant = client.tenant(&self.tenant)?;
+        let path = |last| ["tenants", tenant, "constraints", self.name.as_str(), last];
         let Some(candidate) = &self.candidate else {
             query.extend(self.other.as_deref().map(|other| ("with", other)));
             return client.send(client.request(Method::GET, &path("differences"))?.query(&query)).await;

@@ -38,7 +38,7 @@ impl Capture {
         if folder.exists() {
             return Err(Failure::Usage(format!("`{}` is there already", folder.display())));
         }
-        let path = ["tenants", &self.tenant.tenant, "decisions", &self.id, "fixture"];
+        let path = ["tenants", client.tenant(&self.tenant)?, "decisions", &self.id, "fixture"];
         let mut request = client.request(Method::GET, &path)?;
         if let Some(constraint) = &self.constraint {
             request = request.query(&[("constraint", constraint)]);

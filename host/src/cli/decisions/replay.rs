@@ -59,7 +59,7 @@ impl Replay {
     }
 
     async fn once(&self, client: &Client, output: &Output) -> Result<(), Failure> {
-        let path = ["tenants", &self.tenant.tenant, "decisions", &self.id, "replay"];
+        let path = ["tenants", client.tenant(&self.tenant)?, "decisions", &self.id, "replay"];
         let mut request = client.request(Method::POST, &path)?;
         if let Some(constraint) = &self.constraint {
             request = request.query(&[("constraint", constraint)]);

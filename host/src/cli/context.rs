@@ -1,0 +1,120 @@
+//! `scruple context`: servers, tenants and tokens that go together, kept by `scruple login`.
+
+mod chosen;
+mod file;
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use crate::cli::Failure;
+use crate::cli::output::Output;
+
+pub(super) use chosen::{Chosen, Options, Source, named, same_server};
+pub(super) use file::{Context as Kept, Contexts};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Context {
+    /// List the contexts.
+    List,
+    /// Make a context the current one, which counts if none is named.
+    Use {
+        /// The context.
+        name: String,
+    },
+    /// Show which server and tenant commands use, and who says so.
+    Show {
+        /// Only what this context has.
+        name: Option<String>,
+    },
+    /// Remove a context, with its token.
+    Remove {
+        /// The context.
+        name: String,
+    },
+}
+
+impl Context {
+    pub(super) fn run(&self, options: &Options, output: &Output) -> Result<(), Failure> {
+        match self {
+            Self::List => list(&Contexts::read()?, output),
+            Self::Use { name } => {
+                let context = Contexts::change(|contexts| {
+                    let context = contexts.named(name)?.clone();
+                    contexts.current = Some(name.clone());
+                    Ok(context)
+                })?;
+                output
+                    .line(&shown(name, &context), format!("context {name} is used from now on: {}", where_to(&context)))
+            }
+            Self::Show { name: Some(name) } => {
+                let contexts = Contexts::read()?;
+                let context = contexts.named(name)?;
+                output.line(&shown(name, context), format!("context {name}: {}", where_to(context)))
+            }
+            Self::Show { name: None } => in_use(&Chosen::of(options)?, output),
+            Self::Remove { name } => {
+                let was_current = Contexts::change(|contexts| {
+                    contexts.named(name)?;
+                    contexts.contexts.remove(name);
+                    let was_current = contexts.current.as_deref() == Some(name);
+                    contexts.current = contexts.current.take().filter(|_| !was_current);
+                    Ok(was_current)
+                })?;
+                let current = if was_current { "; none is current now" } else { "" };
+                output.line(&json!({ "removed": name }), format!("removed context {name}{current}"))
+            }
+        }
+    }
+}
+
+/// A context without its token.
+pub(super) fn shown(name: &str, context: &Kept) -> Value {
+    json!({ "name": name, "server": context.server, "tenant": context.tenant, "logged_in": context.token.is_some() })
+}
+
+fn where_to(context: &Kept) -> String {
+    let token = if context.token.is_some() { "" } else { ", logged out" };
+    format!("{}{token}", place(&context.server, context.tenant.as_deref()))
+}
+
+/// A server, and a tenant of it.
+pub(super) fn place(server: &str, tenant: Option<&str>) -> String {
+    tenant.map_or_else(|| format!("{server}, no tenant"), |tenant| format!("{server}, tenant {tenant}"))
+}
+
+fn list(contexts: &Contexts, output: &Output) -> Result<(), Failure> {
+    let rows = contexts.contexts.iter().map(|(name, context)| {
+        let current = if contexts.current.as_ref() == Some(name) { "*" } else { "" };
+        let token = if context.token.is_some() { "kept" } else { "none" };
+        let tenant = context.tenant.as_deref().unwrap_or("–");
+        [current, name, &context.server, tenant, token].map(str::to_owned).into()
+    });
+    let all: Vec<Value> = contexts.contexts.iter().map(|(name, context)| shown(name, context)).collect();
+    let json = json!({ "current": contexts.current, "contexts": all });
+    output.table(&json, &["", "context", "server", "tenant", "token"], rows.collect())
+}
+
+fn in_use(chosen: &Chosen, output: &Output) -> Result<(), Failure> {
+    let member = |said: &Option<(String, Source)>| {
+        said.as_ref().map(|(value, source)| json!({ "value": value, "source": source.to_string() }))
+    };
+    let line = |what: &str, said: &Option<(String, Source)>| match said {
+        Some((value, source)) => format!("{what} {value}, by {source}"),
+        None => format!("no {what}"),
+    };
+    let token = chosen.token.as_ref().map(|(_, source)| source.to_string());
+    let server = Some(chosen.server.clone());
+    let json = json!({
+        "context": chosen.context,
+        "server": member(&server),
+        "tenant": member(&chosen.tenant),
+        "token": token.as_ref().map(|source| json!({ "source": source })),
+    });
+    let context = match (&chosen.context, &chosen.passed_over) {
+        (None, _) => "no context".to_owned(),
+        (Some(context), None) => format!("context {context}"),
+        (Some(context), Some(server)) => format!("context {context} does not count: it is for {server}"),
+    };
+    let token = token.map_or_else(|| "no token".to_owned(), |source| format!("a token, by {source}"));
+    output.line(&json, [context, line("server", &server), line("tenant", &chosen.tenant), token].join("\n"))
+}
