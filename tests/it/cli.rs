@@ -2,6 +2,7 @@
 
 mod apply;
 mod contexts;
+mod versions;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -19,6 +19,13 @@ pub(super) enum Constraint {
         #[command(flatten)]
         tenant: TenantArg,
     },
+    /// Show a constraint: settings, grants, version, who made it so, and how it broke.
+    Show {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// The constraint.
+        name: String,
+    },
     /// List every state a constraint has had.
     History {
         #[command(flatten)]
@@ -58,8 +65,11 @@ pub(super) struct Set {
     #[arg(long)]
     plugin: Option<String>,
     /// Which version of it; the newest, if absent.
-    #[arg(long)]
+    #[arg(long, value_name = "NUMBER")]
     version: Option<u32>,
+    /// The tag that the version was pushed with, instead of its number.
+    #[arg(long, conflicts_with = "version")]
+    tag: Option<String>,
     /// Settings: JSON, or `@file.json`.
     #[arg(long, default_value = "{}", value_name = "JSON|@FILE")]
     settings: String,
@@ -88,6 +98,10 @@ impl Constraint {
                 let rows = items(&found, "constraints").iter().map(in_use).collect();
                 output.table(&found, &IN_USE, rows)
             }
+            Self::Show { tenant, name } => {
+                let found = client.get(&["tenants", client.tenant(tenant)?, "constraints", name]).await?;
+                output.line(&found, shown(&found))
+            }
             Self::History { tenant, name } => {
                 let found = client.get(&["tenants", client.tenant(tenant)?, "constraints", name, "history"]).await?;
                 let rows = items(&found, "history").iter().map(state).collect();
@@ -111,6 +125,7 @@ impl Set {
         let body = json!({
             "plugin": self.plugin.as_deref().unwrap_or(&self.name),
             "version": self.version,
+            "tag": self.tag,
             "settings": json_argument("settings", &self.settings)?,
             "grants": self.grants.as_deref().map(|text| json_argument("grants", text)).transpose()?,
             "mode": self.mode,
@@ -120,6 +135,37 @@ impl Set {
         let now = client.put(&["tenants", client.tenant(&self.tenant)?, "constraints", &self.name], &body).await?;
         output.line(&now, in_force(&now))
     }
+}
+
+/// All of a constraint.
+fn shown(constraint: &Value) -> String {
+    let [plugin, version, mode] = ["plugin", "version", "mode"].map(|name| text(constraint, name));
+    let [revision, generation, by, at] = ["revision", "generation", "by", "at"].map(|name| text(constraint, name));
+    let faults = match constraint.get("faults") {
+        Some(faults) => format!("{}, the last at {}", faults_of(faults), text(faults, "last_at")),
+        None => "none since the server was started".to_owned(),
+    };
+    [
+        format!("constraint  {}", text(constraint, "name")),
+        format!("plugin      {plugin} version {version}"),
+        format!("sha256      {}", text(constraint, "digest")),
+        format!(
+            "mode        {mode}; a fault means {}; order {}",
+            text(constraint, "on_fault"),
+            text(constraint, "order")
+        ),
+        format!("since       {at}, by {by}; revision {revision}, generation {generation}"),
+        format!("may read    {}", grants(constraint.get("grants").unwrap_or(&Value::Null))),
+        format!("faults      {faults}"),
+        format!("settings    {:#}", constraint.get("settings").unwrap_or(&Value::Null)),
+    ]
+    .join("\n")
+}
+
+/// How often a constraint broke since the server was started, and where the last cause is.
+fn faults_of(faults: &Value) -> String {
+    let [count, kind, decision] = ["count", "last_kind", "last_decision"].map(|name| text(faults, name));
+    format!("{count}, the last ({kind}) in {decision}")
 }
 
 fn in_force(now: &Value) -> String {
@@ -166,15 +212,7 @@ const IN_USE: [&str; 9] = ["constraint", "revision", "plugin", "version", "mode"
 
 /// A constraint in force: its state, and how often it broke since the server was started.
 fn in_use(constraint: &Value) -> Vec<String> {
-    let faults = constraint.get("faults").map_or_else(String::new, |faults| {
-        format!(
-            "{}, the last ({}) in {}",
-            text(faults, "count"),
-            text(faults, "last_kind"),
-            text(faults, "last_decision")
-        )
-    });
     let mut row = state(constraint);
-    row.push(faults);
+    row.push(constraint.get("faults").map_or_else(String::new, faults_of));
     row
 }

@@ -79,7 +79,7 @@ fn where_to(context: &Kept) -> String {
 
 /// A server, and a tenant of it.
 pub(super) fn place(server: &str, tenant: Option<&str>) -> String {
-    tenant.map_or_else(|| format!("{server}, no tenant"), |tenant| format!("{server}, tenant {tenant}"))
+    tenant.map_or_else(|| format!("{server} as the operator"), |tenant| format!("{server}, tenant {tenant}"))
 }
 
 fn list(contexts: &Contexts, output: &Output) -> Result<(), Failure> {

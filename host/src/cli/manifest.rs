@@ -46,6 +46,7 @@ struct ConstraintEntry {
     digest: Option<String>,
     #[serde(default, deserialize_with = "whole")]
     version: Option<u32>,
+    tag: Option<String>,
     settings: Option<Value>,
     settings_file: Option<PathBuf>,
     grants: Option<Value>,
@@ -103,6 +104,8 @@ pub(super) enum Component {
     Digest(String),
     /// One that the server has, by its number.
     Version(u32),
+    /// One that was pushed with this tag.
+    Tag(String),
 }
 
 /// A table that is wanted.
@@ -189,15 +192,16 @@ impl Manifest {
 
 impl ConstraintEntry {
     fn read(self, name: &str, folder: &Path, wrong: impl Fn(&str) -> Failure) -> Result<Constraint, Failure> {
-        let component = match (self.component, self.digest, self.version) {
-            (Some(path), None, None) => {
+        let component = match (self.component, self.digest, self.version, self.tag) {
+            (Some(path), None, None, None) => {
                 let path = folder.join(path);
                 let bytes = bytes(&path)?;
                 Component::File { digest: digest(&bytes), bytes, path }
             }
-            (None, Some(digest), None) => Component::Digest(bare(digest)),
-            (None, None, Some(version)) => Component::Version(version),
-            _ => return Err(wrong("has exactly one of `component` (a file), `digest` and `version`")),
+            (None, Some(digest), None, None) => Component::Digest(bare(digest)),
+            (None, None, Some(version), None) => Component::Version(version),
+            (None, None, None, Some(tag)) => Component::Tag(tag),
+            _ => return Err(wrong("has exactly one of `component` (a file), `digest`, `version` and `tag`")),
         };
         let settings = match (self.settings, self.settings_file) {
             (Some(_), Some(_)) => {
@@ -248,6 +252,7 @@ impl Constraint {
                 body.insert("digest".to_owned(), json!(digest))
             }
             Component::Version(version) => body.insert("version".to_owned(), json!(version)),
+            Component::Tag(tag) => body.insert("tag".to_owned(), json!(tag)),
         };
         Value::Object(body)
     }

@@ -18,10 +18,12 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Method;
+use serde_json::Value;
 
 use crate::cli::client::Client;
 use crate::cli::output::{Output, items, text};
 use crate::cli::{Failure, TenantArg};
+use crate::one_line::one_line;
 use crate::trial::{TrialError, Tried};
 
 #[derive(Debug, Subcommand)]
@@ -59,6 +61,13 @@ pub(super) enum Plugin {
         #[arg(long)]
         tag: Option<String>,
     },
+    /// Show a plugin: its versions with their tags, and of the newest what it asks for and which settings it has.
+    Show {
+        #[command(flatten)]
+        tenant: TenantArg,
+        /// The plugin.
+        name: String,
+    },
     /// List what was pushed.
     List {
         #[command(flatten)]
@@ -94,16 +103,11 @@ impl Plugin {
                 let pushed = client.send(request.body(component)).await;
                 spinner.finish_and_clear();
                 let pushed = pushed?;
-                output.line(
-                    &pushed,
-                    format!(
-                        "plugin {name} version {}: {} bytes, sha256 {}, compiled in {} ms",
-                        text(&pushed, "version"),
-                        text(&pushed, "size"),
-                        text(&pushed, "digest"),
-                        text(&pushed, "compile_ms"),
-                    ),
-                )
+                output.line(&pushed, of_push(name, tag.as_deref(), &pushed))
+            }
+            Self::Show { tenant, name } => {
+                let found = client.get(&["tenants", client.tenant(tenant)?, "plugins", name, "versions"]).await?;
+                output.line(&found, shown(name, &found))
             }
             Self::List { tenant } => {
                 let found = client.get(&["tenants", client.tenant(tenant)?, "plugins"]).await?;
@@ -119,6 +123,41 @@ impl Plugin {
             }
         }
     }
+}
+
+/// What came of a push.
+fn of_push(name: &str, tag: Option<&str>, pushed: &Value) -> String {
+    let [version, size, digest, compile_ms] =
+        ["version", "size", "digest", "compile_ms"].map(|member| text(pushed, member));
+    let said = format!("plugin {name} version {version}: {size} bytes, sha256 {digest}");
+    if pushed.get("added") != Some(&Value::Bool(false)) {
+        return format!("{said}, compiled in {compile_ms} ms");
+    }
+    let has = pushed.get("tag").and_then(Value::as_str);
+    let untagged = match tag {
+        Some(tag) if has != Some(tag) => match has {
+            Some(has) => format!("; its tag stays `{}`", one_line(has)),
+            None => "; it stays without a tag".to_owned(),
+        },
+        _ => String::new(),
+    };
+    format!("{said}; the same bytes were there already{untagged}")
+}
+
+/// The versions of a plugin, the newest first and with all that it says of itself.
+fn shown(name: &str, found: &Value) -> String {
+    let versions = items(found, "versions");
+    let line = |version: &Value| {
+        let tag = version.get("tag").map_or_else(String::new, |_| format!(", tag {}", text(version, "tag")));
+        let [number, pushed, digest] = ["version", "created_at", "digest"].map(|member| text(version, member));
+        format!("version {number}{tag}: pushed {pushed}, sha256 {digest}")
+    };
+    let newest = versions.last().unwrap_or(&Value::Null);
+    let mut lines = vec![format!("plugin {name}")];
+    lines.extend(versions.iter().rev().map(line));
+    lines.push(format!("\nof version {}:", text(newest, "version")));
+    lines.push(inspect::in_words(newest, newest.get("descriptor").unwrap_or(&Value::Null)));
+    lines.join("\n")
 }
 
 pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {

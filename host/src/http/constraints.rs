@@ -18,7 +18,7 @@ use crate::http::extract::{ApiJson, ApiPath};
 use crate::http::problem::{Problem, ProblemPart};
 use crate::http::tenants::check_name;
 use crate::metrics::noteworthy::Faults;
-use crate::pipeline::activation::{ActivationError, ConstraintRequest};
+use crate::pipeline::activation::{ActivationError, ConstraintRequest, Which};
 use crate::store::Activation;
 
 /// How a plugin version is to be put to work.
@@ -27,8 +27,10 @@ use crate::store::Activation;
 pub struct ConstraintBody {
     /// The plugin.
     pub plugin: String,
-    /// Which version of it; the newest, if absent.
+    /// Which version of it; the newest, if absent and without `tag`.
     pub version: Option<u32>,
+    /// The tag that a version was pushed with, instead of its number; the newest of those that were.
+    pub tag: Option<String>,
     /// Settings, as the plugin's schema describes them.
     #[serde(default = "empty_object")]
     pub settings: Value,
@@ -193,7 +195,9 @@ impl From<ActivationError> for Problem {
     fn from(failure: ActivationError) -> Self {
         let detail = failure.to_string();
         match failure {
-            ActivationError::UnknownVersion { .. } | ActivationError::UnknownDigest { .. } => {
+            ActivationError::UnknownVersion { .. }
+            | ActivationError::UnknownTag { .. }
+            | ActivationError::UnknownDigest { .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown-version", detail)
             }
             ActivationError::UnknownConstraint(name) => Self::not_found(format!("constraint `{name}`")),
@@ -214,9 +218,20 @@ fn request(body: ConstraintBody) -> Result<ConstraintRequest, Problem> {
     let mode = mode(body.mode.as_deref()).map_err(|detail| Problem::bad_request("invalid-mode", detail))?;
     let on_fault =
         on_fault(body.on_fault.as_deref()).map_err(|detail| Problem::bad_request("invalid-on-fault", detail))?;
+    let version = match (body.version, body.tag) {
+        (None, None) => Which::Newest,
+        (Some(version), None) => Which::Numbered(version),
+        (None, Some(tag)) => Which::Tagged(tag),
+        (Some(_), Some(_)) => {
+            return Err(Problem::bad_request(
+                "invalid-version",
+                "a version is named by `version` or by `tag`, not by both",
+            ));
+        }
+    };
     Ok(ConstraintRequest {
         plugin: body.plugin,
-        version: body.version.into(),
+        version,
         settings: body.settings,
         grants: body.grants,
         mode,

@@ -40,6 +40,10 @@ pub struct VersionBody {
     pub tag: Option<String>,
     /// When it was uploaded.
     pub created_at: String,
+    /// Whether it is a new version: `false` if these bytes were one already, whose tag stays what it was; only in the answer to an
+    /// upload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub added: Option<bool>,
     /// How long compiling took; only in the answer to an upload, and 0 where it was compiled before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compile_ms: Option<u64>,
@@ -63,6 +67,7 @@ impl From<PluginVersion> for VersionBody {
             size: version.size,
             tag: version.tag,
             created_at: version.created_at.to_string(),
+            added: None,
             compile_ms: None,
         }
     }
@@ -112,6 +117,7 @@ pub async fn upload(
     let uploaded = app.pipeline.upload(principal.tenant.id, &place, &plugin, query.tag, component.into()).await?;
     let status = if uploaded.added { StatusCode::CREATED } else { StatusCode::OK };
     let mut body = VersionBody::from(uploaded.version);
+    body.added = Some(uploaded.added);
     body.compile_ms = Some(uploaded.compile_ms);
     Ok((status, Json(body)))
 }

@@ -72,14 +72,10 @@ pub enum Which {
     Newest,
     /// The one of that number.
     Numbered(u32),
+    /// The newest that was pushed with that tag.
+    Tagged(String),
     /// The one whose component has that SHA-256 digest, in hexadecimal.
     Digest(String),
-}
-
-impl From<Option<u32>> for Which {
-    fn from(version: Option<u32>) -> Self {
-        version.map_or(Self::Newest, Self::Numbered)
-    }
 }
 
 /// How a plugin version is to be put to work.
@@ -111,6 +107,14 @@ pub enum ActivationError {
         plugin: String,
         /// The version, or `1` where there is none at all.
         version: u32,
+    },
+    /// No version of the plugin was pushed with that tag.
+    #[error("plugin `{plugin}` has no version with the tag `{tag}`")]
+    UnknownTag {
+        /// The plugin.
+        plugin: String,
+        /// The tag.
+        tag: String,
     },
     /// Nobody has uploaded such a component as a version of the plugin.
     #[error("plugin `{plugin}` has no version with the digest {digest}: nobody has uploaded such a component")]
@@ -361,11 +365,16 @@ impl Pipeline {
         let found = match &which {
             Which::Newest => versions.max_by_key(|found| found.version),
             Which::Numbered(number) => versions.find(|found| found.version == *number),
+            // Who pushes with a tag again means the later one by it.
+            Which::Tagged(tag) => {
+                versions.filter(|found| found.tag.as_ref() == Some(tag)).max_by_key(|found| found.version)
+            }
             Which::Digest(digest) => versions.find(|found| found.digest == *digest),
         };
         found.ok_or(match which {
             Which::Newest => ActivationError::UnknownVersion { plugin, version: 1 },
             Which::Numbered(version) => ActivationError::UnknownVersion { plugin, version },
+            Which::Tagged(tag) => ActivationError::UnknownTag { plugin, tag },
             Which::Digest(digest) => ActivationError::UnknownDigest { plugin, digest },
         })
     }

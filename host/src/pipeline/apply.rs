@@ -195,14 +195,18 @@ impl Pipeline {
     ) -> Result<(BTreeMap<String, ActivationState>, Vec<WantedProblem>), ApplyError> {
         let (mut states, mut problems) = (BTreeMap::new(), Vec::new());
         for (name, request) in wanted {
-            let by_digest = matches!(request.version, Which::Digest(_));
+            let version_by = match request.version {
+                Which::Newest | Which::Numbered(_) => "version",
+                Which::Tagged(_) => "tag",
+                Which::Digest(_) => "digest",
+            };
             match self.state_of(tenant, &model.schemas, request).await {
                 Ok(state) => drop(states.insert(name, state)),
                 Err(Wrong { first: ActivationError::Overloaded(overloaded), .. }) => return Err(overloaded.into()),
                 Err(Wrong { first: ActivationError::Store(error), .. }) => return Err(error.into()),
                 Err(Wrong { first, second }) => {
                     let wrong = [Some(first), second].into_iter().flatten();
-                    problems.extend(wrong.flat_map(|error| located(&name, by_digest, error)));
+                    problems.extend(wrong.flat_map(|error| located(&name, version_by, error)));
                 }
             }
         }
@@ -315,13 +319,13 @@ fn too_many<P, W>(
 }
 
 /// What is wrong with a constraint, and where in what was sent.
-fn located(name: &str, by_digest: bool, error: ActivationError) -> Vec<WantedProblem> {
+fn located(name: &str, version_by: &'static str, error: ActivationError) -> Vec<WantedProblem> {
     let member = match &error {
         ActivationError::Settings(_) => Some("settings"),
         ActivationError::Grants(_) => Some("grants"),
-        ActivationError::UnknownVersion { .. } | ActivationError::UnknownDigest { .. } => {
-            Some(if by_digest { "digest" } else { "version" })
-        }
+        ActivationError::UnknownVersion { .. }
+        | ActivationError::UnknownTag { .. }
+        | ActivationError::UnknownDigest { .. } => Some(version_by),
         _ => None,
     };
     let place = pointer(&["constraints", name]) + &member.map(|member| pointer(&[member])).unwrap_or_default();

@@ -223,7 +223,7 @@ fn a_file_that_makes_no_sense_is_refused_with_its_line_before_anything_is_sent()
     check("version: 1\nconstraints: [\n", "line 2");
     check(
         &constraint("settings: {}"),
-        "line 4: constraint `p` has exactly one of `component` (a file), `digest` and `version`",
+        "line 4: constraint `p` has exactly one of `component` (a file), `digest`, `version` and `tag`",
     );
     check(&constraint("{component: p.wasm, version: 1}"), "has exactly one of");
     check(&constraint("component: nowhere.wasm"), "nowhere.wasm`: No such file");

@@ -22,7 +22,8 @@ pub(super) async fn run(file: &Path, output: &Output) -> Result<(), Failure> {
     output.line(&shown, in_words(&shown, &descriptor))
 }
 
-fn in_words(shown: &Value, descriptor: &Value) -> String {
+/// What a component says of itself, and what is known of it.
+pub(super) fn in_words(shown: &Value, descriptor: &Value) -> String {
     let or_all = |name: &str| match items(descriptor, name) {
         [] => "all".to_owned(),
         _ => text(descriptor, name),
@@ -31,12 +32,13 @@ fn in_words(shown: &Value, descriptor: &Value) -> String {
         [] => "none".to_owned(),
         _ => text(descriptor, name),
     };
+    let compiled = shown.get("compile_ms").map_or_else(String::new, |took| format!(", compiled in {took} ms"));
     let schema = descriptor.get("settings_schema").map_or_else(String::new, |schema| format!("{schema:#}"));
     [
         format!("{} {}: {}", text(descriptor, "name"), text(descriptor, "version"), text(descriptor, "summary")),
         format!("world           {}", text(shown, "world")),
         format!("sha256          {}", text(shown, "digest")),
-        format!("size            {} bytes, compiled in {} ms", text(shown, "size"), text(shown, "compile_ms")),
+        format!("size            {} bytes{compiled}", text(shown, "size")),
         format!("resource types  {}", or_all("resource_types")),
         format!("actions         {}", or_all("actions")),
         format!("reads           {}", or_all("reads")),

@@ -36,7 +36,7 @@ pub struct WantedBody {
     pub keep_others: bool,
 }
 
-/// A constraint that is wanted: its component by exactly one of `version` and `digest`, the rest as it is set one by one.
+/// A constraint that is wanted: its component by exactly one of `version`, `tag` and `digest`, the rest as it is set one by one.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WantedConstraintBody {
@@ -44,6 +44,8 @@ pub struct WantedConstraintBody {
     pub plugin: Option<String>,
     /// Which version of it.
     pub version: Option<u32>,
+    /// The tag that a version was pushed with; the newest of those that were.
+    pub tag: Option<String>,
     /// SHA-256 of the component of that version, in hexadecimal.
     pub digest: Option<String>,
     /// Settings, as the plugin's schema describes them.
@@ -146,10 +148,11 @@ fn waiver_of(place: usize, body: NewWaiverBody, problems: &mut Vec<WantedProblem
 
 impl WantedConstraintBody {
     fn read(self, name: &str) -> Result<ConstraintRequest, Vec<WantedProblem>> {
-        let which = match (self.version, self.digest) {
-            (Some(version), None) => Ok(Which::Numbered(version)),
-            (None, Some(digest)) => Ok(Which::Digest(digest)),
-            _ => Err("a constraint has exactly one of `version` and `digest`".to_owned()),
+        let which = match (self.version, self.tag, self.digest) {
+            (Some(version), None, None) => Ok(Which::Numbered(version)),
+            (None, Some(tag), None) => Ok(Which::Tagged(tag)),
+            (None, None, Some(digest)) => Ok(Which::Digest(digest)),
+            _ => Err("a constraint has exactly one of `version`, `tag` and `digest`".to_owned()),
         };
         let (mode, on_fault) = (mode(self.mode.as_deref()), on_fault(self.on_fault.as_deref()));
         match (named("constraint", name), which, mode, on_fault) {
