@@ -33,6 +33,7 @@ ifndef NO_LINT
 	@$(MAKE) --no-print-directory lint
 endif
 	@tests/conformance/prepare.sh
+	@tests/languages.sh
 	@echo "==> test: building and running the tests (the first time takes some minutes)"
 ifeq ($(NEXTEST),yes)
 	$(CARGO) nextest run --workspace --no-fail-fast
