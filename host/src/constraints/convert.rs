@@ -129,11 +129,9 @@ pub(super) fn bad_output(detail: impl Into<String>) -> ConstraintFault {
     ConstraintFault::BadOutput { detail: detail.into() }
 }
 
-/// Codes go into URLs, dashboards and waivers, so their alphabet is small.
 fn check_code(what: &str, code: &str, limits: &Limits) -> Result<(), ConstraintFault> {
     check_bytes(what, code, limits.code_bytes_max)?;
-    let known = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
-    if code.is_empty() || !code.bytes().all(known) {
+    if !Reason::is_code(code) {
         let shown = excerpt(code);
         return Err(bad_output(format!(
             "the {what} `{shown}` is not made of lower-case letters, digits, `-`, `_`, `.`"

@@ -22,6 +22,15 @@ pub struct Reason {
     pub scim_type: Option<ScimType>,
 }
 
+impl Reason {
+    /// Whether a text is made as codes are: they go into URLs, dashboards and waivers, so their alphabet is small. How long it
+    /// may be is another matter.
+    pub fn is_code(text: &str) -> bool {
+        let known = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+        !text.is_empty() && text.bytes().all(known)
+    }
+}
+
 fn as_keyword<S: serde::Serializer>(scim_type: &Option<ScimType>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(scim_type.map_or("", ScimType::as_str))
 }

@@ -6,7 +6,7 @@ use jiff::{Span, Timestamp};
 use thiserror::Error;
 use tracing::{error, info};
 
-use crate::decision::{ConstraintName, TenantId, WaivedFor, Waiver, WaiverId};
+use crate::decision::{ConstraintName, Reason, TenantId, WaivedFor, Waiver, WaiverId};
 use crate::pipeline::Pipeline;
 use crate::scim::filter::Filter;
 use crate::scim::resource::ResourceId;
@@ -182,8 +182,7 @@ pub(super) fn whole(time: Timestamp) -> Timestamp {
 }
 
 fn wrong_code(code: &str) -> Option<WaiverProblem> {
-    let known = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
-    (code.is_empty() || code.len() > CODE_BYTES_MAX || !code.bytes().all(known)).then(|| {
+    (code.len() > CODE_BYTES_MAX || !Reason::is_code(code)).then(|| {
         let message = format!(
             "a code is made of 1 to {CODE_BYTES_MAX} lower-case letters, digits, `-`, `_`, `.`, as a constraint gives it"
         );
