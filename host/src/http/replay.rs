@@ -16,7 +16,8 @@ use crate::http::auth::Principal;
 use crate::http::extract::{ApiPath, ApiQuery, body};
 use crate::http::problem::Problem;
 use crate::pipeline::activation::PushError;
-use crate::pipeline::replay::{Candidate, ReplayError};
+use crate::pipeline::explain::Explanation;
+use crate::pipeline::replay::{Candidate, Replay, ReplayError};
 
 /// Which of the constraints is meant, and what a component in its place is set to.
 #[derive(Debug, Deserialize)]
@@ -126,7 +127,7 @@ pub async fn replay(
             vec![app.pipeline.replay_with(tenant, id, only, &place, candidate).await?]
         }
     };
-    Ok(Json(ReplaysBody { replays: replays.iter().map(crate::pipeline::replay::Replay::to_json).collect() }))
+    Ok(Json(ReplaysBody { replays: replays.iter().map(Replay::to_json).collect() }))
 }
 
 /// Tells what each verdict of a decision rests on: which other answers to what was read would have turned it.
@@ -141,10 +142,8 @@ pub async fn explanation(
     ApiPath((_tenant, id)): ApiPath<(String, String)>,
 ) -> Result<Json<ExplanationBody>, Problem> {
     let (tenant, id) = (principal.tenant.id, decision_id(&id)?);
-    let explained = app.pipeline.explain(tenant, id).await?;
-    let found = app.store.tenant(tenant).decision(id).await?;
-    let decision = found.ok_or_else(|| Problem::not_found(format!("decision `{id}`")))?.record;
-    let explanations = explained.iter().map(crate::pipeline::explain::Explanation::to_json).collect();
+    let (decision, explained) = app.pipeline.explain(tenant, id).await?;
+    let explanations = explained.iter().map(Explanation::to_json).collect();
     Ok(Json(ExplanationBody { decision, explanations }))
 }
 

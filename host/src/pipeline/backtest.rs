@@ -154,11 +154,11 @@ impl Pipeline {
         let model = self.store.tenant(tenant).model().await?;
         let checked = self.sandbox.upload_in(place, candidate.component, &model.schemas).await;
         let checked: Checked = checked.map_err(PushError::from)?;
+        let mut stand_in = self.stand_in(tenant, constraint, &checked, candidate.settings, &model.schemas).await?;
         let mut tally = Tally::default();
         for decision in self.decisions_of(tenant, constraint, stretch).await? {
             let recorded = which(&decision, Some(&constraint.0))?;
-            let settings = candidate.settings.clone();
-            match self.stand_in(tenant, (&decision, recorded), &checked, settings, &model.schemas).await? {
+            match stand_in.ask(&decision, recorded).await? {
                 Ok(said) => {
                     let said = serde_json::to_value(said).map_err(StoreError::Unwritable)?;
                     tally.add(decision.id, &recorded.entry, &said);

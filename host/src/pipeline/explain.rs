@@ -53,8 +53,8 @@ impl Explanation {
 
 impl Pipeline {
     /// The entry of the log, and what each of its verdicts rests on.
-    pub async fn explain(&self, tenant: TenantId, id: DecisionId) -> Result<Vec<Explanation>, ReplayError> {
-        let decision = self.recall(tenant, id).await?;
+    pub async fn explain(&self, tenant: TenantId, id: DecisionId) -> Result<(Value, Vec<Explanation>), ReplayError> {
+        let (entry, decision) = self.entry(tenant, id).await?;
         let schemas = Arc::clone(&self.store.tenant(tenant).model().await?.schemas);
         let mut explanations = Vec::with_capacity(decision.evaluations.len());
         for recorded in &decision.evaluations {
@@ -64,7 +64,7 @@ impl Pipeline {
             };
             explanations.push(Explanation { constraint: recorded.constraint.clone(), rests_on });
         }
-        Ok(explanations)
+        Ok((entry, explanations))
     }
 
     async fn turns(

@@ -5,6 +5,8 @@
 //! decision) and the recorded answers. Of what it asks now and did not ask then there is no answer: then it cannot be told
 //! what it would say, and nothing is guessed.
 
+mod stand_in;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -12,7 +14,7 @@ use thiserror::Error;
 
 use crate::constraints::compile::ConstraintPre;
 use crate::constraints::recording::recorded_operation;
-use crate::constraints::sandbox::{AboutError, Checked, UploadPlace};
+use crate::constraints::sandbox::{AboutError, UploadPlace};
 use crate::constraints::settings::SettingsProblem;
 use crate::constraints::{EnabledConstraint, Operation, Overloaded, Recording};
 use crate::decision::reads::ReadSet;
@@ -20,7 +22,7 @@ use crate::decision::{ConstraintFault, DecisionId, Evaluation, RecordedDecision,
 use crate::pipeline::Pipeline;
 use crate::pipeline::activation::PushError;
 use crate::scim::schema::SchemaRegistry;
-use crate::store::{ActivationState, StoreError};
+use crate::store::{Activation, ActivationState, StoreError};
 
 /// A decision cannot be asked for again.
 #[derive(Debug, Error)]
@@ -157,9 +159,19 @@ pub(super) struct Witness {
 impl Pipeline {
     /// A decision of the log.
     pub(super) async fn recall(&self, tenant: TenantId, id: DecisionId) -> Result<RecordedDecision, ReplayError> {
+        Ok(self.entry(tenant, id).await?.1)
+    }
+
+    /// The same, with the entry as the log has it.
+    pub(super) async fn entry(
+        &self,
+        tenant: TenantId,
+        id: DecisionId,
+    ) -> Result<(Value, RecordedDecision), ReplayError> {
         let found = self.store.tenant(tenant).decision(id).await?.ok_or(ReplayError::UnknownDecision(id))?;
-        RecordedDecision::from_json(&found.record)
-            .map_err(|error| StoreError::Damaged(format!("decision {id}: {error}")).into())
+        let decision = RecordedDecision::from_json(&found.record)
+            .map_err(|error| StoreError::Damaged(format!("decision {id}: {error}")))?;
+        Ok((found.record, decision))
     }
 
     /// Asks again whoever was asked, by what was read; or one constraint alone.
@@ -208,52 +220,9 @@ impl Pipeline {
                 of_plugin.map_or_else(|| which(&decision, None), Ok)?
             }
         };
-        let answer = self.stand_in(tenant, (&decision, recorded), &checked, settings, &schemas).await?;
+        let mut stand_in = self.stand_in(tenant, &recorded.constraint, &checked, settings, &schemas).await?;
+        let answer = stand_in.ask(&decision, recorded).await?;
         Ok(Replay { recorded: recorded.clone(), digest: checked.digest, answer })
-    }
-
-    /// Asks a component in the place of one that was asked.
-    pub(super) async fn stand_in(
-        &self,
-        tenant: TenantId,
-        (decision, recorded): (&RecordedDecision, &RecordedEvaluation),
-        Checked { digest, descriptor, pre, .. }: &Checked,
-        settings: Option<Value>,
-        schemas: &Arc<SchemaRegistry>,
-    ) -> Result<Result<Evaluation, Undecidable>, ReplayError> {
-        if recorded.verdict() == "rewrite" {
-            return Ok(Err(Undecidable::Rewriter));
-        }
-        let state = match self.state_then(tenant, decision, recorded).await? {
-            Ok(state) => state,
-            Err(undecidable) => return Ok(Err(undecidable)),
-        };
-        let settings = settings.unwrap_or_else(|| state.settings.clone());
-        let problems = self.sandbox.check_settings(tenant, pre, descriptor, &settings).await?;
-        if !problems.is_empty() {
-            return Err(ReplayError::Settings(problems));
-        }
-        let (digest, descriptor) = (digest.clone(), descriptor.to_json());
-        // All that it wants to read: there is nothing to be read but what is recorded.
-        let state = ActivationState { settings, digest, descriptor, grants: Value::Null, ..state };
-        match self.witness_of(decision, recorded, state, Arc::clone(pre), schemas) {
-            Ok(witness) => Ok(self.ask_again(tenant, &witness, &recorded.reads).await?),
-            Err(undecidable) => Ok(Err(undecidable)),
-        }
-    }
-
-    /// How a constraint was put to work when it was asked.
-    async fn state_then(
-        &self,
-        tenant: TenantId,
-        decision: &RecordedDecision,
-        recorded: &RecordedEvaluation,
-    ) -> Result<Result<ActivationState, Undecidable>, StoreError> {
-        let history = self.store.tenant(tenant).activation_history(&recorded.constraint).await?;
-        let then = history.into_iter().find(|activation| activation.generation <= decision.generation);
-        let state = then.and_then(|activation| activation.state).filter(|state| state.digest == recorded.digest);
-        Ok(state
-            .ok_or_else(|| Undecidable::Unavailable("how it was put to work then is not known any more".to_owned())))
     }
 
     /// A constraint of a decision with its own component.
@@ -267,7 +236,8 @@ impl Pipeline {
         if recorded.verdict() == "rewrite" {
             return Ok(Err(Undecidable::Rewriter));
         }
-        let state = match self.state_then(tenant, decision, recorded).await? {
+        let history = self.store.tenant(tenant).activation_history(&recorded.constraint).await?;
+        let state = match state_then(&history, decision, recorded) {
             Ok(state) => state,
             Err(undecidable) => return Ok(Err(undecidable)),
         };
@@ -332,6 +302,19 @@ impl Pipeline {
         };
         self.sandbox.ask_again(tenant, asked).await
     }
+}
+
+/// How a constraint was put to work when it was asked.
+fn state_then(
+    history: &[Activation],
+    decision: &RecordedDecision,
+    recorded: &RecordedEvaluation,
+) -> Result<ActivationState, Undecidable> {
+    let then = history.iter().find(|activation| activation.generation <= decision.generation);
+    let state = then.and_then(|activation| activation.state.as_ref()).filter(|state| state.digest == recorded.digest);
+    state
+        .cloned()
+        .ok_or_else(|| Undecidable::Unavailable("how it was put to work then is not known any more".to_owned()))
 }
 
 /// The evaluation that is meant: that of the constraint, or the only one there is.
