@@ -23,6 +23,7 @@ pub mod discovery;
 pub mod stream;
 pub mod tenants;
 pub mod tokens;
+pub mod bearer;
 pub mod schemas;
 pub mod tables;
 pub mod plugins;

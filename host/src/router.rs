@@ -12,8 +12,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::app::App;
 use crate::http::auth::{Access, Scope, authorize};
 use crate::http::{
-    apply, asynchronous, backtest, bulk, constraints, decisions, discovery, health, me, metrics, middleware, openapi,
-    plugins, query, replay, resources, schemas, tables, tenants, tokens, waivers,
+    apply, asynchronous, backtest, bearer, bulk, constraints, decisions, discovery, health, me, metrics, middleware,
+    openapi, plugins, query, replay, resources, schemas, tables, tenants, tokens, waivers,
 };
 
 /// One route.
@@ -37,6 +37,7 @@ pub fn routes() -> Vec<Route> {
     const ADMIN: Access = Access::Tenant(&[Scope::Admin]);
     const AUTHOR: Access = Access::Tenant(&[Scope::Author, Scope::Admin]);
     const OPERATOR: Access = Access::Operator;
+    const BEARER: Access = Access::Bearer;
     const PUBLIC: Access = Access::Public;
     vec![
         route(Method::GET, "/scim/{tenant}/v2/ServiceProviderConfig", SCIM, get(discovery::service_provider_config)),
@@ -65,6 +66,7 @@ pub fn routes() -> Vec<Route> {
         route(Method::PATCH, "/scim/{tenant}/v2/{endpoint}/{id}", SCIM, patch(resources::patch)),
         route(Method::DELETE, "/scim/{tenant}/v2/{endpoint}/{id}", SCIM, delete(resources::delete)),
         //
+        route(Method::GET, "/api/v1/token", BEARER, get(bearer::show)),
         route(Method::POST, "/api/v1/tenants", OPERATOR, post(tenants::create)),
         route(Method::GET, "/api/v1/tenants", OPERATOR, get(tenants::list)),
         route(Method::GET, "/api/v1/tenants/{tenant}", ADMIN, get(tenants::show)),
@@ -142,6 +144,7 @@ pub fn build_handler(app: Arc<App>) -> Router {
         .layer(CatchPanicLayer::custom(middleware::panicked))
         .layer(from_fn(middleware::explain_failures))
         .layer(from_fn(middleware::request_id))
+        .layer(from_fn(middleware::version))
         .layer(from_fn_with_state(Arc::clone(&app), metrics::count))
         .with_state(app)
 }

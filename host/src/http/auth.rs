@@ -62,6 +62,8 @@ impl Scope {
 pub enum Access {
     /// Everybody.
     Public,
+    /// Whoever has a token that is valid.
+    Bearer,
     /// The operator.
     Operator,
     /// The tenant named in the path, with one of these scopes; in the administration also the operator.
@@ -87,9 +89,20 @@ pub struct Credentials {
     owners: Cache<[u8; 32], Arc<TokenOwner>>,
 }
 
-enum Bearer {
+/// Whose token a request has.
+#[derive(Clone)]
+pub enum Bearer {
+    /// The operator's.
     Operator,
+    /// One of a tenant.
     Owner(Arc<TokenOwner>),
+}
+
+/// What a request gets to know of who asks, in its extensions.
+enum Admitted {
+    Nobody,
+    Bearer(Bearer),
+    Principal(Principal),
 }
 
 impl Credentials {
@@ -160,9 +173,12 @@ pub async fn authorize(
     let surface = Surface::of(request.uri().path());
     let named = params.iter().find(|(name, _)| *name == "tenant").map(|(_, value)| value.to_owned());
     match admit(&app, access, surface, named.as_deref(), request.headers()).await {
-        Ok(principal) => {
-            if let Some(principal) = principal {
-                request.extensions_mut().insert(principal);
+        Ok(admitted) => {
+            let known = request.extensions_mut();
+            match admitted {
+                Admitted::Nobody => {}
+                Admitted::Bearer(bearer) => drop(known.insert(bearer)),
+                Admitted::Principal(principal) => drop(known.insert(principal)),
             }
             next.run(request).await
         }
@@ -176,12 +192,13 @@ async fn admit(
     surface: Surface,
     named: Option<&str>,
     headers: &HeaderMap,
-) -> Result<Option<Principal>, Failure> {
+) -> Result<Admitted, Failure> {
     let scopes = match access {
-        Access::Public => return Ok(None),
+        Access::Public => return Ok(Admitted::Nobody),
+        Access::Bearer => return app.credentials.bearer(headers, app.clock.now()).await.map(Admitted::Bearer),
         Access::Operator => {
             return match app.credentials.bearer(headers, app.clock.now()).await? {
-                Bearer::Operator => Ok(None),
+                Bearer::Operator => Ok(Admitted::Nobody),
                 Bearer::Owner(_) => Err(Failure::Forbidden("only the operator may do this".to_owned())),
             };
         }
@@ -200,7 +217,7 @@ async fn admit(
                 label: "operator".to_owned(),
                 scopes: vec!["operator".to_owned()],
             };
-            Ok(Some(Principal { tenant, actor, user: None }))
+            Ok(Admitted::Principal(Principal { tenant, actor, user: None }))
         }
         Bearer::Owner(owner) if owner.tenant.name != named => Err(Failure::NotFound(format!("tenant `{named}`"))),
         Bearer::Owner(owner) => {
@@ -217,7 +234,7 @@ async fn admit(
                 label: owner.token.label.clone(),
                 scopes: owner.token.scopes.clone(),
             };
-            Ok(Some(Principal { tenant: owner.tenant.clone(), actor, user: owner.token.user }))
+            Ok(Admitted::Principal(Principal { tenant: owner.tenant.clone(), actor, user: owner.token.user }))
         }
     }
 }

@@ -23,6 +23,9 @@ pub struct RequestId(pub String);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What answers, in the administration: by this a command line sees that it speaks to a Scruple server, and to which.
+pub const VERSION_HEADER: HeaderName = HeaderName::from_static("scruple-version");
+
 /// Gives the request an id, and returns it with the response. Never the client's own: it ends up in logs and decisions,
 /// where two requests must not have the same.
 pub async fn request_id(mut request: Request, next: Next) -> Response {
@@ -42,6 +45,16 @@ pub async fn request_id(mut request: Request, next: Next) -> Response {
         http.status = response.status().as_u16(),
         "answered a request"
     );
+    response
+}
+
+/// Says which version of Scruple answers, to whoever speaks to the administration API.
+pub async fn version(request: Request, next: Next) -> Response {
+    let is_administration = request.uri().path().starts_with("/api/");
+    let mut response = next.run(request).await;
+    if is_administration {
+        response.headers_mut().insert(VERSION_HEADER, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+    }
     response
 }
 

@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use crate::http::{
-    apply, backtest, constraints, decisions, plugins, replay, schemas, tables, tenants, tokens, waivers,
+    apply, backtest, bearer, constraints, decisions, plugins, replay, schemas, tables, tenants, tokens, waivers,
 };
 
 #[derive(OpenApi)]
@@ -19,7 +19,7 @@ use crate::http::{
         tenants::create, tenants::list, tenants::show, tenants::change, tenants::delete,
         schemas::list, schemas::put, schemas::remove, schemas::list_resource_types, schemas::put_resource_type,
         schemas::remove_resource_type, schemas::list_tightenings, schemas::put_tightenings,
-        tokens::create, tokens::list, tokens::revoke,
+        bearer::show, tokens::create, tokens::list, tokens::revoke,
         plugins::list, plugins::upload, plugins::versions,
         constraints::list, constraints::show, constraints::set, constraints::remove, constraints::history,
         constraints::rollback, backtest::differences, backtest::backtest,

@@ -35,6 +35,7 @@ fn expectation(method: &Method, path: &str) -> Option<(u16, Value)> {
         ("PUT", "/scim/{tenant}/v2/{endpoint}/{id}") => (404, user("ada")),
         ("PATCH", "/scim/{tenant}/v2/{endpoint}/{id}") => (404, patch()),
         ("DELETE", "/scim/{tenant}/v2/{endpoint}/{id}") => (404, nothing),
+        ("GET", "/api/v1/token") => (200, nothing),
         ("POST", "/api/v1/tenants") => (201, json!({ "name": "new" })),
         ("GET", "/api/v1/tenants") => (200, nothing),
         ("GET", "/api/v1/tenants/{tenant}") => (200, nothing),
@@ -144,6 +145,7 @@ async fn every_route_lets_pass_whom_it_should_and_nobody_else() {
             .unwrap_or_else(|| panic!("{name} is not covered: say in `expectation` what it answers"));
         let (permitted, forbidden): (Vec<&ApiClient>, Vec<&ApiClient>) = match route.access {
             Access::Public => (vec![&anonymous], vec![]),
+            Access::Bearer => (vec![&operator, &acme.admin, &acme.scim, &other.scim], vec![]),
             Access::Operator => (vec![&operator], vec![&acme.admin, &acme.scim]),
             Access::Tenant(_) if route.path.starts_with("/scim/") => (vec![&acme.scim], vec![&acme.admin, &operator]),
             Access::Tenant(_) => (vec![&acme.admin, &operator], vec![&acme.scim]),
