@@ -14,7 +14,15 @@ use serde_json::Value;
 use crate::error::BuildError;
 use crate::project::BuildOptions;
 use crate::toolchain::{self, Toolchain};
+use crate::tools::Required;
 use crate::{TARGET, command};
+
+const CARGO: Required = Required {
+    program: "cargo",
+    tool: concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"), " or later"),
+    needed_for: "a plugin in Rust",
+    packages: "rustup",
+};
 
 /// The stack of a component. A constraint's frames take a few kilobytes; the default of 1 MiB would be the larger part
 /// of its memory and of what the host has to map. The linker puts the stack first, so an overflow traps at address 0.
@@ -81,6 +89,10 @@ struct Package {
 }
 
 fn find_packages(folders: &[&Path]) -> Result<Vec<Package>, BuildError> {
+    // A cargo around this one is one that is there.
+    if std::env::var_os("CARGO").is_none() {
+        CARGO.at_least_text(env!("CARGO_PKG_RUST_VERSION"), "--version")?;
+    }
     let mut known: BTreeMap<PathBuf, Package> = BTreeMap::new();
     let mut found = Vec::new();
     for folder in folders {
@@ -140,8 +152,14 @@ fn compile(
     for package in packages {
         cargo.args(["-p", &package.name]);
     }
-    let messages = command::run(&mut cargo, options.progress).map_err(BuildError::Compile)?;
+    let messages = command::run(&mut cargo, options.progress).map_err(compile_error)?;
     Ok(messages.lines().filter_map(core_module).collect())
+}
+
+/// What cargo complained of, and what to do about a package that wants a newer compiler.
+fn compile_error(said: String) -> BuildError {
+    let advice = if said.contains(" requires rustc ") { "\n`rustup update` brings a newer compiler" } else { "" };
+    BuildError::Compile(said + advice)
 }
 
 /// The manifest and the core module of one line of cargo's messages, if it is about one.

@@ -35,6 +35,11 @@ impl Required {
         }
     }
 
+    /// The same with a version as it is written.
+    pub(crate) fn at_least_text(&self, least: &str, asked: &str) -> Result<PathBuf, BuildError> {
+        self.at_least(version_in(least).unwrap_or_default(), asked)
+    }
+
     /// The error that it is not there.
     pub(crate) fn missing(&self, found: String) -> BuildError {
         let remedy = if on_path("apt-get").is_some() {

@@ -1,6 +1,8 @@
 //! What can be wrong with a project, each said with where it is and what to do.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use super::{Project, program};
@@ -151,15 +153,65 @@ fn a_component_that_no_server_takes_is_refused_and_not_put_in_its_place() {
 
 #[test]
 fn a_toolchain_that_is_missing_is_named_with_what_installs_it() {
-    for (language, needed) in [("js", "Node.js 18 or later"), ("python", "Python 3.11 or later"), ("c", "make")] {
+    let needs = [
+        ("rust", "Rust 1.95 or later"),
+        ("js", "Node.js 18 or later"),
+        ("python", "Python 3.11 or later"),
+        ("c", "make"),
+    ];
+    for (language, needed) in needs {
         let project = Project::new(language, "");
         let build = ["plugin", "build"];
-        let output = Command::new(program()).current_dir(&project.folder).args(build).env("PATH", "/nowhere").output();
-        let output = output.unwrap();
+        let mut command = Command::new(program());
+        // What runs the tests may be a cargo, which would be one.
+        command.current_dir(&project.folder).args(build).env("PATH", "/nowhere").env_remove("CARGO");
+        let output = command.output().unwrap();
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(5), "{language}: {error}");
         for named in [needed, "on the path", "Install"] {
             assert!(error.contains(named), "`{named}` is not named in: {error}");
         }
     }
+}
+
+/// Programs that say they are old, before all others on the path.
+fn old_programs(home: &Path) -> String {
+    for (name, says) in [("cargo", "cargo 1.70.0"), ("node", "v12.22.9"), ("python3", "Python 3.8.10")] {
+        let path = home.join(name);
+        fs::write(&path, format!("#!/bin/sh\necho '{says}'\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    format!("{}:{}", home.display(), std::env::var("PATH").unwrap())
+}
+
+#[test]
+fn a_toolchain_that_is_too_old_is_named_with_its_version_and_what_installs_another() {
+    let home = tempfile::tempdir().unwrap();
+    let path = old_programs(home.path());
+    for (language, needed, found) in [
+        ("rust", "Rust 1.95 or later", "cargo 1.70.0"),
+        ("js", "Node.js 18 or later", "v12.22.9"),
+        ("python", "Python 3.11 or later", "Python 3.8.10"),
+    ] {
+        let project = Project::new(language, "");
+        let mut command = Command::new(program());
+        command.current_dir(&project.folder).args(["plugin", "build"]).env("PATH", &path).env_remove("CARGO");
+        let output = command.output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(5), "{language}: {error}");
+        for named in [needed, found, "Install"] {
+            assert!(error.contains(named), "`{named}` is not named in: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_project_that_wants_a_newer_compiler_says_so_and_what_brings_one() {
+    let project = Project::new("rust", "");
+    // Another name than that of the project which is built beside it, in the same folder.
+    project.replace("Cargo.toml", "company-mail", "from-the-future");
+    project.replace("Cargo.toml", "rust-version = \"1.95\"", "rust-version = \"1.999\"");
+    let target = super::root().join("target");
+    let build = ["plugin", "build", "--target-dir", target.to_str().unwrap()];
+    project.fails(&build, 3, &["requires rustc 1.999", "`rustup update`"]);
 }
