@@ -181,7 +181,6 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<(), Failure> {
     let options = cli.global.options();
     match &cli.command {
         Command::Serve(serve) => return serve.run(),
-        Command::Context(command) => return command.run(&options, output),
         Command::Logout(logout) => return logout.run(&options, output),
         _ => {}
     }
@@ -192,7 +191,8 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<(), Failure> {
     let client = Client::new(options.clone())?;
     runtime.block_on(async {
         match &cli.command {
-            Command::Serve(_) | Command::CompileComponent(_) | Command::Context(_) | Command::Logout(_) => Ok(()),
+            Command::Serve(_) | Command::CompileComponent(_) | Command::Logout(_) => Ok(()),
+            Command::Context(command) => command.run(&client, &options, output).await,
             Command::Login(login) => login.run(options, output).await,
             Command::Tenant(command) => command.run(&client, output).await,
             Command::Token(command) => command.run(&client, output).await,

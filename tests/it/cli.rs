@@ -2,9 +2,10 @@
 
 mod apply;
 mod contexts;
+mod mistakes;
 mod versions;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -15,6 +16,20 @@ use serde_json::Value;
 
 fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_scruple-under-test"))
+}
+
+/// The address of something that answers one request with a page, and with these header fields.
+fn answering(status: &'static str, headers: &'static str) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+        head.by_ref().find(String::is_empty);
+        let lengths = "content-length: 6\r\nconnection: close";
+        write!(stream, "HTTP/1.1 {status}\r\n{headers}{lengths}\r\n\r\n<html>").unwrap();
+    });
+    format!("http://{address}")
 }
 
 struct Cli {

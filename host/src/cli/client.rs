@@ -1,12 +1,22 @@
 //! The administration API, called.
 
-use std::sync::OnceLock;
+mod answer;
 
-use reqwest::{Method, RequestBuilder, StatusCode, Url};
+use std::io::Write as _;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use reqwest::{Method, RequestBuilder, Url};
 use serde_json::Value;
 
 use crate::cli::context::{Chosen, Options};
 use crate::cli::{Failure, TenantArg};
+
+pub(super) use answer::Refused;
+use answer::{Peer, no_answer};
+
+/// How long a server may take to accept a connection: what a server at the other end of the world needs, twenty times over.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A server and the token to use it with, found out when they are needed first: not every command needs them.
 pub(super) struct Client {
@@ -27,6 +37,7 @@ impl Client {
         // Fails only if a provider is installed already, which then serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
             .build()
             .map_err(|error| Failure::Local(format!("cannot make an HTTP client: {error}")))?;
         Ok(Self { options, chosen: OnceLock::new(), http })
@@ -37,7 +48,12 @@ impl Client {
             return Ok(chosen);
         }
         let chosen = Chosen::of(&self.options)?;
-        Ok(self.chosen.get_or_init(|| chosen))
+        let is_first = self.chosen.get().is_none();
+        let chosen = self.chosen.get_or_init(|| chosen);
+        if is_first && chosen.token.is_some() {
+            warn_of_plain_http(&chosen.server.0);
+        }
+        Ok(chosen)
     }
 
     /// The tenant that a command is about.
@@ -109,54 +125,28 @@ impl Client {
 
     /// What the server answers: a body, or why it refuses.
     pub(super) async fn ask(&self, request: RequestBuilder) -> Result<Result<Vec<u8>, Refused>, Failure> {
-        let server = &self.chosen()?.server.0;
-        let response = request
-            .send()
-            .await
-            .map_err(|error| Failure::Server(format!("no answer from {server}: {}", causes(&error))))?;
-        let status = response.status();
-        let body = response.bytes().await.map_err(|error| Failure::Server(causes(&error)))?;
+        let chosen = self.chosen()?;
+        let server = &chosen.server.0;
+        let response = request.send().await.map_err(|error| no_answer(server, &error))?;
+        let (status, peer) = (response.status(), Peer::of(response.headers()));
+        let body = response.bytes().await.map_err(|error| no_answer(server, &error))?;
         if status.is_success() {
-            return Ok(Ok(body.into()));
+            return if peer == Peer::Unknown { Err(answer::not_ours(server, status)) } else { Ok(Ok(body.into())) };
         }
-        Ok(Err(Refused { status, problem: serde_json::from_slice(&body).unwrap_or(Value::Null) }))
+        Ok(Err(Refused::new(status, &body, peer, chosen)))
     }
 }
 
-/// Why the server has refused.
-pub(super) struct Refused {
-    pub(super) status: StatusCode,
-    problem: Value,
-}
-
-impl Refused {
-    /// Whether it says so as our servers do (RFC 9457).
-    pub(super) fn is_problem(&self) -> bool {
-        self.problem.get("detail").is_some_and(Value::is_string)
+/// A token that is sent in the open to another computer can be read on the way.
+fn warn_of_plain_http(server: &str) {
+    let Ok(url) = address(server) else { return };
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let is_here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    if url.scheme() == "http" && !is_here {
+        // Nobody is left to be told if standard error is closed.
+        let _ = writeln!(
+            std::io::stderr().lock(),
+            "warning: the token goes to {host} without encryption, and whoever sees it on the way can use it; use https"
+        );
     }
-
-    /// In words, with what is wrong in each part of the input, whose place is told as `place` says.
-    pub(super) fn told(&self, place: impl Fn(&str) -> String) -> Failure {
-        let Self { status, problem } = self;
-        let detail = problem.get("detail").and_then(Value::as_str).unwrap_or("no reason given");
-        let mut text = format!("{} ({})", detail, status.as_u16());
-        for part in super::output::items(problem, "errors") {
-            let place = place(part.get("pointer").and_then(Value::as_str).unwrap_or(""));
-            text.push_str(&format!("\n  {place}: {}", part.get("detail").and_then(Value::as_str).unwrap_or("")));
-        }
-        match problem.get("code").and_then(Value::as_str) {
-            Some(code) if code.starts_with("component") => Failure::Component(text),
-            _ => Failure::Server(text),
-        }
-    }
-}
-
-fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = error.to_string();
-        source = error.source();
-    }
-    text
 }

@@ -7,7 +7,8 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::cli::Failure;
-use crate::cli::output::Output;
+use crate::cli::client::Client;
+use crate::cli::output::{Output, text};
 
 pub(super) use chosen::{Chosen, Options, Source, named, same_server};
 pub(super) use file::{Context as Kept, Contexts};
@@ -21,9 +22,9 @@ pub(super) enum Context {
         /// The context.
         name: String,
     },
-    /// Show which server and tenant commands use, and who says so.
+    /// Show which server, tenant and token commands use, who says so, and what the server knows of the token.
     Show {
-        /// Only what this context has.
+        /// Only what this context has; the server is not asked.
         name: Option<String>,
     },
     /// Remove a context, with its token.
@@ -34,7 +35,7 @@ pub(super) enum Context {
 }
 
 impl Context {
-    pub(super) fn run(&self, options: &Options, output: &Output) -> Result<(), Failure> {
+    pub(super) async fn run(&self, client: &Client, options: &Options, output: &Output) -> Result<(), Failure> {
         match self {
             Self::List => list(&Contexts::read()?, output),
             Self::Use { name } => {
@@ -51,7 +52,14 @@ impl Context {
                 let context = contexts.named(name)?;
                 output.line(&shown(name, context), format!("context {name}: {}", where_to(context)))
             }
-            Self::Show { name: None } => in_use(&Chosen::of(options)?, output),
+            Self::Show { name: None } => {
+                let chosen = Chosen::of(options)?;
+                let known = match &chosen.token {
+                    Some(_) => Some(client.get(&["token"]).await),
+                    None => None,
+                };
+                in_use(&chosen, known, output)
+            }
             Self::Remove { name } => {
                 let was_current = Contexts::change(|contexts| {
                     contexts.named(name)?;
@@ -94,7 +102,8 @@ fn list(contexts: &Contexts, output: &Output) -> Result<(), Failure> {
     output.table(&json, &["", "context", "server", "tenant", "token"], rows.collect())
 }
 
-fn in_use(chosen: &Chosen, output: &Output) -> Result<(), Failure> {
+/// What is used, and what the server has said about the token if there is one.
+fn in_use(chosen: &Chosen, known: Option<Result<Value, Failure>>, output: &Output) -> Result<(), Failure> {
     let member = |said: &Option<(String, Source)>| {
         said.as_ref().map(|(value, source)| json!({ "value": value, "source": source.to_string() }))
     };
@@ -104,11 +113,14 @@ fn in_use(chosen: &Chosen, output: &Output) -> Result<(), Failure> {
     };
     let token = chosen.token.as_ref().map(|(_, source)| source.to_string());
     let server = Some(chosen.server.clone());
+    let said = known.as_ref().map(|known| known.as_ref().map_or_else(Failure::to_string, known_as));
+    let failure = known.as_ref().and_then(|known| known.as_ref().err()).map(Failure::to_string);
+    let known = known.and_then(Result::ok);
     let json = json!({
         "context": chosen.context,
         "server": member(&server),
         "tenant": member(&chosen.tenant),
-        "token": token.as_ref().map(|source| json!({ "source": source })),
+        "token": token.as_ref().map(|source| json!({ "source": source, "known": known, "failure": failure })),
     });
     let context = match (&chosen.context, &chosen.passed_over) {
         (None, _) => "no context".to_owned(),
@@ -116,5 +128,21 @@ fn in_use(chosen: &Chosen, output: &Output) -> Result<(), Failure> {
         (Some(context), Some(server)) => format!("context {context} does not count: it is for {server}"),
     };
     let token = token.map_or_else(|| "no token".to_owned(), |source| format!("a token, by {source}"));
-    output.line(&json, [context, line("server", &server), line("tenant", &chosen.tenant), token].join("\n"))
+    let mut lines = vec![context, line("server", &server), line("tenant", &chosen.tenant), token];
+    lines.extend(said);
+    output.line(&json, lines.join("\n"))
+}
+
+/// What the server knows of a token.
+fn known_as(known: &Value) -> String {
+    if known.get("operator") == Some(&Value::Bool(true)) {
+        return "the server knows it as the operator's".to_owned();
+    }
+    let until = match known.get("expires_at") {
+        None => "never expires".to_owned(),
+        Some(_) => format!("expires {}", text(known, "expires_at")),
+    };
+    let user = known.get("user").map_or_else(String::new, |_| format!(", for user {}", text(known, "user")));
+    let [label, tenant, scopes] = ["label", "tenant", "scopes"].map(|name| text(known, name));
+    format!("the server knows it as `{label}` of tenant {tenant}: scopes {scopes}; {until}{user}")
 }

@@ -31,14 +31,14 @@ pub(super) enum Decisions {
     Show {
         #[command(flatten)]
         tenant: TenantArg,
-        /// Its id: in the client's error, in the response header, in `tail`.
+        /// Its id: in the client's error, in the response header, in `tail`. `last` is the newest one.
         id: String,
     },
     /// The same, and what each verdict rests on: what would have had to be otherwise. Found by asking the constraints again.
     Explain {
         #[command(flatten)]
         tenant: TenantArg,
-        /// The decision's id.
+        /// The decision's id, or `last`.
         id: String,
     },
     /// Have the constraints judge it again by nothing but what they read then, or another component in the place of one. Exit code
@@ -77,17 +77,32 @@ impl Decisions {
         match self {
             Self::Tail(tail) => tail.run(client, output).await,
             Self::Show { tenant, id } => {
-                let found = client.get(&["tenants", client.tenant(tenant)?, "decisions", id]).await?;
+                let tenant = client.tenant(tenant)?;
+                let id = named(client, tenant, id).await?;
+                let found = client.get(&["tenants", tenant, "decisions", &id]).await?;
                 output.line(&found, words::entry(&found))
             }
             Self::Explain { tenant, id } => {
-                let found = client.get(&["tenants", client.tenant(tenant)?, "decisions", id, "explanation"]).await?;
+                let tenant = client.tenant(tenant)?;
+                let id = named(client, tenant, id).await?;
+                let found = client.get(&["tenants", tenant, "decisions", &id, "explanation"]).await?;
                 output.line(&found, explain::in_words(&found))
             }
             Self::Replay(replay) => replay.run(client, output).await,
             Self::Capture(capture) => capture.run(client, output).await,
         }
     }
+}
+
+/// The id of a decision, which `last` stands for if it is the newest.
+async fn named(client: &Client, tenant: &str, id: &str) -> Result<String, Failure> {
+    if id != "last" {
+        return Ok(id.to_owned());
+    }
+    let request = client.request(Method::GET, &["tenants", tenant, "decisions"])?;
+    let found = client.send(request.query(&[("limit", "1")])).await?;
+    let newest = items(&found, "decisions").first().map(|decision| text(decision, "id"));
+    newest.ok_or_else(|| Failure::Usage(format!("tenant {tenant} has no decision yet")))
 }
 
 impl Tail {

@@ -52,7 +52,8 @@ pub(super) enum Plugin {
     Push {
         #[command(flatten)]
         tenant: TenantArg,
-        /// The component.
+        /// The component, or the folder of a project that `plugin build` was called for.
+        #[arg(default_value = ".")]
         file: PathBuf,
         /// The plugin's name in the tenant; the file's name, if absent.
         #[arg(long)]
@@ -89,6 +90,7 @@ impl Plugin {
             Self::Test(test) => test.run(output).await,
             Self::Bench(bench) => bench.run(output).await,
             Self::Push { tenant, file, name, tag } => {
+                let file = &component_of(file)?;
                 let component = read(file)?;
                 let name = match name {
                     Some(name) => name.as_str(),
@@ -158,6 +160,21 @@ fn shown(name: &str, found: &Value) -> String {
     lines.push(format!("\nof version {}:", text(newest, "version")));
     lines.push(inspect::in_words(newest, newest.get("descriptor").unwrap_or(&Value::Null)));
     lines.join("\n")
+}
+
+/// The component in a file, or the one that was built last of the project in a folder.
+fn component_of(path: &Path) -> Result<PathBuf, Failure> {
+    if path.is_dir() { of_project(path) } else { Ok(path.to_owned()) }
+}
+
+#[cfg(feature = "authoring")]
+fn of_project(project: &Path) -> Result<PathBuf, Failure> {
+    build::built_last(project)
+}
+
+#[cfg(not(feature = "authoring"))]
+fn of_project(project: &Path) -> Result<PathBuf, Failure> {
+    Err(Failure::Usage(format!("`{}` is a folder; name the component", project.display())))
 }
 
 pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {

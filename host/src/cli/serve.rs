@@ -1,5 +1,7 @@
 //! `scruple serve`.
 
+mod trial;
+
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -34,11 +36,22 @@ pub(super) struct Serve {
     /// The operator's token, at least 32 characters. If absent, one is made at the first start and printed once.
     #[arg(long, env = "SCRUPLE_ADMIN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     admin_token: Option<String>,
+    /// To try it out on this computer: makes this tenant, if it is not there, and logs you in as its administrator, with a context of
+    /// its name.
+    #[arg(long, value_name = "TENANT")]
+    trial: Option<String>,
 }
 
 impl Serve {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let config = self.configuration()?;
+        // INVARIANT: what `--trial` hands out is good on loopback alone.
+        if self.trial.is_some() && !config.server.listen.ip().is_loopback() {
+            let listen = config.server.listen;
+            return Err(Failure::Usage(format!(
+                "`--trial` is for this computer alone, and {listen} is for others too"
+            )));
+        }
         tracing_subscriber::fmt()
             .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
             .with_writer(std::io::stderr)
@@ -51,7 +64,7 @@ impl Serve {
             .enable_all()
             .build()
             .map_err(|error| Failure::Local(format!("cannot start a runtime: {error}")))?;
-        let served = runtime.block_on(serve(&config, self.admin_token.as_deref()));
+        let served = runtime.block_on(serve(&config, self.admin_token.as_deref(), self.trial.as_deref()));
         // What is still running after the drain is not waited for.
         runtime.shutdown_timeout(Duration::from_secs(1));
         served
@@ -81,7 +94,7 @@ fn open_many_files() {
     }
 }
 
-async fn serve(config: &Config, admin_token: Option<&str>) -> Result<(), Failure> {
+async fn serve(config: &Config, admin_token: Option<&str>, trial: Option<&str>) -> Result<(), Failure> {
     let Opened { app, operator_token } = App::open(config, admin_token, Clock::system(), CompilerProgram::running())
         .map_err(|error| Failure::Local(with_causes(&error)))?;
     app.resume().await.map_err(|error| Failure::Local(with_causes(&error)))?;
@@ -90,7 +103,7 @@ async fn serve(config: &Config, admin_token: Option<&str>) -> Result<(), Failure
         .await
         .map_err(|error| Failure::Local(format!("cannot listen on {listen}: {error}")))?;
     let address = listener.local_addr().map_err(|error| Failure::Local(error.to_string()))?;
-    if let Some(token) = operator_token {
+    if let Some(token) = &operator_token {
         announce(&format!("The operator's token, shown this once: {token}"));
     }
     announce(&format!("Scruple listens on http://{address}, data in {}", config.server.data.display()));
@@ -112,7 +125,15 @@ async fn serve(config: &Config, admin_token: Option<&str>) -> Result<(), Failure
         serving.under_way.over().await;
         served
     };
+    let operator_token = operator_token.as_deref().or(admin_token);
+    let trial = async {
+        if let Some(tenant) = trial {
+            announce(&trial::prepare(&format!("http://{address}"), tenant, operator_token).await?);
+        }
+        std::future::pending().await
+    };
     tokio::select! {
+        failed = trial => return failed,
         served = served => served.map_err(|error| Failure::Local(format!("serving failed: {error}")))?,
         () = async { stopping.notified().await; tokio::time::sleep(drain).await } => {
             warn!(drain_seconds = drain.as_secs(), "requests were still under way when the drain ended");

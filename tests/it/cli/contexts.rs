@@ -1,6 +1,6 @@
 //! `scruple login`, `context` and `logout`: what counts where, and that no token is shown.
 
-use std::io::{BufRead, Write};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -10,7 +10,7 @@ use scruple_tests::server::OPERATOR_TOKEN;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::program;
+use super::{answering, program};
 
 /// A user with a home, and a server with the tenants `acme` and `other`.
 struct Home {
@@ -188,11 +188,14 @@ fn an_option_counts_before_the_environment_and_that_before_the_current_context()
     let given = Given { environment: &environment, ..Given::default() };
     let shown = home.said_given(&["context", "show"], &given);
     let expected = format!(
-        "context acme\nserver {url}, by the context\ntenant other, by SCRUPLE_TENANT\na token, by SCRUPLE_TOKEN\n"
+        "context acme\nserver {url}, by the context\ntenant other, by SCRUPLE_TENANT\na token, by SCRUPLE_TOKEN\n\
+         the server knows it as `me` of tenant other: scopes admin; never expires\n"
     );
     assert_eq!(shown, expected);
     assert_eq!(home.json(&["context", "show", "other"])["tenant"], "other");
-    assert_eq!(home.json(&["context", "show"])["token"], json!({ "source": "the context" }));
+    let token = &home.json(&["context", "show"])["token"];
+    assert_eq!(token["source"], "the context");
+    assert_eq!((&token["known"]["tenant"], &token["known"]["label"]), (&"acme".into(), &"me".into()));
 }
 
 #[test]
@@ -232,19 +235,6 @@ fn two_that_log_in_at_once_are_both_logged_in() {
     assert_eq!(left.len(), 1, "{left:?}");
 }
 
-/// The address of something that answers one request with a page.
-fn answering(status: &'static str) -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut head = std::io::BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
-        head.by_ref().find(String::is_empty);
-        write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>").unwrap();
-    });
-    format!("http://{address}")
-}
-
 #[test]
 fn a_token_that_is_of_no_use_is_not_kept() {
     let home = Home::new();
@@ -271,7 +261,7 @@ fn a_token_that_is_of_no_use_is_not_kept() {
     home.fails_given(&["login", "--server", "nowhere"], &given, 2, "`nowhere` is not an address");
     // Servers, but none of ours.
     for answer in ["200 OK", "404 Not Found", "302 Found"] {
-        let elsewhere = answering(answer);
+        let elsewhere = answering(answer, "");
         home.fails_given(
             &["login", "--server", &elsewhere, "--tenant", "acme"],
             &given,

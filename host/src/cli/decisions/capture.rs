@@ -7,6 +7,7 @@ use clap::Args;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::named;
 use crate::cli::client::Client;
 use crate::cli::output::{Output, items, text};
 use crate::cli::{Failure, TenantArg};
@@ -16,7 +17,7 @@ use crate::trial::fixture::{EXPECTED, RECORDED};
 pub(in crate::cli) struct Capture {
     #[command(flatten)]
     tenant: TenantArg,
-    /// The decision's id.
+    /// The decision's id, or `last`.
     id: String,
     /// Whose part of it, where several constraints were asked.
     #[arg(long)]
@@ -38,7 +39,9 @@ impl Capture {
         if folder.exists() {
             return Err(Failure::Usage(format!("`{}` is there already", folder.display())));
         }
-        let path = ["tenants", client.tenant(&self.tenant)?, "decisions", &self.id, "fixture"];
+        let tenant = client.tenant(&self.tenant)?;
+        let id = named(client, tenant, &self.id).await?;
+        let path = ["tenants", tenant, "decisions", &id, "fixture"];
         let mut request = client.request(Method::GET, &path)?;
         if let Some(constraint) = &self.constraint {
             request = request.query(&[("constraint", constraint)]);

@@ -7,6 +7,7 @@ use clap::Args;
 use reqwest::Method;
 use serde_json::Value;
 
+use super::named;
 use super::words::evaluations_in_words;
 use crate::cli::arguments::json_argument;
 use crate::cli::client::Client;
@@ -20,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 pub(in crate::cli) struct Replay {
     #[command(flatten)]
     tenant: TenantArg,
-    /// The decision's id.
+    /// The decision's id, or `last`.
     id: String,
     /// A component to ask in the place of the one that was asked. Nothing of it is kept.
     component: Option<PathBuf>,
@@ -59,7 +60,9 @@ impl Replay {
     }
 
     async fn once(&self, client: &Client, output: &Output) -> Result<(), Failure> {
-        let path = ["tenants", client.tenant(&self.tenant)?, "decisions", &self.id, "replay"];
+        let tenant = client.tenant(&self.tenant)?;
+        let id = named(client, tenant, &self.id).await?;
+        let path = ["tenants", tenant, "decisions", &id, "replay"];
         let mut request = client.request(Method::POST, &path)?;
         if let Some(constraint) = &self.constraint {
             request = request.query(&[("constraint", constraint)]);

@@ -1,5 +1,7 @@
 //! Decisions in words: a row of the log, a whole entry, each read.
 
+mod remedy;
+
 use serde_json::Value;
 
 use crate::cli::output::{items, text};
@@ -115,6 +117,7 @@ fn evaluation_in_words(evaluation: &Value, lines: &mut Vec<String>) {
     }
     if let Some(fault) = evaluation.get("fault").filter(|fault| !fault.is_null()) {
         lines.push(format!("  fault   {}: {}", text(fault, "kind"), text(fault, "message")));
+        lines.push(format!("  remedy  {}", remedy::of(&text(fault, "kind"), items(evaluation, "reads"))));
     }
     for warning in items(evaluation, "warnings") {
         lines.push(format!("  warned  {}: {}", text(warning, "code"), text(warning, "message")));

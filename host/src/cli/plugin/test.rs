@@ -1,13 +1,13 @@
 //! `scruple plugin test`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::junit::report;
-use super::{failure, tried};
+use super::{component_of, failure, tried};
 use crate::cli::Failure;
 use crate::cli::output::Output;
 use crate::trial::Tried;
@@ -50,7 +50,7 @@ impl Test {
             let only = self.only.as_deref().unwrap_or_default();
             return Err(Failure::Usage(format!("no case in `{}` has `{only}` in its name", fixtures.display())));
         }
-        let file = if is_project { component_of(&self.file)? } else { self.file.clone() };
+        let file = component_of(&self.file)?;
         let ran = judge(cases, &tried(&file).await?).await?;
         if let Some(path) = &self.junit {
             report(path, &ran)?;
@@ -67,17 +67,6 @@ impl Test {
             }
         }
     }
-}
-
-/// The component that was built last of a project.
-#[cfg(feature = "authoring")]
-fn component_of(project: &Path) -> Result<PathBuf, Failure> {
-    super::build::built_last(project)
-}
-
-#[cfg(not(feature = "authoring"))]
-fn component_of(project: &Path) -> Result<PathBuf, Failure> {
-    Err(Failure::Usage(format!("`{}` is a folder; name the component", project.display())))
 }
 
 /// Has a component judge cases.
