@@ -24,5 +24,5 @@ pub use reads::{LookUp, LookUpAnswer, Read, ReadSet};
 pub use record::{ConstraintName, DecisionId, DecisionRecord, Evaluation, Outcome};
 pub use recorded::{RecordedDecision, RecordedEvaluation};
 pub use rewrite::{Rewrite, Rewritten};
-pub use verdict::{ConstraintFault, FailurePolicy, Hold, Mode, Reason, Verdict};
+pub use verdict::{ConstraintFault, FailurePolicy, FaultKind, Hold, Mode, Reason, Verdict};
 pub use waiver::{WaivedFor, Waiver, WaiverId};

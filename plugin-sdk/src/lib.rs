@@ -5,6 +5,17 @@
 //! — and the settings of the tenant, and answers with a [`Verdict`]. Compiled to a WebAssembly component and uploaded, it
 //! is asked before anything is stored. It runs in a sandbox: no files, no network, no clock, nothing kept between calls.
 //!
+//! # Where to start
+//!
+//! | page of the [guide] | |
+//! |---|---|
+//! | [First constraint in Rust](guide::rust), [in JavaScript](guide::javascript), [in Python](guide::python) | from an empty folder to a rule that a server enforces |
+//! | [Testing](guide::testing) | unit tests, cases, captured decisions, replay |
+//! | [Cookbook](guide::cookbook) | what tenants have asked for: settings, and the refusal that comes of it |
+//! | [The contract](guide::contract) | what a component may import, and what it exports |
+//! | [Limits and fuel](guide::limits) | what an evaluation may use |
+//! | [Errors and their remedies](guide::errors) | every code, what it means, what to do |
+//!
 //! `scruple plugin new NAME --lang rust` writes a project with all that follows; `scruple plugin dev` builds and tests it whenever a
 //! file is saved.
 //!
@@ -86,6 +97,9 @@ pub mod directory;
 mod document;
 mod draft;
 pub mod filter;
+// Pages, and no code: a component has nothing of them.
+#[cfg(not(target_arch = "wasm32"))]
+pub mod guide;
 pub mod log;
 mod operation;
 pub mod report;

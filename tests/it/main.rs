@@ -19,6 +19,7 @@ mod decisions;
 mod discovery;
 mod golden;
 mod groups;
+mod guide;
 mod hostile_input;
 mod large_groups;
 mod layering;

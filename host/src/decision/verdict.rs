@@ -152,22 +152,42 @@ pub enum ConstraintFault {
 impl ConstraintFault {
     /// Stable name for logs, metrics and the decision log.
     pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Failed { .. } => "failed",
-            Self::Trap { .. } => "trap",
-            Self::OutOfFuel { .. } => "out-of-fuel",
-            Self::Deadline { .. } => "deadline",
-            Self::Memory { .. } => "memory",
-            Self::Tables { .. } => "tables",
-            Self::Stack { .. } => "stack",
-            Self::HostCalls { .. } => "host-calls",
-            Self::Output { .. } => "output",
-            Self::BadOutput { .. } => "bad-output",
-            Self::BadEdit { .. } => "bad-edit",
-            Self::Conflict { .. } => "conflict",
-            Self::Unavailable { .. } => "unavailable",
-        }
+        let kind = match self {
+            Self::Failed { .. } => FaultKind::Failed,
+            Self::Trap { .. } => FaultKind::Trap,
+            Self::OutOfFuel { .. } => FaultKind::OutOfFuel,
+            Self::Deadline { .. } => FaultKind::Deadline,
+            Self::Memory { .. } => FaultKind::Memory,
+            Self::Tables { .. } => FaultKind::Tables,
+            Self::Stack { .. } => FaultKind::Stack,
+            Self::HostCalls { .. } => FaultKind::HostCalls,
+            Self::Output { .. } => FaultKind::Output,
+            Self::BadOutput { .. } => FaultKind::BadOutput,
+            Self::BadEdit { .. } => FaultKind::BadEdit,
+            Self::Conflict { .. } => FaultKind::Conflict,
+            Self::Unavailable { .. } => FaultKind::Unavailable,
+        };
+        kind.as_str()
     }
+}
+
+/// The name of each [`ConstraintFault`]. The guide has what each means, and what to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the name of what is described above")]
+pub enum FaultKind {
+    Failed,
+    Trap,
+    OutOfFuel,
+    Deadline,
+    Memory,
+    Tables,
+    Stack,
+    HostCalls,
+    Output,
+    BadOutput,
+    BadEdit,
+    Conflict,
+    Unavailable,
 }
 
 /// What a constraint's answer does.
@@ -197,6 +217,8 @@ pub enum FailurePolicy {
 macro_rules! words {
     ($type:ty { $($variant:ident = $word:literal),+ $(,)? }) => {
         impl $type {
+            /// Every value.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
             /// The word used in JSON, in the database and on the command line.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
@@ -211,3 +233,18 @@ macro_rules! words {
 
 words!(Mode { Enforce = "enforce", Warn = "warn", Shadow = "shadow", Off = "off" });
 words!(FailurePolicy { Deny = "deny", Allow = "allow" });
+words!(FaultKind {
+    Failed = "failed",
+    Trap = "trap",
+    OutOfFuel = "out-of-fuel",
+    Deadline = "deadline",
+    Memory = "memory",
+    Tables = "tables",
+    Stack = "stack",
+    HostCalls = "host-calls",
+    Output = "output",
+    BadOutput = "bad-output",
+    BadEdit = "bad-edit",
+    Conflict = "conflict",
+    Unavailable = "unavailable",
+});

@@ -1,5 +1,7 @@
 //! Errors of the administration API: problem details (RFC 9457).
 
+mod codes;
+
 use std::error::Error;
 use std::sync::Arc;
 
@@ -11,6 +13,8 @@ use utoipa::ToSchema;
 
 use crate::http::error::{Failure, internal};
 use crate::store::StoreError;
+
+pub use codes::CODES;
 
 /// What a client should wait when its tenant has too much under way, in seconds: a compilation of an ordinary component
 /// takes a tenth of that, one of the longest takes ten times as long.
@@ -24,7 +28,7 @@ pub struct ProblemBody {
     pub title: String,
     /// HTTP status.
     pub status: u16,
-    /// Stable and machine-readable: `name-taken`.
+    /// Stable and machine-readable: `name-taken`. The guide has what each means, and what to do about it.
     pub code: &'static str,
     /// What went wrong, for people.
     pub detail: String,
@@ -134,6 +138,7 @@ impl IntoResponse for Problem {
             Self::Told { status, code, detail, errors, retry_after } => (status, code, detail, errors, retry_after),
             Self::Internal(cause) => return internal(cause),
         };
+        debug_assert!(CODES.contains(&code), "`{code}` is not in the list of codes");
         let title = status.canonical_reason().unwrap_or("Error").to_owned();
         let body = ProblemBody { title, status: status.as_u16(), code, detail, errors };
         let mut response = (status, Json(body)).into_response();

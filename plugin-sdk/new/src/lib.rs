@@ -241,7 +241,7 @@ impl Plan {
             test.iter().map(|(step, why)| ((*step).to_owned(), *why)).collect();
         steps.push(("scruple plugin build".to_owned(), "a component in target/plugins"));
         steps.push(("scruple plugin test".to_owned(), "the cases in fixtures, as a server would judge them"));
-        steps.push((format!("scruple plugin push target/plugins/{name}.wasm"), "to a server"));
+        steps.push(("scruple plugin push".to_owned(), "to a server; `scruple serve --trial acme` is one to try it on"));
         steps.push((format!("scruple constraint set {name} --settings @fixtures/settings.json"), "puts it in force"));
         steps
     }
