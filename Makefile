@@ -11,10 +11,10 @@ TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 COMPARE := --locked --manifest-path tests/compare/Cargo.toml --target-dir $(TARGET)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint plugins bench compare density fuzz
+.PHONY: help demo test lint plugins bench compare density fuzz first-constraint
 
 help: ## Show this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 plugins: ## Compile every shipped plugin to target/plugins/<name>.wasm (finds or builds the wasm target first)
 	@echo "==> plugins: compiling to WebAssembly components"
@@ -55,6 +55,11 @@ lint: ## Check format, lints, documentation, and (where cargo-deny is installed)
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
 		echo "==> lint: licences, bans, sources"; $(CARGO) deny --offline check licenses bans sources; \
 	else echo "==> lint: cargo-deny is not installed, so deny.toml was not checked"; fi
+
+first-constraint: ## Type the six commands of the guide's first page, with nothing compiled before, and print what each takes
+	@echo "==> first-constraint: building scruple (the first time takes some minutes)"
+	$(CARGO) build --release --package scruple
+	@tests/first-constraint.sh $(TARGET)/release/scruple
 
 bench: plugins ## Measure requests at 1,000 and 10,000 users and under abuse, durable writes, and what `make compare` does
 	@echo "==> bench: building with optimisation (the first time takes a quarter of an hour)"
