@@ -57,7 +57,7 @@ pub enum AppError {
         source: std::io::Error,
     },
     /// Another server has the data folder.
-    #[error("the data folder `{}` is in use by another server", path.display())]
+    #[error("the data folder `{}` is in use by another server: stop that one, or name another folder with `--data`", path.display())]
     InUse {
         /// The folder.
         path: PathBuf,

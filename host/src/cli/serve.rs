@@ -99,9 +99,11 @@ async fn serve(config: &Config, admin_token: Option<&str>, trial: Option<&str>) 
         .map_err(|error| Failure::Local(with_causes(&error)))?;
     app.resume().await.map_err(|error| Failure::Local(with_causes(&error)))?;
     let listen = config.server.listen;
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(|error| Failure::Local(format!("cannot listen on {listen}: {error}")))?;
+    let listener = TcpListener::bind(listen).await.map_err(|error| {
+        Failure::Local(format!(
+            "cannot listen on {listen}: {error}; `--listen` takes another address, port 0 a free one"
+        ))
+    })?;
     let address = listener.local_addr().map_err(|error| Failure::Local(error.to_string()))?;
     if let Some(token) = &operator_token {
         announce(&format!("The operator's token, shown this once: {token}"));

@@ -38,6 +38,12 @@ fn a_token_that_is_wrong_is_told_with_who_gives_it_and_one_that_may_too_little_w
     fails(&cli, &list, 4, &["lacks the scope `author` or `admin` (403)", "`scruple context show`"]);
     assert!(cli.said(&["context", "show"]).contains("knows it as `idp` of tenant acme: scopes scim; never expires"));
     cli.token = OPERATOR_TOKEN.to_owned();
+    fails(
+        &cli,
+        &["constraint", "list", "--tenant", "acmee"],
+        4,
+        &["tenant `acmee` was not found (404)", "`scruple context show`"],
+    );
     assert!(cli.said(&["context", "show"]).contains("the server knows it as the operator's"));
 }
 
@@ -70,6 +76,18 @@ fn a_server_that_is_away_that_is_none_of_ours_or_of_another_version_is_told_as_t
     );
     cli.token = String::new();
     cli.fails(&["tenant", "list"], 2, "no token, the operator's or one of the tenant: give it as `--token TOKEN`");
+}
+
+#[test]
+fn a_port_or_a_folder_that_another_server_has_is_told_with_what_to_give_instead() {
+    let (cli, data) = with_server();
+    let address = cli.server.as_ref().unwrap().address.to_string();
+    let other = tempfile::tempdir().unwrap();
+    let serve = |listen: &str, data: &std::path::Path, named: &str| {
+        cli.fails(&["serve", "--listen", listen, "--data", data.to_str().unwrap()], 5, named);
+    };
+    serve(&address, other.path(), "`--listen` takes another address");
+    serve("127.0.0.1:0", data.path(), "stop that one, or name another folder with `--data`");
 }
 
 #[test]

@@ -164,12 +164,15 @@ impl Newcomer {
         for (variable, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup"), ("npm_config_cache", ".npm")] {
             shell.envs(kept(variable, folder).map(|folder| (variable, folder)));
         }
-        for (variable, _) in
-            std::env::vars().filter(|(name, _)| name.starts_with("SCRUPLE_") || name.starts_with("XDG_"))
-        {
+        // Of whoever runs the tests, and of the cargo that may: a newcomer has none of it.
+        let is_foreign = |name: &str| {
+            name.starts_with("SCRUPLE_")
+                || name.starts_with("XDG_")
+                || ["CARGO", "CARGO_TARGET_DIR", "RUST_LOG"].contains(&name)
+        };
+        for (variable, _) in std::env::vars().filter(|(name, _)| is_foreign(name)) {
             shell.env_remove(variable);
         }
-        shell.env_remove("CARGO_TARGET_DIR").env_remove("RUST_LOG");
         shell.env("SCRUPLE_TOOLS", root().join("target/tools")).env("HOME", self.home.path());
         shell.env("PATH", format!("{}/bin:{path}", self.home.path().display())).current_dir(self.folder());
         shell

@@ -108,9 +108,17 @@ fn advice(status: StatusCode, problem: &Value, peer: &Peer, chosen: &Chosen) -> 
                 chosen.token.as_ref().map_or_else(String::new, |(_, source)| format!(", which {source} gives,"));
             format!("; the token{source} is mistyped, revoked or expired: `scruple login` takes another one")
         }
+        (_, StatusCode::NOT_FOUND) if is_of_tenant(problem) => {
+            "; `scruple context show` says which tenant is meant, and whose the token is".to_owned()
+        }
         (_, StatusCode::FORBIDDEN) => "; `scruple context show` says what the token is and allows".to_owned(),
         _ => String::new(),
     }
+}
+
+/// Whether it is the tenant that is not there, or not for this token.
+fn is_of_tenant(problem: &Value) -> bool {
+    problem.get("detail").and_then(Value::as_str).is_some_and(|detail| detail.starts_with("tenant `"))
 }
 
 fn causes(error: &(dyn std::error::Error + 'static)) -> String {
