@@ -15,6 +15,7 @@
 //! * [Errors and their remedies](errors): every code, what it means, what to do
 //!
 //! The blocks of commands of these pages are run by tests, and what they print is compared with what the pages say.
+//! In what is printed, `…` stands for what is another each time, and for what is left out.
 
 #[doc = include_str!("guide/rust.md")]
 pub mod rust {}
