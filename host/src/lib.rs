@@ -2,6 +2,7 @@
 
 pub mod causes;
 pub mod one_line;
+pub mod signature;
 pub mod scim;
 pub mod tables;
 pub mod change;

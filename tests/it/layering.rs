@@ -10,14 +10,18 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("one_line", &[]),
     ("scim", &[]),
     ("tables", &[]),
+    ("signature", &[]),
     ("change", &["scim"]),
     ("decision", &["change", "scim"]),
     ("metrics", &["decision"]),
     ("constraints", &["metrics", "decision", "change", "one_line", "scim"]),
-    ("store", &["decision", "change", "scim", "tables"]),
+    ("store", &["decision", "change", "scim", "signature", "tables"]),
     ("clock", &[]),
     ("secrets", &["store"]),
-    ("pipeline", &["causes", "clock", "constraints", "metrics", "store", "decision", "change", "scim", "tables"]),
+    (
+        "pipeline",
+        &["causes", "clock", "constraints", "metrics", "store", "decision", "change", "scim", "signature", "tables"],
+    ),
     ("trial", &["causes", "change", "clock", "constraints", "decision", "pipeline", "scim", "store", "tables"]),
     ("config", &["constraints", "store", "scim", "tables"]),
     (
@@ -34,6 +38,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "decision",
             "change",
             "scim",
+            "signature",
             "tables",
         ],
     ),
@@ -51,6 +56,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "decision",
             "one_line",
             "scim",
+            "secrets",
+            "signature",
             "tables",
             "trial",
         ],
@@ -66,10 +73,11 @@ const ONLY: &[(&str, &[&str])] = &[
     ("reqwest", &["cli"]),
     ("clap", &["cli"]),
     ("prometheus_client", &["metrics"]),
+    ("ed25519_dalek", &["signature"]),
 ];
 
 /// What a pure module must not mention: I/O, clocks, concurrency, randomness.
-const PURE: &[&str] = &["scim", "tables", "change", "decision"];
+const PURE: &[&str] = &["scim", "signature", "tables", "change", "decision"];
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::net",
