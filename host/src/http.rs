@@ -27,6 +27,7 @@ pub mod bearer;
 pub mod schemas;
 pub mod tables;
 pub mod plugins;
+pub mod signing;
 pub mod constraints;
 pub mod waivers;
 pub mod apply;

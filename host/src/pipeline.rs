@@ -7,6 +7,8 @@ mod rewrite;
 pub mod bulk;
 pub mod answer;
 pub mod read;
+pub mod upload;
+pub mod signing;
 pub mod activation;
 pub mod apply;
 pub mod replay;

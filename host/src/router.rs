@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::http::auth::{Access, Scope, authorize};
 use crate::http::{
     apply, asynchronous, backtest, bearer, bulk, constraints, decisions, discovery, health, me, metrics, middleware,
-    openapi, plugins, query, replay, resources, schemas, tables, tenants, tokens, waivers,
+    openapi, plugins, query, replay, resources, schemas, signing, tables, tenants, tokens, waivers,
 };
 
 /// One route.
@@ -91,6 +91,17 @@ pub fn routes() -> Vec<Route> {
         route(Method::GET, "/api/v1/tenants/{tenant}/plugins", AUTHOR, get(plugins::list)),
         route(Method::POST, "/api/v1/tenants/{tenant}/plugins/{plugin}/versions", AUTHOR, post(plugins::upload)),
         route(Method::GET, "/api/v1/tenants/{tenant}/plugins/{plugin}/versions", AUTHOR, get(plugins::versions)),
+        route(
+            Method::GET,
+            "/api/v1/tenants/{tenant}/plugins/{plugin}/versions/{version}/component",
+            AUTHOR,
+            get(plugins::component::show),
+        ),
+        route(Method::GET, "/api/v1/tenants/{tenant}/signing-keys", AUTHOR, get(signing::list)),
+        route(Method::PUT, "/api/v1/tenants/{tenant}/signing-keys/{name}", ADMIN, put(signing::put)),
+        route(Method::DELETE, "/api/v1/tenants/{tenant}/signing-keys/{name}", ADMIN, delete(signing::remove)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/signing-policy", AUTHOR, get(signing::policy)),
+        route(Method::PUT, "/api/v1/tenants/{tenant}/signing-policy", ADMIN, put(signing::set_policy)),
         route(Method::GET, "/api/v1/tenants/{tenant}/constraints", AUTHOR, get(constraints::list)),
         route(Method::GET, "/api/v1/tenants/{tenant}/constraints/{name}", AUTHOR, get(constraints::show)),
         route(Method::PUT, "/api/v1/tenants/{tenant}/constraints/{name}", ADMIN, put(constraints::set)),

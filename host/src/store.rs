@@ -9,6 +9,7 @@ pub mod change_set;
 pub mod model;
 pub mod query;
 pub mod schema;
+pub mod signing;
 pub mod sqlite;
 pub mod table;
 pub mod waiver;
@@ -33,6 +34,10 @@ pub use model::{
     PluginVersion, StoredDecision, Tenant, TenantChange, TenantModel, Token, TokenHash, TokenOwner,
 };
 pub use query::{Choose, Found, Matches, Page, Reference, Represented, ShowError, Shown, Wanted};
+pub use signing::{
+    ActivateError, AddVersionError, NewSigningKey, NewSigningPolicy, Signed, Signing, SigningKey, SigningKeyError,
+    SigningPolicyError, Unsigned,
+};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use table::{FoundRow, NewTable, TableChangeError, TableRevision, TableState, TablesKept};
 pub use waiver::{NewWaiver, StoredWaiver, WaiverTarget, WaiverWords};
@@ -200,10 +205,22 @@ pub trait TenantStore: Send + Sync {
     /// Revokes a token; `false` if there is none of that id.
     async fn revoke_token(&self, id: uuid::Uuid, at: jiff::Timestamp) -> Result<bool, StoreError>;
 
-    /// Adds a plugin version; the same digest again gives the version it has (`false`: nothing was added).
-    async fn add_version(&self, version: NewVersion) -> Result<(PluginVersion, bool), StoreError>;
+    /// Adds a plugin version with its signatures; the same digest again gives the version it has (`false`: nothing was added
+    /// but signatures). What is not signed as the tenant requires is not added.
+    async fn add_version(&self, version: NewVersion) -> Result<(PluginVersion, bool), AddVersionError>;
     /// Every version of every plugin, or of one, by plugin and number.
     async fn versions(&self, plugin: Option<&str>) -> Result<Vec<PluginVersion>, StoreError>;
+
+    /// The keys that the tenant knows, and by whom it wants components signed.
+    async fn signing(&self) -> Result<Signing, StoreError>;
+    /// Makes a key known, of which there may be so many. It does not count yet.
+    async fn add_signing_key(&self, key: NewSigningKey, most: usize) -> Result<SigningKey, SigningKeyError>;
+    /// Forgets a key with its signatures; `None` if there is none of that name.
+    async fn remove_signing_key(&self, name: &str) -> Result<Option<SigningKey>, StoreError>;
+    /// Sets by whom components have to be signed. What is in force stays so.
+    async fn set_signing_policy(&self, policy: NewSigningPolicy) -> Result<Signing, SigningPolicyError>;
+    /// Signatures of the component with that digest, or of all, by keys that the tenant knows.
+    async fn signatures(&self, digest: Option<&str>) -> Result<Vec<Signed>, StoreError>;
 
     /// Changes what is set of the tenant, and returns it. Another profile raises the generation.
     async fn change(&self, change: TenantChange) -> Result<Tenant, StoreError>;
@@ -231,14 +248,15 @@ pub trait TenantStore: Send + Sync {
         id: WaiverId,
         made: (&str, jiff::Timestamp),
     ) -> Result<Option<StoredWaiver>, StoreError>;
-    /// Puts a constraint into a state, or takes it away (`None`). Raises the generation and returns the new one.
+    /// Puts a constraint into a state, or takes it away (`None`). Raises the generation and returns the new one. A component
+    /// that is not signed as the tenant requires is not put to work.
     async fn activate(
         &self,
         name: &ConstraintName,
         state: Option<ActivationState>,
         by: &str,
         at: jiff::Timestamp,
-    ) -> Result<i64, StoreError>;
+    ) -> Result<i64, ActivateError>;
     /// Every state a constraint has had, newest first. A state of `None` is a removal.
     async fn activation_history(&self, name: &ConstraintName) -> Result<Vec<Activation>, StoreError>;
 

@@ -147,6 +147,7 @@ impl Trial {
             descriptor: tried.checked.descriptor.to_json(),
             tag: None,
             created_at: AT,
+            signatures: Vec::new(),
         };
         self.pipeline.store.tenant(self.tenant).add_version(version).await.map_err(local)?;
         let request = ConstraintRequest {

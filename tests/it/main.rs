@@ -34,6 +34,7 @@ mod rfc7644;
 mod schemas;
 mod search;
 mod serial;
+mod signing;
 mod suites;
 mod tables;
 mod tenancy;

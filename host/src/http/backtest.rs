@@ -15,9 +15,9 @@ use crate::http::auth::Principal;
 use crate::http::extract::{ApiPath, ApiQuery, body};
 use crate::http::problem::Problem;
 use crate::http::replay::settings;
-use crate::pipeline::activation::PushError;
 use crate::pipeline::backtest::{Comparison, DECISIONS_MAX, Stretch};
 use crate::pipeline::replay::Candidate;
+use crate::pipeline::upload::PushError;
 
 /// Which decisions are compared, and with whom.
 #[derive(Debug, Deserialize)]

@@ -16,9 +16,11 @@ use crate::decision::{ConstraintName, FailurePolicy, Mode};
 use crate::http::auth::Principal;
 use crate::http::extract::{ApiJson, ApiPath};
 use crate::http::problem::{Problem, ProblemPart};
+use crate::http::signing::SignerBody;
 use crate::http::tenants::check_name;
 use crate::metrics::noteworthy::Faults;
 use crate::pipeline::activation::{ActivationError, ConstraintRequest, Which};
+use crate::pipeline::signing::SigningState;
 use crate::store::Activation;
 
 /// How a plugin version is to be put to work.
@@ -94,6 +96,13 @@ pub struct ActivationBody {
     /// How it broke, if it did since the server was started; only of constraints in force. Its decisions have the causes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub faults: Option<FaultsBody>,
+    /// Whose signatures of its component the tenant has; only of constraints in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<Vec<SignerBody>>,
+    /// What its component lacks that the tenant's signing policy requires now, if it does; only of constraints in force, which
+    /// it stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsigned: Option<String>,
 }
 
 /// How often a constraint broke since the server was started.
@@ -165,6 +174,8 @@ impl From<Activation> for ActivationBody {
             by: activation.by,
             at: activation.at.to_string(),
             faults: None,
+            signed_by: None,
+            unsigned: None,
         };
         if let Some(state) = activation.state {
             body.plugin = Some(state.plugin);
@@ -205,6 +216,7 @@ impl From<ActivationError> for Problem {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown-revision", detail)
             }
             ActivationError::Settings(problems) => Self::of_settings(detail, problems),
+            ActivationError::Unsigned(unsigned) => unsigned.into(),
             ActivationError::TooMany => Self::new(StatusCode::CONFLICT, "too-many-constraints", detail),
             ActivationError::Grants(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-grants", detail),
             ActivationError::Component(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "component-fault", detail),
@@ -258,7 +270,7 @@ pub(super) fn on_fault(word: Option<&str>) -> Result<FailurePolicy, String> {
 #[utoipa::path(put, path = "/api/v1/tenants/{tenant}/constraints/{name}", tag = "constraints",
     params(("tenant" = String, Path), ("name" = String, Path)), request_body = ConstraintBody, responses(
         (status = 200, body = ActivationBody),
-        (status = 422, description = "no such version; settings that break the schema; grants beyond the descriptor"),
+        (status = 422, description = "no such version; settings that break the schema; grants beyond the descriptor; not signed as required"),
         (status = 503, description = "the tenant has as many components asked as it may have; Retry-After says when to try again"),
 ))]
 pub async fn set(
@@ -293,7 +305,7 @@ pub async fn remove(
     params(("tenant" = String, Path), ("name" = String, Path)), request_body = RollbackBody, responses(
         (status = 200, body = ActivationBody),
         (status = 404, description = "no such constraint"),
-        (status = 422, description = "no such revision, or nothing to go back to"),
+        (status = 422, description = "no such revision, or nothing to go back to; not signed as required"),
 ))]
 pub async fn rollback(
     State(app): State<Arc<App>>,
@@ -306,10 +318,16 @@ pub async fn rollback(
     Ok(Json(activation.into()))
 }
 
-/// A constraint in force, with how it broke.
-fn in_force(app: &App, principal: &Principal, activation: Activation) -> ActivationBody {
+/// A constraint in force, with how it broke and who has signed it.
+fn in_force(app: &App, principal: &Principal, signing: &SigningState, activation: Activation) -> ActivationBody {
     let faults = app.pipeline.metrics.noteworthy().faults_of(principal.tenant.id, &activation.name);
-    ActivationBody { faults: faults.map(FaultsBody::from), ..activation.into() }
+    let digest = activation.state.as_ref().map(|state| state.digest.clone()).unwrap_or_default();
+    ActivationBody {
+        faults: faults.map(FaultsBody::from),
+        signed_by: Some(signing.signed(&digest).iter().map(SignerBody::from).collect()),
+        unsigned: signing.lacking(&digest).map(|unsigned| unsigned.to_string()),
+        ..activation.into()
+    }
 }
 
 /// Lists the constraints in force.
@@ -317,7 +335,9 @@ fn in_force(app: &App, principal: &Principal, activation: Activation) -> Activat
     responses((status = 200, body = ConstraintsBody)))]
 pub async fn list(State(app): State<Arc<App>>, principal: Principal) -> Result<Json<ConstraintsBody>, Problem> {
     let (model, activations) = app.store.tenant(principal.tenant.id).activations().await?;
-    let constraints = activations.into_iter().map(|activation| in_force(&app, &principal, activation)).collect();
+    let signing = app.pipeline.signing_state(principal.tenant.id).await?;
+    let in_force = |activation| in_force(&app, &principal, &signing, activation);
+    let constraints = activations.into_iter().map(in_force).collect();
     Ok(Json(ConstraintsBody { generation: model.generation, constraints }))
 }
 
@@ -334,7 +354,8 @@ pub async fn show(
     let (_, activations) = app.store.tenant(principal.tenant.id).activations().await?;
     let found = activations.into_iter().find(|activation| activation.name.0 == name);
     let found = found.ok_or_else(|| Problem::not_found(format!("constraint `{name}`")))?;
-    Ok(Json(in_force(&app, &principal, found)))
+    let signing = app.pipeline.signing_state(principal.tenant.id).await?;
+    Ok(Json(in_force(&app, &principal, &signing, found)))
 }
 
 /// Lists every state a constraint has had, its removals too.

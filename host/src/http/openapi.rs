@@ -5,7 +5,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use crate::http::{
-    apply, backtest, bearer, constraints, decisions, plugins, replay, schemas, tables, tenants, tokens, waivers,
+    apply, backtest, bearer, constraints, decisions, plugins, replay, schemas, signing, tables, tenants, tokens,
+    waivers,
 };
 
 #[derive(OpenApi)]
@@ -20,7 +21,8 @@ use crate::http::{
         schemas::list, schemas::put, schemas::remove, schemas::list_resource_types, schemas::put_resource_type,
         schemas::remove_resource_type, schemas::list_tightenings, schemas::put_tightenings,
         bearer::show, tokens::create, tokens::list, tokens::revoke,
-        plugins::list, plugins::upload, plugins::versions,
+        plugins::list, plugins::upload, plugins::versions, plugins::component::show,
+        signing::list, signing::put, signing::remove, signing::policy, signing::set_policy,
         constraints::list, constraints::show, constraints::set, constraints::remove, constraints::history,
         constraints::rollback, backtest::differences, backtest::backtest,
         tables::list, tables::show, tables::put, tables::remove, tables::content, tables::history, tables::rollback,

@@ -1,4 +1,6 @@
-//! Plugins: uploading versions and listing them.
+//! Plugins: uploading versions, listing them and giving them back.
+
+pub mod component;
 
 use std::sync::Arc;
 
@@ -13,8 +15,10 @@ use crate::app::App;
 use crate::http::auth::Principal;
 use crate::http::extract::{ApiPath, ApiQuery, body};
 use crate::http::problem::Problem;
+use crate::http::signing::{self, SignerBody};
 use crate::http::tenants::check_name;
-use crate::pipeline::activation::PushError;
+use crate::pipeline::signing::SigningState;
+use crate::pipeline::upload::{NewUpload, PushError};
 use crate::store::PluginVersion;
 
 /// Characters of a tag: a version or a Git commit, not prose.
@@ -40,6 +44,8 @@ pub struct VersionBody {
     pub tag: Option<String>,
     /// When it was uploaded.
     pub created_at: String,
+    /// Whose signatures of the component the tenant has, by name of the key.
+    pub signed_by: Vec<SignerBody>,
     /// Whether it is a new version: `false` if these bytes were one already, whose tag stays what it was; only in the answer to an
     /// upload.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,9 +62,10 @@ pub struct VersionsBody {
     pub versions: Vec<VersionBody>,
 }
 
-impl From<PluginVersion> for VersionBody {
-    fn from(version: PluginVersion) -> Self {
+impl VersionBody {
+    fn of(version: PluginVersion, signing: &SigningState) -> Self {
         Self {
+            signed_by: signing.signed(&version.digest).iter().map(SignerBody::from).collect(),
             plugin: version.plugin,
             version: version.version,
             digest: version.digest,
@@ -76,6 +83,11 @@ impl From<PluginVersion> for VersionBody {
 impl From<PushError> for Problem {
     fn from(failure: PushError) -> Self {
         match failure {
+            PushError::Signature(error) => signing::refused(&error),
+            PushError::UnknownKey(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown-signing-key", failure.to_string())
+            }
+            PushError::Unsigned(unsigned) => unsigned.into(),
             PushError::Refused { code, detail } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail),
             PushError::Overloaded(overloaded) => Self::busy(overloaded.to_string()),
             PushError::Compiler(error) => Self::Internal(Arc::new(error)),
@@ -91,14 +103,19 @@ pub struct UploadQuery {
     tag: Option<String>,
 }
 
-/// Uploads a component. The same bytes again are the same version.
+/// Uploads a component. The same bytes again are the same version; signatures that come with them are added.
+///
+/// A signature (Ed25519) is over the text `scruple plugin v1 sha256:` and the digest of the component in hexadecimal. Each that is
+/// sent has to be a good one by a key that the tenant knows.
 #[utoipa::path(post, path = "/api/v1/tenants/{tenant}/plugins/{plugin}/versions", tag = "plugins",
-    params(("tenant" = String, Path), ("plugin" = String, Path), ("tag" = Option<String>, Query)),
+    params(("tenant" = String, Path), ("plugin" = String, Path), ("tag" = Option<String>, Query),
+        ("Scruple-Signature" = Option<String>, Header, description = "for each signature the id of the key, a space, and the 64 bytes in base64; separated by commas, at most 8")),
     request_body(content = Vec<u8>, content_type = "application/wasm"), responses(
         (status = 201, body = VersionBody, description = "a new version"),
         (status = 200, body = VersionBody, description = "these bytes are a version already"),
         (status = 413, description = "larger than the limit"),
-        (status = 422, description = "not a component that this host can run; the detail says why and what helps"),
+        (status = 422, description = "not a component that this host can run; the detail says why and what helps; a signature that is not \
+            one (`invalid-signature`) or by no key of the tenant's (`unknown-signing-key`); not signed as the tenant requires (`unsigned`)"),
         (status = 503, description = "the tenant has as many uploads under way as it may have; Retry-After says when to try again"),
 ))]
 pub async fn upload(
@@ -113,10 +130,12 @@ pub async fn upload(
         check_tag(tag)?;
     }
     let place = app.pipeline.sandbox.admit_upload(principal.tenant.id).map_err(PushError::Overloaded)?;
+    let signatures = signing::sent(request.headers())?;
     let component = body(request, app.pipeline.sandbox.limits().component_bytes_max).await?;
-    let uploaded = app.pipeline.upload(principal.tenant.id, &place, &plugin, query.tag, component.into()).await?;
+    let new = NewUpload { plugin, tag: query.tag, component: component.into(), signatures };
+    let uploaded = app.pipeline.upload(principal.tenant.id, &place, new).await?;
     let status = if uploaded.added { StatusCode::CREATED } else { StatusCode::OK };
-    let mut body = VersionBody::from(uploaded.version);
+    let mut body = VersionBody::of(uploaded.version, &app.pipeline.signing_state(principal.tenant.id).await?);
     body.added = Some(uploaded.added);
     body.compile_ms = Some(uploaded.compile_ms);
     Ok((status, Json(body)))
@@ -138,7 +157,10 @@ fn check_tag(tag: &str) -> Result<(), Problem> {
     responses((status = 200, body = VersionsBody)))]
 pub async fn list(State(app): State<Arc<App>>, principal: Principal) -> Result<Json<VersionsBody>, Problem> {
     let versions = app.store.tenant(principal.tenant.id).versions(None).await?;
-    Ok(Json(VersionsBody { versions: versions.into_iter().map(VersionBody::from).collect() }))
+    let signing = app.pipeline.signing_state(principal.tenant.id).await?;
+    Ok(Json(VersionsBody {
+        versions: versions.into_iter().map(|version| VersionBody::of(version, &signing)).collect(),
+    }))
 }
 
 /// Lists the versions of one plugin.
@@ -155,5 +177,8 @@ pub async fn versions(
     if versions.is_empty() {
         return Err(Problem::not_found(format!("plugin `{plugin}`")));
     }
-    Ok(Json(VersionsBody { versions: versions.into_iter().map(VersionBody::from).collect() }))
+    let signing = app.pipeline.signing_state(principal.tenant.id).await?;
+    Ok(Json(VersionsBody {
+        versions: versions.into_iter().map(|version| VersionBody::of(version, &signing)).collect(),
+    }))
 }

@@ -15,9 +15,9 @@ use crate::decision::expected::Expected;
 use crate::http::auth::Principal;
 use crate::http::extract::{ApiPath, ApiQuery, body};
 use crate::http::problem::Problem;
-use crate::pipeline::activation::PushError;
 use crate::pipeline::explain::Explanation;
 use crate::pipeline::replay::{Candidate, Replay, ReplayError};
+use crate::pipeline::upload::PushError;
 
 /// Which of the constraints is meant, and what a component in its place is set to.
 #[derive(Debug, Deserialize)]

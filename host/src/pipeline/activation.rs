@@ -1,4 +1,4 @@
-//! From uploaded bytes to constraints in force: upload, put to work, roll back; and which constraints a tenant has.
+//! From plugin versions to constraints in force: put to work, roll back; and which constraints a tenant has.
 
 use std::sync::Arc;
 
@@ -6,64 +6,19 @@ use serde_json::Value;
 use thiserror::Error;
 use tracing::{error, info};
 
-use crate::causes::with_causes;
-use crate::constraints::compile::CompileError;
 use crate::constraints::registry::EnabledParts;
-use crate::constraints::sandbox::{AboutError, UploadError, UploadPlace};
+use crate::constraints::sandbox::AboutError;
 use crate::constraints::settings::SettingsProblem;
 use crate::constraints::{ConstraintSet, Descriptor, EnabledConstraint, Grants, Overloaded};
 use crate::decision::{ConstraintFault, ConstraintName, FailurePolicy, Mode, TenantId};
 use crate::pipeline::Pipeline;
 use crate::pipeline::waivers::ready;
 use crate::scim::schema::SchemaRegistry;
-use crate::store::{Activation, ActivationState, NewVersion, PluginVersion, StoreError};
+use crate::store::{ActivateError, Activation, ActivationState, PluginVersion, StoreError, Unsigned};
 
 /// Constraints of a tenant at the most. Each may use all its fuel in every write (4 ms), so this bounds what one write may
 /// cost to 0.2 s; the richest set of rules we can think of has a dozen.
 pub(super) const CONSTRAINTS_MAX: usize = 50;
-
-/// A component was not taken.
-#[derive(Debug, Error)]
-pub enum PushError {
-    /// It is at fault.
-    #[error("{detail}")]
-    Refused {
-        /// Stable name of what is wrong.
-        code: &'static str,
-        /// What is wrong, and what helps.
-        detail: String,
-    },
-    /// Nothing can be compiled.
-    #[error(transparent)]
-    Compiler(CompileError),
-    /// The tenant uploads too much at once.
-    #[error(transparent)]
-    Overloaded(#[from] Overloaded),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl From<UploadError> for PushError {
-    fn from(error: UploadError) -> Self {
-        match error {
-            UploadError::Compile(error) if error.is_ours() => Self::Compiler(error),
-            UploadError::Overloaded(overloaded) => Self::Overloaded(overloaded),
-            error => Self::Refused { code: error.code(), detail: with_causes(&error) },
-        }
-    }
-}
-
-/// An uploaded component.
-#[derive(Debug)]
-pub struct Uploaded {
-    /// The version it is.
-    pub version: PluginVersion,
-    /// Whether it is a new one.
-    pub added: bool,
-    /// How long compiling took.
-    pub compile_ms: u64,
-}
 
 /// Which version of a plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,6 +99,9 @@ pub enum ActivationError {
     /// The grants are not ones the plugin asks for.
     #[error("the grants are not valid: {0}")]
     Grants(String),
+    /// The tenant wants its component signed.
+    #[error(transparent)]
+    Unsigned(#[from] Unsigned),
     /// The component could not be asked about its settings.
     #[error("the settings could not be checked: {0}")]
     Component(ConstraintFault),
@@ -165,6 +123,15 @@ pub(super) struct Wrong {
 impl From<ActivationError> for Wrong {
     fn from(first: ActivationError) -> Self {
         Self { first, second: None }
+    }
+}
+
+impl From<ActivateError> for ActivationError {
+    fn from(error: ActivateError) -> Self {
+        match error {
+            ActivateError::Unsigned(unsigned) => Self::Unsigned(unsigned),
+            ActivateError::Store(error) => Self::Store(error),
+        }
     }
 }
 
@@ -229,30 +196,6 @@ impl Pipeline {
             error!(constraint.name = %enabled.name, detail, "a stored constraint cannot be read");
         }
         enabled
-    }
-
-    /// Checks a component and adds it as a version. Nothing is in force by that.
-    pub async fn upload(
-        &self,
-        tenant: TenantId,
-        place: &UploadPlace,
-        plugin: &str,
-        tag: Option<String>,
-        component: Vec<u8>,
-    ) -> Result<Uploaded, PushError> {
-        let model = self.store.tenant(tenant).model().await?;
-        let checked = self.sandbox.upload_in(place, component.clone(), &model.schemas).await?;
-        let version = NewVersion {
-            plugin: plugin.to_owned(),
-            digest: checked.digest,
-            component,
-            world: checked.world,
-            descriptor: checked.descriptor.to_json(),
-            tag,
-            created_at: self.clock.now(),
-        };
-        let (version, added) = self.store.tenant(tenant).add_version(version).await?;
-        Ok(Uploaded { version, added, compile_ms: checked.compile_ms })
     }
 
     /// Puts a plugin version to work under a name, or changes how.

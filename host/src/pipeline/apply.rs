@@ -3,6 +3,7 @@
 //! A plan is made first, and everything is checked for it as if each constraint was set by itself. It is carried out in
 //! one step of the store, if the tenant is still as it was when the plan was made: what a person has seen is what is done.
 
+mod signing;
 mod waivers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -116,6 +117,7 @@ impl From<ChangeSetError> for ApplyError {
             ChangeSetError::GenerationMoved | ChangeSetError::UnknownWaiver(_) => Self::Moved,
             ChangeSetError::Table(TableChangeError::Store(error)) | ChangeSetError::Store(error) => Self::Store(error),
             ChangeSetError::Table(error) => Self::Table(error),
+            ChangeSetError::Unsigned { name, unsigned } => Self::Invalid(vec![signing::problem(&name.0, &unsigned)]),
         }
     }
 }
@@ -174,13 +176,15 @@ impl Pipeline {
         };
         let (waivers, wrong) = self.waiver_steps(&given, waivers, wanted.waivers.unwrap_or_default()).await?;
         problems.extend(wrong);
+        let constraints = steps(constraints, wanted_constraints, keep_constraints, ActivationState::eq);
+        problems.extend(signing::problems(&constraints, &self.signing_state(tenant).await?));
         if !problems.is_empty() {
             return Err(ApplyError::Invalid(problems));
         }
         let same_table = |before: &TableState, after: &TableState| before.digest == after.digest;
         Ok(Plan {
             generation: model.generation,
-            constraints: steps(constraints, wanted_constraints, keep_constraints, ActivationState::eq),
+            constraints,
             tables: steps(tables, wanted_tables, keep_tables, same_table),
             waivers,
         })

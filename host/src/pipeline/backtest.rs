@@ -11,8 +11,8 @@ use crate::constraints::sandbox::{Checked, UploadPlace};
 use crate::decision::said::Said;
 use crate::decision::{ConstraintName, DecisionId, RecordedDecision, TenantId};
 use crate::pipeline::Pipeline;
-use crate::pipeline::activation::PushError;
 use crate::pipeline::replay::{Candidate, ReplayError, Undecidable, which};
+use crate::pipeline::upload::PushError;
 use crate::store::{DecisionQuery, StoreError};
 
 /// Decisions that are looked at, at the most. 1,000: one that uses all of its fuel takes 4 ms, so that a component that always

@@ -20,7 +20,7 @@ use crate::constraints::{EnabledConstraint, Operation, Overloaded, Recording};
 use crate::decision::reads::ReadSet;
 use crate::decision::{ConstraintFault, DecisionId, Evaluation, RecordedDecision, RecordedEvaluation, TenantId};
 use crate::pipeline::Pipeline;
-use crate::pipeline::activation::PushError;
+use crate::pipeline::upload::PushError;
 use crate::scim::schema::SchemaRegistry;
 use crate::store::{Activation, ActivationState, StoreError};
 

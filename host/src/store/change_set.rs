@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::decision::{ConstraintName, WaiverId};
-use crate::store::{ActivationState, NewWaiver, StoreError, TableChangeError};
+use crate::store::{ActivationState, NewWaiver, StoreError, TableChangeError, Unsigned};
 
 /// What is to become of a tenant's constraints, tables and waivers in one step. What it does not name stays as it is.
 #[derive(Clone, Debug)]
@@ -39,6 +39,14 @@ pub enum ChangeSetError {
     /// The tenant's generation is not the one that they were made for any more.
     #[error("the tenant has changed meanwhile")]
     GenerationMoved,
+    /// The tenant wants the component of a constraint signed.
+    #[error("constraint `{name}`: {unsigned}")]
+    Unsigned {
+        /// The constraint.
+        name: ConstraintName,
+        /// What its component lacks.
+        unsigned: Unsigned,
+    },
     /// A table cannot be as it should.
     #[error(transparent)]
     Table(#[from] TableChangeError),

@@ -10,6 +10,7 @@ use crate::decision::{ConstraintName, DecisionId, FailurePolicy, Mode, Outcome, 
 use crate::scim::profile::Profile;
 use crate::scim::resource::ResourceId;
 use crate::scim::schema::{Definitions, SchemaRegistry};
+use crate::signature::Signature;
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,6 +159,8 @@ pub struct NewVersion {
     pub tag: Option<String>,
     /// When it is added.
     pub created_at: Timestamp,
+    /// Signatures that were checked.
+    pub signatures: Vec<Signature>,
 }
 
 /// A plugin version.

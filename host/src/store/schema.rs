@@ -30,6 +30,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 5, template: include_str!("schema/0005_tables.sql") },
     Migration { version: 6, template: include_str!("schema/0006_staged_tables.sql") },
     Migration { version: 7, template: include_str!("schema/0007_waivers.sql") },
+    Migration { version: 8, template: include_str!("schema/0008_signatures.sql") },
 ];
 
 /// The shape that this program reads and writes.

@@ -25,6 +25,7 @@ mod pool;
 mod redefine;
 mod represent;
 mod row;
+mod signing;
 mod snapshot;
 mod staged;
 mod table_upload;
@@ -59,10 +60,12 @@ use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord
 use crate::scim::schema::SchemaRegistry;
 use crate::store::write_set::{DecisionRow, MembersWrite, WriteSet};
 use crate::store::{
-    Activation, ActivationState, AsyncRequest, ChangeSet, ChangeSetError, CommitError, DecisionPage, DecisionQuery,
-    DefineError, Defined, Finish, NewAsyncRequest, NewDefinitions, NewTable, NewToken, NewVersion, NewWaiver,
-    PluginVersion, Snapshot, Store, StoreError, StoredDecision, StoredWaiver, TableChangeError, TableRevision,
-    TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token, TokenHash, TokenOwner,
+    ActivateError, Activation, ActivationState, AddVersionError, AsyncRequest, ChangeSet, ChangeSetError, CommitError,
+    DecisionPage, DecisionQuery, DefineError, Defined, Finish, NewAsyncRequest, NewDefinitions, NewSigningKey,
+    NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, PluginVersion, Signed, Signing, SigningKey,
+    SigningKeyError, SigningPolicyError, Snapshot, Store, StoreError, StoredDecision, StoredWaiver, TableChangeError,
+    TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token, TokenHash,
+    TokenOwner,
 };
 
 /// The file's name in the data directory.
@@ -284,8 +287,33 @@ impl TenantStore for SqliteTenant {
         self.write(move |connection, tenant| tokens::revoke(connection, tenant, id, at)).await
     }
 
-    async fn add_version(&self, version: NewVersion) -> Result<(PluginVersion, bool), StoreError> {
-        self.write(move |connection, tenant| plugins::add(connection, tenant, &version)).await
+    async fn add_version(&self, version: NewVersion) -> Result<(PluginVersion, bool), AddVersionError> {
+        let tenant = self.tenant;
+        self.inner.writer.write(move |connection| plugins::add(connection, tenant, &version)).await
+    }
+
+    async fn signing(&self) -> Result<Signing, StoreError> {
+        self.read(signing::state).await
+    }
+
+    async fn add_signing_key(&self, key: NewSigningKey, most: usize) -> Result<SigningKey, SigningKeyError> {
+        let tenant = self.tenant;
+        self.inner.writer.write(move |connection| signing::add_key(connection, tenant, &key, most)).await
+    }
+
+    async fn remove_signing_key(&self, name: &str) -> Result<Option<SigningKey>, StoreError> {
+        let name = name.to_owned();
+        self.write(move |connection, tenant| signing::remove_key(connection, tenant, &name)).await
+    }
+
+    async fn set_signing_policy(&self, policy: NewSigningPolicy) -> Result<Signing, SigningPolicyError> {
+        let tenant = self.tenant;
+        self.inner.writer.write(move |connection| signing::set_policy(connection, tenant, &policy)).await
+    }
+
+    async fn signatures(&self, digest: Option<&str>) -> Result<Vec<Signed>, StoreError> {
+        let digest = digest.map(str::to_owned);
+        self.read(move |connection, tenant| signing::signed(connection, tenant, digest.as_deref())).await
     }
 
     async fn versions(&self, plugin: Option<&str>) -> Result<Vec<PluginVersion>, StoreError> {
@@ -363,10 +391,11 @@ impl TenantStore for SqliteTenant {
         state: Option<ActivationState>,
         by: &str,
         at: Timestamp,
-    ) -> Result<i64, StoreError> {
-        let (name, by) = (name.clone(), by.to_owned());
-        self.write(move |connection, tenant| activations::activate(connection, tenant, &name, state.as_ref(), &by, at))
-            .await
+    ) -> Result<i64, ActivateError> {
+        let (tenant, name, by) = (self.tenant, name.clone(), by.to_owned());
+        let work =
+            move |connection: &Connection| activations::activate(connection, tenant, &name, state.as_ref(), &by, at);
+        self.inner.writer.write(work).await
     }
 
     async fn activation_history(&self, name: &ConstraintName) -> Result<Vec<Activation>, StoreError> {

@@ -11,11 +11,12 @@ use scruple::scim::filter::Filter;
 use scruple::scim::resource::{Member, Resource, ResourceId};
 use scruple::scim::schema::ResourceType;
 use scruple::store::{
-    Activation, ActivationState, AsyncRequest, ChangeSet, ChangeSetError, Choose, CommitError, DecisionPage,
-    DecisionQuery, DefineError, Defined, Finish, Found, FoundRow, Matches, NewAsyncRequest, NewDefinitions, NewTable,
-    NewToken, NewVersion, NewWaiver, Page, PluginVersion, QueryError, Reference, Represented, ShowError, Shown,
-    Snapshot, Store, StoreError, StoredDecision, StoredWaiver, TableChangeError, TableRevision, TableState, TablesKept,
-    Tenant, TenantChange, TenantModel, TenantStore, Token, TokenHash, TokenOwner, Wanted,
+    ActivateError, Activation, ActivationState, AddVersionError, AsyncRequest, ChangeSet, ChangeSetError, Choose,
+    CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish, Found, FoundRow, Matches, NewAsyncRequest,
+    NewDefinitions, NewSigningKey, NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, Page, PluginVersion,
+    QueryError, Reference, Represented, ShowError, Shown, Signed, Signing, SigningKey, SigningKeyError,
+    SigningPolicyError, Snapshot, Store, StoreError, StoredDecision, StoredWaiver, TableChangeError, TableRevision,
+    TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token, TokenHash, TokenOwner, Wanted,
 };
 
 use super::gates::{Gate, Gates, Writer};
@@ -129,7 +130,12 @@ gated! {
         fn create_token(token: NewToken) -> Result<Token, StoreError>;
         fn tokens() -> Result<Vec<Token>, StoreError>;
         fn revoke_token(id: uuid::Uuid, at: Timestamp) -> Result<bool, StoreError>;
-        fn add_version(version: NewVersion) -> Result<(PluginVersion, bool), StoreError>;
+        fn add_version(version: NewVersion) -> Result<(PluginVersion, bool), AddVersionError>;
+        fn signing() -> Result<Signing, StoreError>;
+        fn add_signing_key(key: NewSigningKey, most: usize) -> Result<SigningKey, SigningKeyError>;
+        fn remove_signing_key(name: &str) -> Result<Option<SigningKey>, StoreError>;
+        fn set_signing_policy(policy: NewSigningPolicy) -> Result<Signing, SigningPolicyError>;
+        fn signatures(digest: Option<&str>) -> Result<Vec<Signed>, StoreError>;
         fn versions(plugin: Option<&str>) -> Result<Vec<PluginVersion>, StoreError>;
         fn change(change: TenantChange) -> Result<Tenant, StoreError>;
         fn define(change: NewDefinitions) -> Result<Defined, DefineError>;
@@ -140,7 +146,7 @@ gated! {
         fn waivers(most: usize) -> Result<Vec<StoredWaiver>, StoreError>;
         fn waivers_ending_at(ends: &[Timestamp]) -> Result<Vec<StoredWaiver>, StoreError>;
         fn revoke_waiver(id: WaiverId, made: (&str, Timestamp)) -> Result<Option<StoredWaiver>, StoreError>;
-        fn activate(name: &ConstraintName, state: Option<ActivationState>, by: &str, at: Timestamp) -> Result<i64, StoreError>;
+        fn activate(name: &ConstraintName, state: Option<ActivationState>, by: &str, at: Timestamp) -> Result<i64, ActivateError>;
         fn activation_history(name: &ConstraintName) -> Result<Vec<Activation>, StoreError>;
         fn restore_table(name: &str, revision: Option<u32>, made: (&str, Timestamp), kept: TablesKept) -> Result<TableRevision, TableChangeError>;
         fn remove_table(name: &str, made: (&str, Timestamp), kept: TablesKept) -> Result<TableRevision, TableChangeError>;

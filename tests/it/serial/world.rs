@@ -9,6 +9,7 @@ use scruple::constraints::{Limits, Registry, Sandbox, SandboxConfig};
 use scruple::decision::{Actor, ConstraintName, FailurePolicy, Mode, TenantId};
 use scruple::pipeline::Pipeline;
 use scruple::pipeline::activation::{ConstraintRequest, Which};
+use scruple::pipeline::upload::NewUpload;
 use scruple::pipeline::write::{Caller, Change, WriteRequest, Written};
 use scruple::scim::cursor::Cursors;
 use scruple::scim::projection::AttributeNames;
@@ -117,7 +118,13 @@ impl Premises {
 
     async fn put_to_work(&self, pipeline: &Pipeline, world: &World) {
         let place = self.sandbox.admit_upload(world.tenant).unwrap();
-        pipeline.upload(world.tenant, &place, "rules", None, self.component.clone()).await.unwrap();
+        let new = NewUpload {
+            plugin: "rules".to_owned(),
+            tag: None,
+            component: self.component.clone(),
+            signatures: Vec::new(),
+        };
+        pipeline.upload(world.tenant, &place, new).await.unwrap();
         drop(place);
         let request = ConstraintRequest {
             plugin: "rules".to_owned(),

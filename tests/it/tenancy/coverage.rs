@@ -56,6 +56,12 @@ fn expectation(method: &Method, path: &str) -> Option<(u16, Value)> {
         ("GET", "/api/v1/tenants/{tenant}/plugins") => (200, nothing),
         ("POST", "/api/v1/tenants/{tenant}/plugins/{plugin}/versions") => (422, nothing),
         ("GET", "/api/v1/tenants/{tenant}/plugins/{plugin}/versions") => (404, nothing),
+        ("GET", "/api/v1/tenants/{tenant}/plugins/{plugin}/versions/{version}/component") => (404, nothing),
+        ("GET", "/api/v1/tenants/{tenant}/signing-keys") => (200, nothing),
+        ("PUT", "/api/v1/tenants/{tenant}/signing-keys/{name}") => (422, json!({ "public_key": "none" })),
+        ("DELETE", "/api/v1/tenants/{tenant}/signing-keys/{name}") => (404, nothing),
+        ("GET", "/api/v1/tenants/{tenant}/signing-policy") => (200, nothing),
+        ("PUT", "/api/v1/tenants/{tenant}/signing-policy") => (200, json!({ "required": 0 })),
         ("GET", "/api/v1/tenants/{tenant}/constraints") => (200, nothing),
         ("GET", "/api/v1/tenants/{tenant}/constraints/{name}") => (404, nothing),
         ("PUT", "/api/v1/tenants/{tenant}/constraints/{name}") => (422, json!({ "plugin": "none" })),
@@ -119,6 +125,7 @@ fn path(route: &Route, tenant: &str) -> String {
         .replace("{id}", "01936d4e-0000-7000-8000-000000000000")
         .replace("{txn}", "01936d4e000070008000000000000000")
         .replace("{plugin}", "none")
+        .replace("{version}", "1")
         .replace("{name}", "none")
         .replace("{urn}", "urn:none")
 }

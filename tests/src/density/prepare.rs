@@ -151,6 +151,7 @@ impl Filler {
             descriptor: checked.descriptor.to_json(),
             tag: None,
             created_at: now,
+            signatures: Vec::new(),
         };
         let (version, _) = store.add_version(version).await?;
         let grants = Grants::parse(None, &checked.descriptor, &SchemaRegistry::core())?;

@@ -2,7 +2,7 @@
 //! list; another one holds the list against the sources.
 
 /// By where they come from: any request, then the resources in the order one comes to need them.
-pub const CODES: [&str; 54] = [
+pub const CODES: [&str; 61] = [
     "unauthorized",
     "forbidden",
     "not-found",
@@ -40,6 +40,14 @@ pub const CODES: [&str; 54] = [
     "component-compilation-failed",
     "component-describe-failed",
     "component-descriptor-invalid",
+    // Who signs components.
+    "invalid-signature",
+    "unknown-signing-key",
+    "unsigned",
+    "invalid-key",
+    "key-known",
+    "too-many-keys",
+    "invalid-policy",
     // Constraints.
     "unknown-version",
     "unknown-revision",

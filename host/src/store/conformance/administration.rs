@@ -51,7 +51,7 @@ pub(crate) async fn a_token_leads_to_its_tenant_until_it_is_revoked(store: &dyn 
     assert_eq!(tenant.tokens().await.unwrap(), [first]);
 }
 
-fn new_version(plugin: &str, digest: &str) -> NewVersion {
+pub(super) fn new_version(plugin: &str, digest: &str) -> NewVersion {
     NewVersion {
         plugin: plugin.to_owned(),
         digest: digest.to_owned(),
@@ -60,6 +60,7 @@ fn new_version(plugin: &str, digest: &str) -> NewVersion {
         descriptor: json!({ "name": plugin }),
         tag: Some("v1".to_owned()),
         created_at: tick(),
+        signatures: Vec::new(),
     }
 }
 

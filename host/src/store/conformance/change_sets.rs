@@ -18,7 +18,7 @@ pub(crate) async fn stage(world: &World, name: &str, contents: Contents) -> Tabl
     world.tenant.stage_table(new, KEPT).await.unwrap().0
 }
 
-fn changes(
+pub(super) fn changes(
     generation: i64,
     constraints: &[(&str, Option<ActivationState>)],
     tables: &[(&str, Option<&str>)],

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
 use super::row::{json, timestamp, word};
-use super::tenants;
+use super::{signing, tenants};
 use crate::decision::{ConstraintName, FailurePolicy, Mode, TenantId};
-use crate::store::{Activation, ActivationState, StoreError};
+use crate::store::{ActivateError, Activation, ActivationState, StoreError};
 
 const COLUMNS: &str = "name, revision, generation, made_by, made_at, plugin, version, digest, descriptor, settings, \
                        grants, mode, on_fault, ord";
@@ -61,7 +61,8 @@ pub(super) fn history(
     Ok(states)
 }
 
-/// Adds a state and raises the generation, which it returns.
+/// Adds a state and raises the generation, which it returns. The policy that holds now decides whose signatures the component
+/// needs, whatever was seen before.
 pub(super) fn activate(
     connection: &Connection,
     tenant: TenantId,
@@ -69,7 +70,12 @@ pub(super) fn activate(
     state: Option<&ActivationState>,
     by: &str,
     at: Timestamp,
-) -> Result<i64, StoreError> {
+) -> Result<i64, ActivateError> {
+    if let Some(state) = state
+        && let Some(unsigned) = signing::lacking(connection, tenant, &state.digest)?
+    {
+        return Err(unsigned.into());
+    }
     let generation = tenants::raise_generation(connection, tenant)?;
     add(connection, tenant, (name, state), (by, at), generation)?;
     Ok(generation)

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{activations, staged, tables, tenants, waivers};
+use super::{activations, signing, staged, tables, tenants, waivers};
 use crate::decision::TenantId;
 use crate::store::change_set::{ChangeSet, ChangeSetError};
 use crate::store::{StoreError, TableChangeError, TablesKept};
@@ -25,6 +25,11 @@ pub(super) fn apply(
     let generation = tenants::raise_generation(connection, tenant)?;
     let made = (changes.by.as_str(), changes.at);
     for (name, state) in &changes.constraints {
+        if let Some(state) = state
+            && let Some(unsigned) = signing::lacking(connection, tenant, &state.digest)?
+        {
+            return Err(ChangeSetError::Unsigned { name: name.clone(), unsigned });
+        }
         activations::add(connection, tenant, (name, state.as_ref()), made, generation)?;
     }
     for id in &changes.revoked {

@@ -3,9 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::row::{integer, json, timestamp, unsigned};
-use super::tenants;
+use super::{signing, tenants};
 use crate::decision::TenantId;
-use crate::store::{NewVersion, PluginVersion, StoreError};
+use crate::store::{AddVersionError, NewVersion, PluginVersion, StoreError};
 
 const COLUMNS: &str = "plugin, version, digest, size, world, descriptor, tag, created_at";
 
@@ -28,13 +28,28 @@ pub(super) fn component(connection: &Connection, digest: &str) -> Result<Option<
     Ok(statement.query_row([digest], |row| row.get(0)).optional()?)
 }
 
-/// The same digest again gives the version it has, and `false`.
+/// The same digest again gives the version it has, and `false`; its signatures are kept all the same. The policy that holds
+/// now decides whose it needs, whatever was seen before it was compiled.
 pub(super) fn add(
     connection: &Connection,
     tenant: TenantId,
     new: &NewVersion,
-) -> Result<(PluginVersion, bool), StoreError> {
+) -> Result<(PluginVersion, bool), AddVersionError> {
     tenants::must_exist(connection, tenant)?;
+    if !new.signatures.is_empty() {
+        let known = signing::state(connection, tenant)?;
+        for signature in &new.signatures {
+            let key = known.key(signature.key).ok_or(AddVersionError::UnknownKey(signature.key))?;
+            signing::keep(connection, tenant, &new.digest, &key.made.key, signature)?;
+        }
+    }
+    if let Some(unsigned) = signing::lacking(connection, tenant, &new.digest)? {
+        return Err(unsigned.into());
+    }
+    Ok(insert(connection, tenant, new)?)
+}
+
+fn insert(connection: &Connection, tenant: TenantId, new: &NewVersion) -> Result<(PluginVersion, bool), StoreError> {
     if let Some(version) = with_digest(connection, tenant, &new.plugin, &new.digest)? {
         return Ok((version, false));
     }

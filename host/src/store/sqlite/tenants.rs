@@ -13,7 +13,7 @@ use crate::store::{StoreError, Tenant, TenantChange};
 const PURGE_ROWS: i64 = 2_000;
 
 /// Every table that has rows of a tenant, but for `tenant` itself.
-const TABLES: [&str; 19] = [
+const TABLES: [&str; 22] = [
     "token",
     "definitions",
     "secret",
@@ -29,6 +29,9 @@ const TABLES: [&str; 19] = [
     "activation",
     "waiver",
     "plugin_version",
+    "component_signature",
+    "signing_key",
+    "signing_policy",
     "table_revision",
     "table_staged",
     "table_contents_hidden",
@@ -166,6 +169,9 @@ fn delete_some(connection: &Connection, table: &str, tenant: TenantId) -> rusqli
         "activation" => "name, revision",
         "waiver" => "id",
         "plugin_version" => "plugin, version",
+        "component_signature" => "digest, public_key",
+        "signing_key" => "name",
+        "signing_policy" => "tenant_id",
         "table_revision" => "name, revision",
         "table_staged" | "table_contents_hidden" => "name, contents",
         "table_row" => "name, contents, key",

@@ -89,6 +89,8 @@ conformance!(open;
     waivers_are_in_force_until_they_end_and_stay_in_the_list,
     a_waiver_is_counted_with_the_change_that_is_committed_by_it,
     a_refusal_is_recorded_in_full,
+    components_are_signed_by_keys_that_are_known,
+    what_is_not_signed_as_required_is_neither_taken_nor_put_to_work,
     the_log_is_searched_by_time_outcome_constraint_and_resource,
 );
 
@@ -114,6 +116,7 @@ async fn fill(store: &SqliteStore, world: &World) {
         descriptor: json!({}),
         tag: None,
         created_at: tick(),
+        signatures: Vec::new(),
     };
     world.tenant.add_version(version).await.unwrap();
     world.tenant.activate(&ConstraintName("c".to_owned()), None, "Ada", tick()).await.unwrap();
@@ -125,6 +128,9 @@ async fn fill(store: &SqliteStore, world: &World) {
                  INSERT INTO member_set_hidden SELECT tenant_id, zeroblob(16), 2, 1 FROM tenant; \
                  INSERT INTO waiver SELECT tenant_id, zeroblob(16), '', '', zeroblob(16), NULL, NULL, 0, '', '', 0, NULL, NULL, 0, NULL, \
                    NULL FROM tenant; \
+                 INSERT INTO signing_key SELECT tenant_id, 'k', zeroblob(32), 1, '', 0 FROM tenant; \
+                 INSERT INTO signing_policy SELECT tenant_id, 1, '', 0 FROM tenant; \
+                 INSERT INTO component_signature SELECT tenant_id, 'aa', zeroblob(32), zeroblob(64) FROM tenant; \
                  INSERT INTO table_staged SELECT tenant_id, 't', 2, '', 0, 0, NULL, 0 FROM tenant; \
                  INSERT INTO table_revision(tenant_id, name, revision, generation, made_by, made_at) \
                    SELECT tenant_id, 't', 1, 1, '', 0 FROM tenant; \
