@@ -283,7 +283,8 @@ pub async fn set(
     let name = ConstraintName(name);
     let activation =
         app.pipeline.set_constraint(principal.tenant.id, &name, request(body)?, &principal.actor.label).await?;
-    Ok(Json(activation.into()))
+    let signing = app.pipeline.signing_state(principal.tenant.id).await?;
+    Ok(Json(in_force(&app, &principal, &signing, activation)))
 }
 
 /// Takes a constraint away. Its history stays.
@@ -315,7 +316,8 @@ pub async fn rollback(
 ) -> Result<Json<ActivationBody>, Problem> {
     let name = ConstraintName(name);
     let activation = app.pipeline.roll_back(principal.tenant.id, &name, body.revision, &principal.actor.label).await?;
-    Ok(Json(activation.into()))
+    let signing = app.pipeline.signing_state(principal.tenant.id).await?;
+    Ok(Json(in_force(&app, &principal, &signing, activation)))
 }
 
 /// A constraint in force, with how it broke and who has signed it.
