@@ -1,5 +1,5 @@
 //! The command line: one file a command. Everything but `serve`, what it starts (`compile-component`), `context`, and what
-//! `plugin` does to projects and components here speaks to a server's administration API.
+//! `plugin` does to projects and components here, or with registries, speaks to a server's administration API.
 
 mod apply;
 mod arguments;
@@ -11,9 +11,12 @@ mod decisions;
 mod export;
 mod login;
 mod manifest;
+mod oci;
 mod output;
 mod plugin;
 mod serve;
+mod signatures;
+mod signing;
 mod table;
 mod tenant;
 mod token;
@@ -38,8 +41,8 @@ struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 fine; 1 not as expected; 2 usage, an unreadable file included; 3 the component is at fault; 4 the server refused or \
-                          is away; 5 this computer failed (the data folder, the network port).";
+const EXIT_CODES: &str = "Exit codes: 0 fine; 1 not as expected; 2 usage, an unreadable file included; 3 the component is at fault; 4 the server, or a \
+                          registry, refused or is away; 5 this computer failed (the data folder, the network port).";
 
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
@@ -77,12 +80,18 @@ enum Command {
     /// Make, list and revoke a tenant's tokens.
     #[command(subcommand)]
     Token(token::Token),
-    /// Write a constraint, build it, run and test it here, push it, list what was pushed.
+    /// Write a constraint, build it, run and test it here, sign it, push it, list what was pushed, and have it back.
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     /// Put plugin versions to work, list, remove and roll back.
     #[command(subcommand)]
     Constraint(constraint::Constraint),
+    /// Make known whose signatures of components can be checked.
+    #[command(subcommand)]
+    SigningKey(signing::SigningKey),
+    /// Require that components are signed, and see which are not.
+    #[command(subcommand)]
+    SigningPolicy(signing::SigningPolicy),
     /// For a while, have a reason of a constraint not count for somebody; list and take back what does not.
     #[command(subcommand)]
     Waiver(waiver::Waiver),
@@ -96,7 +105,7 @@ enum Command {
     Apply(apply::Apply),
     /// Write the file that says what a tenant's constraints, tables and waivers are.
     ///
-    /// Constraints are pinned to the digests of their components, which the server keeps.
+    /// Constraints are pinned to the digests of their components, which the server keeps; with `--components`, to files.
     Export(export::Export),
     /// Read the decision log.
     #[command(subcommand)]
@@ -198,6 +207,8 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<(), Failure> {
             Command::Token(command) => command.run(&client, output).await,
             Command::Plugin(command) => command.run(&client, output).await,
             Command::Constraint(command) => command.run(&client, output).await,
+            Command::SigningKey(command) => command.run(&client, output).await,
+            Command::SigningPolicy(command) => command.run(&client, output).await,
             Command::Waiver(command) => command.run(&client, output).await,
             Command::Table(command) => command.run(&client, output).await,
             Command::Apply(command) => command.run(&client, output).await,

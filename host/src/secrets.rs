@@ -121,7 +121,8 @@ pub fn new_token() -> Result<String, SecretsError> {
     Ok(format!("scr_{digits}"))
 }
 
-fn random<const N: usize>() -> Result<[u8; N], SecretsError> {
+/// Bytes that nobody can guess.
+pub fn random<const N: usize>() -> Result<[u8; N], SecretsError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(SecretsError::Random)?;
     Ok(bytes)

@@ -3,6 +3,8 @@
 mod apply;
 mod contexts;
 mod mistakes;
+mod registries;
+mod signing;
 mod versions;
 
 use std::io::{BufRead, BufReader, Write};
@@ -43,6 +45,8 @@ impl Cli {
         command.args(args).env("SCRUPLE_TENANT", "acme").env("SCRUPLE_TOKEN", &self.token);
         // Whoever runs the tests may have contexts.
         command.env("XDG_CONFIG_HOME", "/nowhere").env_remove("SCRUPLE_CONTEXT");
+        // Nor may a registry be sent what they are known by.
+        command.env("DOCKER_CONFIG", "/nowhere").env_remove("SCRUPLE_REGISTRY_USER");
         // Port 9 (discard) answers nobody.
         let address =
             self.server.as_ref().map_or_else(|| "127.0.0.1:9".to_owned(), |server| server.address.to_string());

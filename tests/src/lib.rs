@@ -17,6 +17,7 @@ pub mod density;
 pub mod fixed_tenant;
 pub mod load;
 pub mod process;
+pub mod registry;
 pub mod server;
 
 pub use builders::{compile_heavy, group, mail_at, patch_op, user};

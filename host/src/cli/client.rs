@@ -6,14 +6,15 @@ use std::io::Write as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use reqwest::{Method, RequestBuilder, Url};
+use reqwest::header::HeaderMap;
+use reqwest::{Method, RequestBuilder, Response, Url};
 use serde_json::Value;
 
 use crate::cli::context::{Chosen, Options};
 use crate::cli::{Failure, TenantArg};
 
-pub(super) use answer::Refused;
 use answer::{Peer, no_answer};
+pub(super) use answer::{Refused, causes};
 
 /// How long a server may take to accept a connection: what a server at the other end of the world needs, twenty times over.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -125,14 +126,41 @@ impl Client {
 
     /// What the server answers: a body, or why it refuses.
     pub(super) async fn ask(&self, request: RequestBuilder) -> Result<Result<Vec<u8>, Refused>, Failure> {
+        let server = &self.chosen()?.server.0;
+        Ok(match self.answer(request).await? {
+            Ok(response) => Ok(response.bytes().await.map_err(|error| no_answer(server, &error))?.into()),
+            Err(refused) => Err(refused),
+        })
+    }
+
+    /// Bytes, at most so many, and the headers before them.
+    pub(super) async fn download(
+        &self,
+        request: RequestBuilder,
+        bytes_max: usize,
+    ) -> Result<(HeaderMap, Vec<u8>), Failure> {
+        let server = &self.chosen()?.server.0;
+        let mut response = self.answer(request).await?.map_err(|refused| refused.told(str::to_owned))?;
+        let (headers, mut bytes) = (response.headers().clone(), Vec::new());
+        while let Some(piece) = response.chunk().await.map_err(|error| no_answer(server, &error))? {
+            if bytes.len().saturating_add(piece.len()) > bytes_max {
+                return Err(Failure::Server(format!("the server sends more than the {bytes_max} bytes that it has")));
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok((headers, bytes))
+    }
+
+    /// An answer of a Scruple server whose body is still to be read, or why it refuses.
+    async fn answer(&self, request: RequestBuilder) -> Result<Result<Response, Refused>, Failure> {
         let chosen = self.chosen()?;
         let server = &chosen.server.0;
         let response = request.send().await.map_err(|error| no_answer(server, &error))?;
         let (status, peer) = (response.status(), Peer::of(response.headers()));
-        let body = response.bytes().await.map_err(|error| no_answer(server, &error))?;
         if status.is_success() {
-            return if peer == Peer::Unknown { Err(answer::not_ours(server, status)) } else { Ok(Ok(body.into())) };
+            return if peer == Peer::Unknown { Err(answer::not_ours(server, status)) } else { Ok(Ok(response)) };
         }
+        let body = response.bytes().await.map_err(|error| no_answer(server, &error))?;
         Ok(Err(Refused::new(status, &body, peer, chosen)))
     }
 }

@@ -141,6 +141,10 @@ impl Set {
 fn shown(constraint: &Value) -> String {
     let [plugin, version, mode] = ["plugin", "version", "mode"].map(|name| text(constraint, name));
     let [revision, generation, by, at] = ["revision", "generation", "by", "at"].map(|name| text(constraint, name));
+    let unsigned = match constraint.get("unsigned") {
+        Some(_) => format!("\nunsigned    {}; it stays in force", text(constraint, "unsigned")),
+        None => String::new(),
+    };
     let faults = match constraint.get("faults") {
         Some(faults) => format!("{}, the last at {}", faults_of(faults), text(faults, "last_at")),
         None => "none since the server was started".to_owned(),
@@ -149,6 +153,7 @@ fn shown(constraint: &Value) -> String {
         format!("constraint  {}", text(constraint, "name")),
         format!("plugin      {plugin} version {version}"),
         format!("sha256      {}", text(constraint, "digest")),
+        format!("signed by   {}", signers(constraint)),
         format!(
             "mode        {mode}; a fault means {}; order {}",
             text(constraint, "on_fault"),
@@ -160,6 +165,13 @@ fn shown(constraint: &Value) -> String {
         format!("settings    {:#}", constraint.get("settings").unwrap_or(&Value::Null)),
     ]
     .join("\n")
+        + &unsigned
+}
+
+/// Whose signatures the component has.
+fn signers(constraint: &Value) -> String {
+    let by = crate::cli::plugin::signers(constraint);
+    if by.is_empty() { "nobody".to_owned() } else { by }
 }
 
 /// How often a constraint broke since the server was started, and where the last cause is.
@@ -208,11 +220,14 @@ fn state(state: &Value) -> Vec<String> {
     ["name", "revision", "plugin", "version", "mode", "on_fault", "by", "at"].map(|name| text(state, name)).into()
 }
 
-const IN_USE: [&str; 9] = ["constraint", "revision", "plugin", "version", "mode", "on fault", "by", "at", "faults"];
+const IN_USE: [&str; 10] =
+    ["constraint", "revision", "plugin", "version", "mode", "on fault", "by", "at", "signed by", "faults"];
 
-/// A constraint in force: its state, and how often it broke since the server was started.
+/// A constraint in force: its state, who has signed it, and how often it broke since the server was started.
 fn in_use(constraint: &Value) -> Vec<String> {
     let mut row = state(constraint);
+    let lacks = if constraint.get("unsigned").is_some() { " (not as required)" } else { "" };
+    row.push(format!("{}{lacks}", signers(constraint)));
     row.push(constraint.get("faults").map_or_else(String::new, faults_of));
     row
 }

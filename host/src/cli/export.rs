@@ -1,5 +1,6 @@
 //! `scruple export`: the file that says what a tenant's constraints, tables and waivers are.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,11 +12,17 @@ use serde_json::{Value, json};
 use crate::cli::client::Client;
 use crate::cli::manifest::VERSION;
 use crate::cli::output::{Output, items, text};
+use crate::cli::plugin::pull;
+use crate::cli::signatures::beside;
 use crate::cli::{Failure, TenantArg};
 use crate::tables::{TableLimits, csv, json as json_table};
 
 const FILE: &str = "constraints.yaml";
 const TABLES: &str = "tables";
+const COMPONENTS: &str = "components";
+
+/// Characters of a digest in a file's name: enough to tell versions of a plugin apart.
+const DIGEST_CHARS: usize = 12;
 
 /// What was taken once is no larger than it may be.
 const UNLIMITED: TableLimits = TableLimits {
@@ -37,6 +44,10 @@ pub(super) struct Export {
     /// printed, and has tables by their digests.
     #[arg(long, default_value = "-", value_name = "DIR|-")]
     out: PathBuf,
+    /// Write the components, too, in `components/` with their signatures beside them, and name them in the file in place of
+    /// their digests: then it leads to the same state on a server that has none of them.
+    #[arg(long)]
+    components: bool,
 }
 
 /// The file; its members in the order in which one reads them.
@@ -48,12 +59,15 @@ struct Document {
     waivers: Vec<WaiverEntry>,
 }
 
-type Members<T> = std::collections::BTreeMap<String, T>;
+type Members<T> = BTreeMap<String, T>;
 
 #[derive(Serialize)]
 struct ConstraintEntry {
     plugin: Value,
+    #[serde(skip_serializing_if = "Value::is_null")]
     digest: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    component: Option<String>,
     settings: Value,
     grants: Value,
     mode: Value,
@@ -90,15 +104,21 @@ struct WaiverEntry {
 
 impl Export {
     pub(super) async fn run(&self, client: &Client, output: &Output) -> Result<(), Failure> {
+        let folder = (self.out != Path::new("-")).then_some(self.out.as_path());
+        if self.components && folder.is_none() {
+            return Err(Failure::Usage("`--components` writes files: name a folder with `--out`".to_owned()));
+        }
         let tenant = client.tenant(&self.tenant)?;
         let path = ["tenants", tenant, "constraints"];
         let present = client.get(&path).await?;
-        let constraints = constraints(&present);
+        let mut constraints = constraints(&present);
         let request = client.request(Method::GET, &["tenants", tenant, "waivers"])?.query(&[("in_force", "true")]);
         let waivers = waivers(&client.send(request).await?, &constraints);
-        let mut document = Document { version: VERSION, constraints, tables: Members::new(), waivers };
-        let folder = (self.out != Path::new("-")).then_some(self.out.as_path());
         let mut files = Vec::new();
+        if self.components {
+            files = components(client, tenant, &mut constraints).await?;
+        }
+        let mut document = Document { version: VERSION, constraints, tables: Members::new(), waivers };
         let listed = client.get(&["tenants", tenant, "tables"]).await?;
         for table in items(&listed, "tables") {
             let entry = match folder {
@@ -138,6 +158,7 @@ fn constraints(present: &Value) -> Members<ConstraintEntry> {
         let entry = ConstraintEntry {
             plugin: member("plugin"),
             digest: member("digest"),
+            component: None,
             settings: member("settings"),
             grants: member("grants"),
             mode: member("mode"),
@@ -147,6 +168,36 @@ fn constraints(present: &Value) -> Members<ConstraintEntry> {
         (text(constraint, "name"), entry)
     };
     items(present, "constraints").iter().map(entry).collect()
+}
+
+/// Their components and signatures as files, which the entries name from then on. Two constraints may have the same one.
+async fn components(
+    client: &Client,
+    tenant: &str,
+    constraints: &mut Members<ConstraintEntry>,
+) -> Result<Vec<(PathBuf, Vec<u8>)>, Failure> {
+    let listed = client.get(&["tenants", tenant, "plugins"]).await?;
+    let mut files = BTreeMap::new();
+    for entry in constraints.values_mut() {
+        let is_its = |version: &&Value| {
+            version.get("plugin") == Some(&entry.plugin) && version.get("digest") == Some(&entry.digest)
+        };
+        let version = items(&listed, "versions").iter().find(is_its);
+        let version = version.ok_or_else(|| Failure::Server("the server lacks a version in force".to_owned()))?;
+        let digest: String = text(version, "digest").chars().take(DIGEST_CHARS).collect();
+        let name = format!("{COMPONENTS}/{}-{digest}.wasm", text(version, "plugin"));
+        let path = PathBuf::from(&name);
+        if !files.contains_key(&path) {
+            let (component, signatures) = pull::component(client, tenant, version).await?;
+            if let Some(signatures) = signatures {
+                files.insert(beside(&path), signatures.to_file().into_bytes());
+            }
+            files.insert(path, component);
+        }
+        entry.component = Some(name);
+        entry.digest = Value::Null;
+    }
+    Ok(files.into_iter().collect())
 }
 
 /// Those in force. One of a constraint that was removed waives nothing, and a file with it could not be applied.

@@ -10,6 +10,9 @@ mod bench;
 mod given;
 mod inspect;
 mod junit;
+mod keys;
+pub(super) mod pull;
+mod push;
 mod run;
 mod test;
 
@@ -17,13 +20,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
-use reqwest::Method;
 use serde_json::Value;
 
 use crate::cli::client::Client;
 use crate::cli::output::{Output, items, text};
 use crate::cli::{Failure, TenantArg};
-use crate::one_line::one_line;
 use crate::trial::{TrialError, Tried};
 
 #[derive(Debug, Subcommand)]
@@ -48,20 +49,18 @@ pub(super) enum Plugin {
     Test(test::Test),
     /// Have a component judge one operation many times, and tell what that takes. Needs no server.
     Bench(Box<bench::Bench>),
-    /// Upload a component as a version of a plugin.
-    Push {
-        #[command(flatten)]
-        tenant: TenantArg,
-        /// The component, or the folder of a project that `plugin build` was called for.
-        #[arg(default_value = ".")]
-        file: PathBuf,
-        /// The plugin's name in the tenant; the file's name, if absent.
-        #[arg(long)]
-        name: Option<String>,
-        /// A word of your choosing: `v1.2`, a Git commit.
-        #[arg(long)]
-        tag: Option<String>,
-    },
+    /// Make a key to sign components with, for who has no openssl.
+    Keygen(keys::Keygen),
+    /// Sign a component with a private key. Needs no server.
+    ///
+    /// The signature is over the text `scruple plugin v1 sha256:` and the component's SHA-256 digest in hexadecimal.
+    Sign(keys::Sign),
+    /// Check that a component is signed by a key. Needs no server. Exit code 1 if it is not.
+    Verify(keys::Verify),
+    /// Upload a component as a version of a plugin, or put it into an OCI registry.
+    Push(push::Push),
+    /// Write the component of a version, or of an artifact in an OCI registry, to a file, with its signatures.
+    Pull(pull::Pull),
     /// Show a plugin: its versions with their tags, and of the newest what it asks for and which settings it has.
     Show {
         #[command(flatten)]
@@ -89,24 +88,11 @@ impl Plugin {
             Self::Run(run) => run.run(output).await,
             Self::Test(test) => test.run(output).await,
             Self::Bench(bench) => bench.run(output).await,
-            Self::Push { tenant, file, name, tag } => {
-                let file = &component_of(file)?;
-                let component = read(file)?;
-                let name = match name {
-                    Some(name) => name.as_str(),
-                    None => file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default(),
-                };
-                let path = ["tenants", client.tenant(tenant)?, "plugins", name, "versions"];
-                let mut request = client.request(Method::POST, &path)?.header("content-type", "application/wasm");
-                if let Some(tag) = tag {
-                    request = request.query(&[("tag", tag)]);
-                }
-                let spinner = spinner("uploading and compiling");
-                let pushed = client.send(request.body(component)).await;
-                spinner.finish_and_clear();
-                let pushed = pushed?;
-                output.line(&pushed, of_push(name, tag.as_deref(), &pushed))
-            }
+            Self::Keygen(keygen) => keygen.run(output),
+            Self::Sign(sign) => sign.run(output),
+            Self::Verify(verify) => verify.run(output),
+            Self::Push(push) => push.run(client, output).await,
+            Self::Pull(pull) => pull.run(client, output).await,
             Self::Show { tenant, name } => {
                 let found = client.get(&["tenants", client.tenant(tenant)?, "plugins", name, "versions"]).await?;
                 output.line(&found, shown(name, &found))
@@ -127,23 +113,9 @@ impl Plugin {
     }
 }
 
-/// What came of a push.
-fn of_push(name: &str, tag: Option<&str>, pushed: &Value) -> String {
-    let [version, size, digest, compile_ms] =
-        ["version", "size", "digest", "compile_ms"].map(|member| text(pushed, member));
-    let said = format!("plugin {name} version {version}: {size} bytes, sha256 {digest}");
-    if pushed.get("added") != Some(&Value::Bool(false)) {
-        return format!("{said}, compiled in {compile_ms} ms");
-    }
-    let has = pushed.get("tag").and_then(Value::as_str);
-    let untagged = match tag {
-        Some(tag) if has != Some(tag) => match has {
-            Some(has) => format!("; its tag stays `{}`", one_line(has)),
-            None => "; it stays without a tag".to_owned(),
-        },
-        _ => String::new(),
-    };
-    format!("{said}; the same bytes were there already{untagged}")
+/// Names of the keys that have signed a version or a constraint.
+pub(super) fn signers(of: &Value) -> String {
+    items(of, "signed_by").iter().map(|signer| text(signer, "key")).collect::<Vec<_>>().join(", ")
 }
 
 /// The versions of a plugin, the newest first and with all that it says of itself.
@@ -152,7 +124,9 @@ fn shown(name: &str, found: &Value) -> String {
     let line = |version: &Value| {
         let tag = version.get("tag").map_or_else(String::new, |_| format!(", tag {}", text(version, "tag")));
         let [number, pushed, digest] = ["version", "created_at", "digest"].map(|member| text(version, member));
-        format!("version {number}{tag}: pushed {pushed}, sha256 {digest}")
+        let by = signers(version);
+        let by = if by.is_empty() { by } else { format!(", signed by {by}") };
+        format!("version {number}{tag}: pushed {pushed}, sha256 {digest}{by}")
     };
     let newest = versions.last().unwrap_or(&Value::Null);
     let mut lines = vec![format!("plugin {name}")];

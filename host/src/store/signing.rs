@@ -103,7 +103,7 @@ fn quoted(names: &[String], between: &str) -> String {
 impl fmt::Display for Unsigned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { digest, required, counting, by } = self;
-        write!(f, "the component sha256:{digest} is not signed as this tenant requires: ")?;
+        write!(f, "the component sha256:{digest} is not signed as this tenant requires, ")?;
         match (required, counting.as_slice()) {
             (_, []) => {
                 return f

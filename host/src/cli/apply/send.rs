@@ -1,6 +1,6 @@
 //! Sends ahead what a plan names: components and contents of tables. Nothing is in force by that.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use reqwest::{Method, header};
@@ -10,7 +10,9 @@ use crate::cli::Failure;
 use crate::cli::client::Client;
 use crate::cli::manifest::{Component, Contents, Manifest, Table};
 use crate::cli::output::{items, text};
+use crate::cli::signatures::{Given, known_keys, with};
 use crate::cli::table::media_type;
+use crate::signature::Signature;
 
 /// Sends what the server has not; the message that says what is wanted.
 pub(super) async fn send(client: &Client, tenant: &str, manifest: &Manifest) -> Result<Map<String, Value>, Failure> {
@@ -33,29 +35,54 @@ pub(super) async fn send(client: &Client, tenant: &str, manifest: &Manifest) -> 
     Ok(wanted)
 }
 
-/// Uploads each component that no version of its plugin has.
+/// Uploads each component that no version of its plugin has, or not with all the signatures beside it that the server can check.
 async fn components(client: &Client, tenant: &str, manifest: &Manifest) -> Result<(), Failure> {
-    let mut known: Option<HashSet<(String, String)>> = None;
+    let mut known: Option<Known> = None;
     for constraint in manifest.constraints.iter().flatten() {
         let Component::File { path, bytes, digest } = &constraint.component else { continue };
         let known = match &mut known {
             Some(known) => known,
-            none => none.insert(versions(client, tenant).await?),
+            none => none.insert(Known::of(client, tenant).await?),
         };
-        if !known.insert((constraint.plugin.clone(), digest.clone())) {
+        let mut signatures = Given::default().of(bytes, path)?.document.signatures;
+        signatures.retain(|signature| known.keys.contains(&signature.key.to_string()));
+        if !known.lacks((constraint.plugin.clone(), digest.clone()), &signatures) {
             continue;
         }
         let segments = ["tenants", tenant, "plugins", &constraint.plugin, "versions"];
         let request = client.request(Method::POST, &segments)?.header(header::CONTENT_TYPE, "application/wasm");
-        client.send(request.body(bytes.clone())).await.map_err(|failure| of_file(path, failure))?;
+        client.send(with(request, &signatures).body(bytes.clone())).await.map_err(|failure| of_file(path, failure))?;
     }
     Ok(())
 }
 
-/// Plugin and digest of every version.
-async fn versions(client: &Client, tenant: &str) -> Result<HashSet<(String, String)>, Failure> {
-    let found = client.get(&["tenants", tenant, "plugins"]).await?;
-    Ok(items(&found, "versions").iter().map(|version| (text(version, "plugin"), text(version, "digest"))).collect())
+/// What the server has.
+struct Known {
+    /// Ids of the keys that it can check signatures with.
+    keys: HashSet<String>,
+    /// By plugin and digest of each version, the ids of the keys that have signed it.
+    versions: HashMap<(String, String), HashSet<String>>,
+}
+
+impl Known {
+    async fn of(client: &Client, tenant: &str) -> Result<Self, Failure> {
+        let found = client.get(&["tenants", tenant, "plugins"]).await?;
+        let version = |version: &Value| {
+            let by = items(version, "signed_by").iter().map(|signer| text(signer, "id")).collect();
+            ((text(version, "plugin"), text(version, "digest")), by)
+        };
+        let versions = items(&found, "versions").iter().map(version).collect();
+        Ok(Self { keys: known_keys(client, tenant).await?, versions })
+    }
+
+    /// Whether the server has not got all of this; it has afterwards.
+    fn lacks(&mut self, version: (String, String), signatures: &[Signature]) -> bool {
+        let is_new = !self.versions.contains_key(&version);
+        let by = self.versions.entry(version).or_default();
+        let before = by.len();
+        by.extend(signatures.iter().map(|signature| signature.key.to_string()));
+        is_new || by.len() > before
+    }
 }
 
 /// The digest of a table's contents, which the server has by then.

@@ -121,7 +121,8 @@ fn is_of_tenant(problem: &Value) -> bool {
     problem.get("detail").and_then(Value::as_str).is_some_and(|detail| detail.starts_with("tenant `"))
 }
 
-fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+/// What is at the bottom of it.
+pub(in crate::cli) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
