@@ -1,5 +1,5 @@
 //! What may be long, sent as it is read, so that memory holds a page of it and no more: groups with any number of members,
-//! one or a list of them, and whatever else is written by [`body`].
+//! one or a list of them, and whatever else is written by [`body`]. Nobody takes longer for it than [`DEADLINE`].
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -54,7 +54,7 @@ impl From<Gone> for Cause {
 }
 
 enum Piece {
-    Text(String),
+    Bytes(Bytes),
     End,
 }
 
@@ -67,7 +67,7 @@ impl Stream for Pieces {
         let Some(receiver) = &mut self.0 else { return Poll::Ready(None) };
         let piece = std::task::ready!(receiver.poll_recv(context));
         let item = match piece {
-            Some(Piece::Text(text)) => return Poll::Ready(Some(Ok(text.into()))),
+            Some(Piece::Bytes(bytes)) => return Poll::Ready(Some(Ok(bytes))),
             Some(Piece::End) => None,
             None => Some(Err(Broken)),
         };
@@ -91,11 +91,21 @@ impl Out {
         if self.text.len() < PIECE_BYTES {
             return Ok(());
         }
-        self.send.send(Piece::Text(std::mem::take(&mut self.text))).await.map_err(|_| Gone)
+        let text = std::mem::take(&mut self.text);
+        self.send.send(Piece::Bytes(text.into())).await.map_err(|_| Gone)
+    }
+
+    /// Bytes that are no text, in pieces; nothing else is written then.
+    pub(super) async fn write_bytes(&mut self, mut bytes: Bytes) -> Result<(), Gone> {
+        while !bytes.is_empty() {
+            let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
+            self.send.send(Piece::Bytes(piece)).await.map_err(|_| Gone)?;
+        }
+        Ok(())
     }
 
     pub(super) async fn end(self) -> Result<(), Gone> {
-        self.send.send(Piece::Text(self.text)).await.map_err(|_| Gone)?;
+        self.send.send(Piece::Bytes(self.text.into())).await.map_err(|_| Gone)?;
         self.send.send(Piece::End).await.map_err(|_| Gone)
     }
 

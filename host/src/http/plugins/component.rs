@@ -1,43 +1,18 @@
 //! The component of a version, given back as it came.
 
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_core::Stream;
 
 use crate::app::App;
-use crate::constraints::sandbox::UploadPlace;
 use crate::http::auth::Principal;
 use crate::http::extract::{ApiPath, entity_tags};
 use crate::http::problem::Problem;
-use crate::http::signing;
+use crate::http::{signing, stream};
 use crate::pipeline::upload::PushError;
 use crate::store::StoreError;
-
-/// Bytes handed to the connection at once.
-const PIECE_BYTES: usize = 64 << 10;
-
-/// A component on its way. It is in memory as a whole, and so takes the place of an upload until the client has it or is gone:
-/// however many a tenant asks for, as many are there as it may upload at once.
-struct Sent {
-    rest: Bytes,
-    _place: UploadPlace,
-}
-
-impl Stream for Sent {
-    type Item = Result<Bytes, Infallible>;
-
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let bytes = self.rest.len().min(PIECE_BYTES);
-        Poll::Ready((bytes > 0).then(|| Ok(self.rest.split_to(bytes))))
-    }
-}
 
 /// Gives back the component of a version. Its signatures are in the header `Scruple-Signature`, as an upload takes them.
 #[utoipa::path(get, path = "/api/v1/tenants/{tenant}/plugins/{plugin}/versions/{version}/component", tag = "plugins",
@@ -73,7 +48,15 @@ pub async fn show(
     let component = app.store.component(&found.digest).await?.ok_or_else(lost)?;
     sent.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/wasm"));
     sent.insert(header::CONTENT_LENGTH, component.len().into());
-    Ok((sent, Body::from_stream(Sent { rest: component.into(), _place: place })).into_response())
+    // It is in memory as a whole, and so keeps the place of an upload until the client has it or is gone: however many a tenant
+    // asks for, as many are there as it may upload at once.
+    let body = stream::body(move |mut out| async move {
+        out.write_bytes(component.into()).await?;
+        out.end().await?;
+        drop(place);
+        Ok(())
+    });
+    Ok((sent, body).into_response())
 }
 
 /// Whether `If-None-Match` names the digest (RFC 9110 §13.1.2: compared weakly).
