@@ -210,6 +210,11 @@ impl Pipeline {
         if present.len() >= CONSTRAINTS_MAX && !present.iter().any(|activation| activation.name == *name) {
             return Err(ActivationError::TooMany);
         }
+        // Before its code is asked about settings. The store asks again.
+        let version = self.version(tenant, request.plugin.clone(), request.version.clone()).await?;
+        if let Some(unsigned) = self.signing_state(tenant).await?.lacking(&version.digest) {
+            return Err(unsigned.into());
+        }
         let state = self.state_of(tenant, &model.schemas, request).await.map_err(|Wrong { first, .. }| first)?;
         self.activate(tenant, name, Some(state), by).await
     }

@@ -1,5 +1,7 @@
 //! A tenant that requires signatures.
 
+use scruple_tests::components::CHECK_SETTINGS_BREAKS;
+
 use super::*;
 
 const SETTINGS: &str = "externalId";
@@ -51,6 +53,17 @@ async fn what_is_not_signed_as_required_is_refused_before_it_is_compiled() {
     require(&acme, 2, &["release", "review"]).await.expect_status(200);
     let refused = push(&acme, b"no component".to_vec(), &signed).await.expect_status(422);
     assert!(refused.detail().ends_with("by 2 of the keys `release`, `review`; it is signed by `review` alone"));
+}
+
+#[tokio::test]
+async fn the_code_of_what_is_not_signed_is_not_asked_about_settings() {
+    let server = TestServer::start().await;
+    let (acme, _) = tenant(&server).await;
+    acme.upload("broken", bytes(CHECK_SETTINGS_BREAKS)).await.expect_status(201);
+    let set = async || acme.set("broken", json!({ "plugin": "broken", "settings": { "way": "trap" } })).await;
+    assert_eq!(set().await.expect_status(422).body["code"], "component-fault");
+    require(&acme, 1, &["release"]).await.expect_status(200);
+    assert_eq!(set().await.expect_status(422).body["code"], "unsigned");
 }
 
 #[tokio::test]
