@@ -102,12 +102,13 @@ impl Plugin {
                 let rows = items(&found, "versions")
                     .iter()
                     .map(|version| {
-                        ["plugin", "version", "tag", "size", "digest", "created_at"]
-                            .map(|name| text(version, name))
-                            .into()
+                        let members = ["plugin", "version", "tag", "size", "digest", "created_at"];
+                        let mut row: Vec<String> = members.map(|name| text(version, name)).into();
+                        row.push(signers(version));
+                        row
                     })
                     .collect();
-                output.table(&found, &["plugin", "version", "tag", "bytes", "sha256", "pushed"], rows)
+                output.table(&found, &["plugin", "version", "tag", "bytes", "sha256", "pushed", "signed by"], rows)
             }
         }
     }

@@ -59,30 +59,25 @@ impl Given {
     /// The component's signatures: of the file that is named, or beside it, and by the key.
     pub(super) fn of(&self, component: &[u8], path: &Path) -> Result<Found, Failure> {
         let digest = digest(component);
-        let file = match &self.signature {
-            Some(named) => Some(named.clone()),
-            None => Some(beside(path)).filter(|beside| beside.exists()),
-        };
-        let mut document = match &file {
-            Some(file) => of_component(file, &digest)?,
-            None => Document { digest: digest.clone(), signatures: Vec::new() },
-        };
+        let file = Some(beside(path)).filter(|beside| self.signature.is_none() && beside.exists());
+        let beside = file.map(|file| of_component(&file, &digest)).transpose()?;
+        self.with(beside, digest)
+    }
+
+    /// The same of a component that came from a registry with these, which are as good as a file beside it.
+    pub(super) fn of_artifact(&self, component: &[u8], came_with: Option<Document>) -> Result<Found, Failure> {
+        self.with(came_with, digest(component))
+    }
+
+    fn with(&self, found: Option<Document>, digest: String) -> Result<Found, Failure> {
+        let named = self.signature.as_deref().map(|file| of_component(file, &digest)).transpose()?;
+        let none = || Document { digest: digest.clone(), signatures: Vec::new() };
+        let mut document = named.or(found).unwrap_or_else(none);
         if let Some(key) = &self.key {
             let added = document.add(private_key(key)?.sign(&digest));
             added.map_err(|error| Failure::Usage(error.to_string()))?;
         }
         Ok(Found { document, asked_for: self.signature.is_some() || self.key.is_some() })
-    }
-}
-
-impl Given {
-    /// The same of a component that came from a registry with these, which count unless a file is named.
-    pub(super) fn of_artifact(&self, component: &[u8], with: Option<Document>) -> Result<Found, Failure> {
-        match (&self.signature, &self.key, with) {
-            (None, None, Some(document)) => Ok(Found { document, asked_for: false }),
-            // There is no file beside it.
-            _ => self.of(component, Path::new("")),
-        }
     }
 }
 

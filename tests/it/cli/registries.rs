@@ -93,12 +93,15 @@ fn a_component_goes_by_a_registry_from_its_author_to_a_server() {
     world.add_key("release");
     world.said(&["signing-policy", "require", "release"]);
     world.said(&["plugin", "push", &registry.reference("acme/plain:1"), &component]);
+    world.add_key("review");
     world.cli.fails(&["plugin", "push", "bought", &registry.reference("acme/plain:1")], 4, "by the key `release`");
     let pushed = world.said(&["plugin", "push", "bought", &reference, "--tag", "1"]);
     assert!(
         pushed.starts_with("plugin bought version 1: ") && pushed.trim().ends_with("signed by release"),
         "{pushed}"
     );
+    let also = ["plugin", "push", "other", &reference, "--key", &world.file("review.pem")];
+    assert!(world.said(&also).trim().ends_with("signed by release, review"), "a second one beside the artifact's own");
 }
 
 #[test]
