@@ -71,13 +71,16 @@ impl Given {
 
     fn with(&self, found: Option<Document>, digest: String) -> Result<Found, Failure> {
         let named = self.signature.as_deref().map(|file| of_component(file, &digest)).transpose()?;
+        let mut asked_for: HashSet<KeyId> =
+            named.iter().flat_map(|named| &named.signatures).map(|one| one.key).collect();
         let none = || Document { digest: digest.clone(), signatures: Vec::new() };
         let mut document = named.or(found).unwrap_or_else(none);
         if let Some(key) = &self.key {
-            let added = document.add(private_key(key)?.sign(&digest));
-            added.map_err(|error| Failure::Usage(error.to_string()))?;
+            let signature = private_key(key)?.sign(&digest);
+            asked_for.insert(signature.key);
+            document.add(signature).map_err(|error| Failure::Usage(error.to_string()))?;
         }
-        Ok(Found { document, asked_for: self.signature.is_some() || self.key.is_some() })
+        Ok(Found { document, asked_for })
     }
 }
 
@@ -98,8 +101,8 @@ fn of_component(file: &Path, digest: &str) -> Result<Document, Failure> {
 /// Signatures of a component, not checked by anybody yet.
 pub(super) struct Found {
     pub(super) document: Document,
-    /// Whether somebody has named the file, or the key.
-    asked_for: bool,
+    /// By the keys of these: somebody has named the file that they are in, or the key.
+    asked_for: HashSet<KeyId>,
 }
 
 impl Found {
@@ -107,11 +110,12 @@ impl Found {
     /// takes a component whose author signs all the same.
     pub(super) async fn sendable(&self, client: &Client, tenant: &str) -> Result<(Vec<Signature>, usize), Failure> {
         let all = &self.document.signatures;
-        if self.asked_for || all.is_empty() {
+        if all.iter().all(|one| self.asked_for.contains(&one.key)) {
             return Ok((all.clone(), 0));
         }
         let known = known_keys(client, tenant).await?;
-        let (sent, left): (Vec<Signature>, Vec<_>) = all.iter().partition(|one| known.contains(&one.key.to_string()));
+        let (sent, left): (Vec<Signature>, Vec<_>) =
+            all.iter().partition(|one| self.asked_for.contains(&one.key) || known.contains(&one.key.to_string()));
         Ok((sent, left.len()))
     }
 }

@@ -109,7 +109,13 @@ fn a_tenant_that_requires_signatures_takes_and_puts_to_work_what_has_them() {
     assert!(pushed.trim().ends_with("1 signature was not sent: the tenant does not know its key"), "{pushed}");
     let signature = world.file("write-once.wasm.sig");
     world.cli.fails(&["plugin", "push", &component, "--signature", &signature], 4, "knows no key");
+    let review = world.file("review.pem");
+    world.cli.fails(&["plugin", "push", &component, "--key", &review], 4, "knows no key");
     world.said(&["constraint", "set", "write-once", "--settings", SETTINGS]);
+    world.add_key("review");
+    let pushed = world.said(&["plugin", "push", &component, "--key", &review]);
+    assert!(pushed.contains("; signed by review; 1 signature was not sent"), "{pushed}");
+    world.said(&["signing-key", "remove", "review"]);
     world.add_key("release");
     world.add_key("review");
 
