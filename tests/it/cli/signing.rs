@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use scruple_tests::ServerProcess;
 use scruple_tests::components::{SAFE_VALUES, WRITE_ONCE};
 use scruple_tests::server::OPERATOR_TOKEN;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{Cli, program};
@@ -146,6 +146,26 @@ fn a_tenant_that_requires_signatures_takes_and_puts_to_work_what_has_them() {
     world.cli.fails(&["signing-policy", "require", "release", "--at-least", "2"], 4, "name at least as many");
     world.cli.fails(&["signing-policy", "require", "release", "--at-least", "0"], 2, "signing-policy off");
     world.cli.fails(&["signing-policy", "require", "nobody"], 4, "there is no signing key `nobody`");
+}
+
+#[test]
+fn a_project_is_pushed_with_the_signatures_beside_what_was_built_of_it() {
+    let world = World::new();
+    let project = world.path("rules");
+    let package = json!({ "name": "write-once", "scruple": { "constraint": "./src/constraint.js" } });
+    std::fs::create_dir_all(project.join("target/plugins")).unwrap();
+    std::fs::write(project.join("package.json"), package.to_string()).unwrap();
+    let built = project.join("target/plugins/write-once.wasm");
+    let (project, component) = (project.to_str().unwrap(), built.to_str().unwrap());
+    world.cli.fails(&["plugin", "push", project], 2, "`scruple plugin build");
+    std::fs::copy(WRITE_ONCE, component).unwrap();
+    world.add_key("release");
+    world.said(&["plugin", "sign", component, "--key", &world.file("release.pem")]);
+    let pushed = world.said(&["plugin", "push", project]);
+    assert!(
+        pushed.starts_with("plugin write-once version 1: ") && pushed.ends_with("; signed by release\n"),
+        "{pushed}"
+    );
 }
 
 #[test]
