@@ -1,16 +1,19 @@
-//! A constraint tried without a server: a tenant of its own in a temporary folder, with the resources and the tables that it is
-//! given, and one constraint. What a request would come to is worked out by the pipeline that serves, in the same sandbox
+//! A constraint tried without a server: a tenant of its own in a temporary folder, with the schemas, the resources and the tables that
+//! it is given, and one constraint. What a request would come to is worked out by the pipeline that serves, in the same sandbox
 //! with the same limits; only that nothing is committed, and that time and ids are the same in every run.
 //!
-//! Start at [`Trial`]; what it is given is read by [`population`], [`operation`] and [`fixture`]. What was decided
+//! Start at [`Trial`]; what it is given is read by [`declared`], [`population`], [`operation`] and
+//! [`fixture`]. What was decided
 //! on a server and captured there is judged again by what was read ([`recorded`]): for that, no tenant is needed.
 
+pub mod declared;
 pub mod fixture;
 pub mod operation;
 pub mod population;
 mod recorded;
 
-use std::sync::{Arc, LazyLock};
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -19,7 +22,7 @@ use uuid::Uuid;
 
 use crate::causes::with_causes;
 use crate::clock::Clock;
-use crate::constraints::sandbox::Checked;
+use crate::constraints::sandbox::{Checked, UploadError};
 use crate::constraints::settings::SettingsProblem;
 use crate::constraints::{Limits, Registry, Sandbox, SandboxConfig};
 use crate::decision::{
@@ -32,10 +35,10 @@ use crate::scim::cursor::Cursors;
 use crate::scim::limits::ScimLimits;
 use crate::scim::projection::AttributeNames;
 use crate::scim::resource::ResourceId;
-use crate::scim::schema::SchemaRegistry;
 use crate::store::{NewVersion, SqliteOptions, SqliteStore, Store};
 use crate::tables::TableLimits;
 
+use self::declared::Declared;
 use self::operation::{Asked, TrialOperation};
 use self::population::Population;
 
@@ -45,9 +48,6 @@ pub const AT: Timestamp = Timestamp::constant(1_767_225_600, 0);
 /// The id that a new resource gets. Fixed, as the decision's: what a constraint reads is the same in every run.
 const NEW_RESOURCE: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001);
 const DECISION: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0002);
-
-/// The resource types that there are here: those of the core schemas.
-static CORE: LazyLock<Arc<SchemaRegistry>> = LazyLock::new(|| Arc::new(SchemaRegistry::core()));
 
 /// A constraint could not be tried.
 #[derive(Debug, Error)]
@@ -76,20 +76,42 @@ fn local(error: impl std::error::Error + 'static) -> TrialError {
 }
 
 /// A component that can be tried, in the sandbox that all of its trials share: it is compiled once.
+#[derive(Clone)]
 pub struct Tried {
     sandbox: Arc<Sandbox>,
     /// What it is.
     pub checked: Checked,
     component: Vec<u8>,
+    declared: Declared,
 }
 
 impl Tried {
-    /// Checks and compiles a component, as an upload would.
-    pub async fn new(component: Vec<u8>) -> Result<Self, TrialError> {
+    /// Checks and compiles a component, as an upload to a tenant would that has declared this.
+    pub async fn new(component: Vec<u8>, declared: &Declared) -> Result<Self, TrialError> {
         let sandbox = Sandbox::new(SandboxConfig::for_own_components(Limits::default())).map_err(local)?;
-        let checked = sandbox.upload(TenantId(0), component.clone(), &CORE).await;
-        let checked = checked.map_err(|error| TrialError::Component(with_causes(&error)))?;
-        Ok(Self { sandbox: Arc::new(sandbox), checked, component })
+        Self::check(Arc::new(sandbox), component, declared).await
+    }
+
+    /// The same component in a tenant that has declared this. It is checked anew, and not compiled.
+    pub async fn among(&self, declared: &Declared) -> Result<Cow<'_, Self>, TrialError> {
+        if self.declared == *declared {
+            return Ok(Cow::Borrowed(self));
+        }
+        Self::check(Arc::clone(&self.sandbox), self.component.clone(), declared).await.map(Cow::Owned)
+    }
+
+    async fn check(sandbox: Arc<Sandbox>, component: Vec<u8>, declared: &Declared) -> Result<Self, TrialError> {
+        let checked = sandbox.upload(TenantId(0), component.clone(), &declared.schemas).await;
+        let checked = checked.map_err(|error| {
+            let text = with_causes(&error);
+            TrialError::Component(match error {
+                UploadError::Descriptor(error) if error.is_of_schemas() && declared.is_nothing() => format!(
+                    "{text}. If a tenant has declared it, give what the tenant has in `fixtures/schemas.json` or with `--schemas`"
+                ),
+                _ => text,
+            })
+        })?;
+        Ok(Self { sandbox, checked, component, declared: declared.clone() })
     }
 
     /// Bytes of the component.
@@ -107,12 +129,13 @@ impl Tried {
 pub struct Trial {
     pipeline: Pipeline,
     tenant: TenantId,
+    declared: Declared,
     // What the store reads; gone with the trial.
     _data: tempfile::TempDir,
 }
 
 impl Trial {
-    /// A tenant with these resources and tables, and nothing else.
+    /// A tenant with what the component is tried among, these resources and tables, and nothing else.
     pub async fn new(tried: &Tried, population: &Population) -> Result<Self, TrialError> {
         let data = tempfile::tempdir().map_err(local)?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(data.path(), SqliteOptions::default()).map_err(local)?);
@@ -130,7 +153,9 @@ impl Trial {
             tables: Arc::new(TableLimits::default()),
             metrics: Arc::default(),
         };
-        let trial = Self { pipeline, tenant: tenant.id, _data: data };
+        let declared = tried.declared.clone();
+        declared.declare(&*pipeline.store, tenant.id).await?;
+        let trial = Self { pipeline, tenant: tenant.id, declared, _data: data };
         population.move_in(&trial).await?;
         Ok(trial)
     }
@@ -194,8 +219,9 @@ impl Trial {
     }
 
     fn request(&self, resource_type: &str, change: Change) -> Result<WriteRequest, TrialError> {
-        let known = CORE.resource_type(resource_type).ok_or_else(|| {
-            let names: Vec<&str> = CORE.resource_types().iter().map(|known| known.name.as_str()).collect();
+        let schemas = &self.declared.schemas;
+        let known = schemas.resource_type(resource_type).ok_or_else(|| {
+            let names: Vec<&str> = schemas.resource_types().iter().map(|known| known.name.as_str()).collect();
             TrialError::Input(format!("there is no resource type `{resource_type}`; there are {}", names.join(", ")))
         })?;
         let endpoint = known.endpoint.trim_start_matches('/').to_owned();

@@ -274,30 +274,6 @@ async fn a_text_on_which_the_verdict_rests_stays_and_is_named() {
 }
 
 #[tokio::test]
-async fn what_was_captured_by_the_tenants_own_schemas_is_refused() {
-    let server = TestServer::start().await;
-    let acme = server.tenant("acme").await;
-    let urn = "urn:example:params:scim:schemas:extension:badge:2.0:User";
-    let schema = json!({ "id": urn, "name": "Badge", "attributes": [{ "name": "badge", "type": "string" }] });
-    acme.admin.put(&acme.api_path(&format!("/schemas/{urn}")), schema).await.expect_status(200);
-    let core = "urn:ietf:params:scim:schemas:core:2.0:User";
-    let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
-    let users = json!({ "name": "User", "endpoint": "/Users", "schema": core,
-        "schemaExtensions": [{ "schema": enterprise, "required": false }, { "schema": urn, "required": false }] });
-    acme.admin.put(&acme.api_path("/resource-types/User"), users).await.expect_status(200);
-    acme.enforce(WRITE_ONCE, json!({ "attributes": [format!("{urn}:badge")] })).await;
-    let mut body = user("ada");
-    body["schemas"] = json!([core, urn]);
-    body[urn] = json!({ "badge": "B1" });
-    let ada = acme.post("/Users", body).await.expect_status(201).id();
-    let other = json!([patch_op("replace", &format!("{urn}:badge"), json!("B2"))]);
-    let id = acme.patch(&format!("/Users/{ada}"), other).await.expect_status(400).decision_id().unwrap();
-    assert_eq!(replayed(&acme, &id).await[0]["same"]["fuel"], true);
-    let refused = acme.admin.get(&acme.api_path(&format!("/decisions/{id}/fixture"))).await.expect_status(422);
-    assert_eq!(refused.body["code"], "not-capturable", "{:#}", refused.body);
-}
-
-#[tokio::test]
 async fn the_commands_tell_what_came_of_it_and_by_their_exit_code() {
     let server = TestServer::start().await;
     let acme = server.tenant("acme").await;

@@ -1,5 +1,7 @@
 //! A component tried without a server: `scruple plugin run`, `test` and `bench`.
 
+mod schemas;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -20,6 +22,11 @@ fn said(args: &[&str]) -> String {
     let output = scruple(args);
     assert_eq!(output.status.code(), Some(0), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
+}
+
+#[track_caller]
+fn said_by(args: &[String]) -> String {
+    said(&args.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Exit code, standard output and error of a command that does not succeed.

@@ -25,6 +25,7 @@ use serde_json::Value;
 use crate::cli::client::Client;
 use crate::cli::output::{Output, items, text};
 use crate::cli::{Failure, TenantArg};
+use crate::trial::declared::Declared;
 use crate::trial::{TrialError, Tried};
 
 #[derive(Debug, Subcommand)]
@@ -42,6 +43,9 @@ pub(super) enum Plugin {
     Inspect {
         /// The component.
         file: PathBuf,
+        /// What the tenant has declared: see `plugin run --help`.
+        #[arg(long, value_name = "FILE")]
+        schemas: Option<PathBuf>,
     },
     /// Have a component judge one operation. Needs no server: what it says here, it says there.
     Run(Box<run::Run>),
@@ -84,7 +88,7 @@ impl Plugin {
             Self::Build(build) => build.run(output).await,
             #[cfg(feature = "authoring")]
             Self::Dev(dev) => dev.run(output).await,
-            Self::Inspect { file } => inspect::run(file, output).await,
+            Self::Inspect { file, schemas } => inspect::run(file, schemas.as_deref(), output).await,
             Self::Run(run) => run.run(output).await,
             Self::Test(test) => test.run(output).await,
             Self::Bench(bench) => bench.run(output).await,
@@ -156,14 +160,14 @@ pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(file).map_err(|error| Failure::Usage(format!("cannot read `{}`: {error}", file.display())))
 }
 
-/// A component, checked and compiled by the server's own engine.
-async fn tried(file: &Path) -> Result<Tried, Failure> {
+/// A component, checked and compiled by the server's own engine as for a tenant that has declared this.
+async fn tried(file: &Path, declared: &Declared) -> Result<Tried, Failure> {
     let component = read(file)?;
-    checked(component, file).await
+    checked(component, file, declared).await
 }
 
-async fn checked(component: Vec<u8>, file: &Path) -> Result<Tried, Failure> {
-    Tried::new(component).await.map_err(|error| match failure(error) {
+async fn checked(component: Vec<u8>, file: &Path, declared: &Declared) -> Result<Tried, Failure> {
+    Tried::new(component, declared).await.map_err(|error| match failure(error) {
         Failure::Component(text) => Failure::Component(format!("`{}`: {text}", file.display())),
         other => other,
     })

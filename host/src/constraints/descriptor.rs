@@ -131,6 +131,13 @@ pub enum DescriptorError {
     Damaged(String),
 }
 
+impl DescriptorError {
+    /// Whether it hangs on the tenant's schemas.
+    pub fn is_of_schemas(&self) -> bool {
+        matches!(self, Self::ResourceType { .. } | Self::Path { .. })
+    }
+}
+
 impl Descriptor {
     /// Checks what a component has said, and spells paths canonically.
     pub(super) fn check(

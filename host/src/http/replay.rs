@@ -18,6 +18,7 @@ use crate::http::problem::Problem;
 use crate::pipeline::explain::Explanation;
 use crate::pipeline::replay::{Candidate, Replay, ReplayError};
 use crate::pipeline::upload::PushError;
+use crate::scim::schema::Definitions;
 
 /// Which of the constraints is meant, and what a component in its place is set to.
 #[derive(Debug, Deserialize)]
@@ -61,6 +62,9 @@ pub struct FixtureBody {
     pub settings: Value,
     /// `grants.json`.
     pub grants: Value,
+    /// `schemas.json`: what of the tenant's own definitions it takes; absent where it takes none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schemas: Option<Value>,
     /// `expected.json`.
     pub expected: Value,
     /// The texts that are not masked, since the verdict rests on them.
@@ -170,6 +174,7 @@ pub async fn fixture(
         recorded: captured.recorded,
         settings: captured.settings,
         grants: captured.grants,
+        schemas: captured.definitions.as_ref().map(Definitions::to_json),
         expected: serde_json::to_value(expected).map_err(|error| Problem::Internal(Arc::new(error)))?,
         kept: captured.kept,
     }))

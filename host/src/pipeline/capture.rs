@@ -12,7 +12,7 @@ use crate::decision::recorded::Unreadable;
 use crate::decision::{DecisionId, Evaluation, RecordedDecision, RecordedEvaluation, TenantId};
 use crate::pipeline::Pipeline;
 use crate::pipeline::replay::{ReplayError, Undecidable, Witness, which};
-use crate::scim::schema::SchemaRegistry;
+use crate::scim::schema::{Definitions, SchemaRegistry};
 use crate::store::{ActivationState, StoreError};
 
 /// Texts that are masked one after the other, to see which of them the verdict rests on. 200: in less than a second, since an
@@ -28,6 +28,8 @@ pub struct Captured {
     pub settings: Value,
     /// Its grants.
     pub grants: Value,
+    /// What of the tenant's own definitions it takes for that; `None` where the schemas of RFC 7643 suffice.
+    pub definitions: Option<Definitions>,
     /// What it says of that.
     pub evaluation: Evaluation,
     /// The texts that stay as they are, since the verdict rests on them.
@@ -40,6 +42,7 @@ struct Exhibit {
     /// The entry of the log, as small as can be.
     entry: Value,
     texts: Vec<String>,
+    definitions: Definitions,
 }
 
 impl Pipeline {
@@ -47,35 +50,49 @@ impl Pipeline {
     pub async fn capture(&self, tenant: TenantId, id: DecisionId, only: Option<&str>) -> Result<Captured, ReplayError> {
         let decision = self.recall(tenant, id).await?;
         let recorded = which(&decision, only)?;
-        // A fixture is run where there are the schemas of RFC 7643 and no others.
-        let core = Arc::new(SchemaRegistry::core());
-        let uncapturable = |why: Undecidable| {
-            ReplayError::Uncapturable(format!(
-                "constraint `{}` cannot be made a fixture of: {why}",
-                recorded.constraint
-            ))
-        };
-        let witness = self.witness(tenant, &decision, recorded, &core).await?.map_err(uncapturable)?;
-        let entry = entry(&decision, recorded);
-        let texts = texts(&entry);
-        let exhibit = Exhibit { witness, entry, texts };
-        let said = self.said_of(tenant, &exhibit, &Masks::default()).await?.map_err(uncapturable)?;
-        if codes(&entry_of(&said)) != codes(&recorded.entry) {
-            return Err(ReplayError::Uncapturable(format!(
-                "constraint `{}` rests on the tenant's own schemas, which a fixture does not have: with those of RFC 7643 alone it \
-                 says something else",
-                recorded.constraint
-            )));
-        }
+        let (exhibit, said) = self.exhibit(tenant, &decision, recorded).await?;
         let (masks, kept) = self.masks(tenant, &exhibit, &said).await?;
-        let evaluation = self.said_of(tenant, &exhibit, &masks).await?.map_err(uncapturable)?;
+        let evaluation = self.said_of(tenant, &exhibit, &masks).await?;
+        let evaluation = evaluation.map_err(|why| uncapturable(recorded, &why.to_string()))?;
         Ok(Captured {
             recorded: masks.apply(&exhibit.entry),
             settings: masks.apply(&exhibit.witness.state.settings),
             grants: exhibit.witness.state.grants.clone(),
+            definitions: Some(exhibit.definitions).filter(|definitions| *definitions != Definitions::default()),
             evaluation,
             kept,
         })
+    }
+
+    /// The constraint's part with as little of the tenant's definitions as it says the same with: none, those of the resource's
+    /// type, all.
+    async fn exhibit(
+        &self,
+        tenant: TenantId,
+        decision: &RecordedDecision,
+        recorded: &RecordedEvaluation,
+    ) -> Result<(Exhibit, Evaluation), ReplayError> {
+        let all = Definitions::clone(&self.store.tenant(tenant).model().await?.definitions);
+        let entry = entry(decision, recorded);
+        let mut why = "with the schemas that the tenant has now, it says something else".to_owned();
+        for definitions in [Definitions::default(), all.of(&decision.resource_type), all] {
+            // What the tenant has fits together, and so does what one type needs of it.
+            let Ok(schemas) = SchemaRegistry::build(&definitions) else { continue };
+            let witness = match self.witness(tenant, decision, recorded, &Arc::new(schemas)).await? {
+                Ok(witness) => witness,
+                Err(undecidable) => {
+                    why = undecidable.to_string();
+                    continue;
+                }
+            };
+            let exhibit = Exhibit { witness, entry: entry.clone(), texts: texts(&entry), definitions };
+            match self.said_of(tenant, &exhibit, &Masks::default()).await? {
+                Ok(said) if codes(&entry_of(&said)) == codes(&recorded.entry) => return Ok((exhibit, said)),
+                Ok(_) => {}
+                Err(undecidable) => why = undecidable.to_string(),
+            }
+        }
+        Err(uncapturable(recorded, &why))
     }
 
     /// As many masks as leave the answer what it is, and the texts that have none.
@@ -138,6 +155,10 @@ impl Pipeline {
         };
         Ok(self.ask_again(tenant, &masked, &recorded.reads).await?)
     }
+}
+
+fn uncapturable(recorded: &RecordedEvaluation, why: &str) -> ReplayError {
+    ReplayError::Uncapturable(format!("constraint `{}` cannot be made a fixture of: {why}", recorded.constraint))
 }
 
 /// As the log would have it.

@@ -9,6 +9,7 @@
 
 pub mod build;
 pub mod core;
+mod definitions_document;
 pub mod demand;
 pub mod document;
 pub mod problem;

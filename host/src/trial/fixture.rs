@@ -3,6 +3,7 @@
 //! ```text
 //! fixtures/
 //!   settings.json                 of every case that has none of its own; likewise population.json and grants.json
+//!   schemas.json                  likewise: what the tenant has declared, see `Declared`
 //!   a-renamed-account/
 //!     operation.json              what is asked: see `OperationFile`
 //!     recorded.json               instead of it: what a server has decided, with all that was read, as `decisions capture` writes it
@@ -19,6 +20,7 @@ use serde_json::{Map, Value};
 use crate::decision::expected::Expected;
 use crate::decision::reads::ReadSet;
 use crate::decision::{DecisionRecord, RecordedDecision};
+use crate::trial::declared::Declared;
 use crate::trial::operation::{OperationFile, TrialOperation};
 use crate::trial::population::Population;
 use crate::trial::recorded::Judged;
@@ -29,6 +31,8 @@ pub const EXPECTED: &str = "expected.json";
 
 /// The file of a case that was captured.
 pub const RECORDED: &str = "recorded.json";
+/// The file of a case, or of all, with what the tenant has declared.
+pub const SCHEMAS: &str = "schemas.json";
 const OPERATION: &str = "operation.json";
 
 /// A case.
@@ -38,6 +42,7 @@ pub struct Fixture {
     pub name: String,
     folder: PathBuf,
     case: Case,
+    declared: Declared,
     settings: Value,
     grants: Option<Value>,
     expected: Option<Expected>,
@@ -86,9 +91,13 @@ impl Fixture {
                 None => json(&shared.join(name)),
             }
         };
+        let declared = match declared(&folder)? {
+            Some(own) => own,
+            None => declared(shared)?.unwrap_or_default(),
+        };
         let case = match Case::recorded(&folder)? {
             Some(recorded) => recorded,
-            None => Case::asked(&folder, own_or_shared("population.json")?)?,
+            None => Case::asked(&folder, own_or_shared("population.json")?, &declared)?,
         };
         Ok(Self {
             name: folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
@@ -96,13 +105,20 @@ impl Fixture {
             grants: own_or_shared("grants.json")?,
             expected: json(&folder.join(EXPECTED))?,
             case,
+            declared,
             folder,
         })
+    }
+
+    /// What the tenant has declared.
+    pub fn declared(&self) -> &Declared {
+        &self.declared
     }
 
     /// Has the component judge it.
     pub async fn run(&self, tried: &Tried) -> Result<Outcome, TrialError> {
         let in_case = |error| named(&self.folder, &error);
+        let tried = &*tried.among(&self.declared).await.map_err(in_case)?;
         let (found, fuel_used) = match &self.case {
             Case::Asked { operation, population } => {
                 let record = judged(tried, population, &self.settings, self.grants.clone(), operation).await;
@@ -160,11 +176,11 @@ impl Case {
         Ok(Some(Self::Recorded { decision: Box::new(decision), reads }))
     }
 
-    fn asked(folder: &Path, population: Option<Value>) -> Result<Self, TrialError> {
+    fn asked(folder: &Path, population: Option<Value>, declared: &Declared) -> Result<Self, TrialError> {
         let path = folder.join(OPERATION);
         let operation: Option<OperationFile> = json(&path)?;
         let operation = operation.ok_or_else(|| TrialError::Input(format!("`{}` is missing", path.display())))?;
-        let operation = operation.check().map_err(|error| named(&path, &error))?;
+        let operation = operation.check(declared).map_err(|error| named(&path, &error))?;
         let population = match population {
             Some(found) => Population::from_json(found)
                 .map_err(|error| named(&folder.join("population.json"), &TrialError::Input(error)))?,
@@ -172,6 +188,13 @@ impl Case {
         };
         Ok(Self::Asked { operation: Box::new(operation), population })
     }
+}
+
+/// What the tenant has declared, by the file in this folder; `None` if there is none.
+pub fn declared(folder: &Path) -> Result<Option<Declared>, TrialError> {
+    let path = folder.join(SCHEMAS);
+    let read = json::<Value>(&path)?.map(Declared::from_json).transpose();
+    read.map_err(|error| named(&path, &TrialError::Input(error)))
 }
 
 /// One operation, judged in a tenant of its own.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::decision::Actor;
 use crate::scim::resource::ResourceId;
 use crate::trial::TrialError;
+use crate::trial::declared::Declared;
 use crate::trial::population::{id_of, patch, type_of};
 
 /// The id of a state before that has none.
@@ -86,8 +87,8 @@ pub enum Asked {
 }
 
 impl OperationFile {
-    /// The one thing that is asked for.
-    pub fn check(self) -> Result<TrialOperation, TrialError> {
+    /// The one thing that is asked for, of a tenant that has declared this.
+    pub fn check(self, declared: &Declared) -> Result<TrialOperation, TrialError> {
         let input = |text: &str| TrialError::Input(text.to_owned());
         let mut asked = Vec::new();
         asked.extend(self.create.map(Asked::Create));
@@ -108,7 +109,7 @@ impl OperationFile {
         };
         let resource_type = match (self.resource_type, resource) {
             (Some(named), _) => named,
-            (None, Some(resource)) => type_of(resource)?,
+            (None, Some(resource)) => type_of(resource, &declared.schemas)?,
             (None, None) => return Err(input("an operation on a resource of the population has a `resourceType`")),
         };
         let id = match (&mut before, self.id, &asked) {
@@ -159,7 +160,7 @@ mod tests {
 
     fn checked(json: Value) -> Result<TrialOperation, String> {
         let file: OperationFile = serde_json::from_value(json).map_err(|error| error.to_string())?;
-        file.check().map_err(|error| error.to_string())
+        file.check(&Declared::default()).map_err(|error| error.to_string())
     }
 
     #[test]

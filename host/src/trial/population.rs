@@ -6,8 +6,9 @@ use uuid::Uuid;
 use crate::decision::Actor;
 use crate::pipeline::write::{Change, Precondition};
 use crate::scim::resource::ResourceId;
+use crate::scim::schema::SchemaRegistry;
 use crate::tables::{TableLimits, json as json_table};
-use crate::trial::{CORE, Trial, TrialError, local};
+use crate::trial::{Trial, TrialError, local};
 
 /// Resources and tables.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -61,7 +62,7 @@ impl Population {
     pub(super) async fn move_in(&self, trial: &Trial) -> Result<(), TrialError> {
         let mut memberships = Vec::new();
         for resource in &self.resources {
-            let resource_type = type_of(resource)?;
+            let resource_type = type_of(resource, &trial.declared.schemas)?;
             let id = id_of(resource)?.unwrap_or_else(|| trial.pipeline.clock.new_id(super::AT));
             let mut body = resource.clone();
             // Groups may have each other as members: first all are there, then they are put into each other.
@@ -108,13 +109,13 @@ pub(super) fn patch(operations: Value) -> Map<String, Value> {
 }
 
 /// What a resource says that it is: by `meta.resourceType`, else by its first schema that is a type's own.
-pub(super) fn type_of(resource: &Map<String, Value>) -> Result<String, TrialError> {
+pub(super) fn type_of(resource: &Map<String, Value>, known: &SchemaRegistry) -> Result<String, TrialError> {
     if let Some(named) = resource.get("meta").and_then(|meta| meta.get("resourceType")).and_then(Value::as_str) {
         return Ok(named.to_owned());
     }
     let schemas = resource.get("schemas").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let named = schemas
-        .filter_map(|urn| CORE.resource_types().iter().find(|known| known.schema.id.eq_ignore_ascii_case(urn)))
+        .filter_map(|urn| known.resource_types().iter().find(|known| known.schema.id.eq_ignore_ascii_case(urn)))
         .map(|known| known.name.clone())
         .next();
     named.ok_or_else(|| {

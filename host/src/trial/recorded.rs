@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{CORE, TrialError, Tried, bad_grants, bad_settings, local, unchecked};
+use super::{TrialError, Tried, bad_grants, bad_settings, local, unchecked};
 use crate::constraints::recording::recorded_operation;
 use crate::constraints::registry::EnabledParts;
 use crate::constraints::sandbox::AboutError;
@@ -29,9 +29,10 @@ impl Tried {
         settings: &Value,
         grants: Option<&Value>,
     ) -> Result<Judged, TrialError> {
-        let resource_type = CORE
-            .resource_type(&decision.resource_type)
-            .ok_or_else(|| TrialError::Input(format!("there is no resource type `{}` here", decision.resource_type)))?;
+        let resource_type =
+            self.declared.schemas.resource_type(&decision.resource_type).ok_or_else(|| {
+                TrialError::Input(format!("there is no resource type `{}` here", decision.resource_type))
+            })?;
         let constraint = self.constraint(settings, grants).await?;
         let operation = Arc::new(recorded_operation(decision, resource_type));
         let recording = Arc::new(Recording::of(reads));
@@ -53,7 +54,8 @@ impl Tried {
             Err(AboutError::Fault(fault)) => return Err(unchecked(&fault)),
             Err(AboutError::Overloaded(overloaded)) => return Err(local(overloaded)),
         }
-        let grants = Grants::parse(grants, descriptor, &CORE).map_err(|error| bad_grants(&error.to_string()))?;
+        let grants = Grants::parse(grants, descriptor, &self.declared.schemas)
+            .map_err(|error| bad_grants(&error.to_string()))?;
         let parts = EnabledParts {
             name: ConstraintName(descriptor.name.clone()),
             plugin: descriptor.name.clone(),
@@ -64,7 +66,7 @@ impl Tried {
             settings: settings.to_string(),
             descriptor: Ok(descriptor.clone()),
             grants: Ok(grants),
-            schemas: Arc::clone(&CORE),
+            schemas: Arc::clone(&self.declared.schemas),
         };
         Ok(EnabledConstraint::new(parts, self.limits()))
     }

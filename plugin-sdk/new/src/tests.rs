@@ -25,6 +25,7 @@ fn every_project_has_a_rule_its_test_fixtures_a_build_server_and_an_editor() {
             "fixtures/settings.json",
             "fixtures/an-address-elsewhere/expected.json",
             "schema/operation.schema.json",
+            "schema/schemas.schema.json",
             "wit/world.wit",
         ] {
             assert!(has(path), "{plan:?} has no `{path}`");

@@ -11,7 +11,7 @@ use super::named;
 use crate::cli::client::Client;
 use crate::cli::output::{Output, items, text};
 use crate::cli::{Failure, TenantArg};
-use crate::trial::fixture::{EXPECTED, RECORDED};
+use crate::trial::fixture::{EXPECTED, RECORDED, SCHEMAS};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Capture {
@@ -62,12 +62,18 @@ fn write(folder: &Path, found: &Value) -> std::io::Result<()> {
         let contents = found.get(name).unwrap_or(&Value::Null);
         fs::write(folder.join(file), format!("{contents:#}\n"))?;
     }
+    if let Some(schemas) = found.get("schemas") {
+        fs::write(folder.join(SCHEMAS), format!("{schemas:#}\n"))?;
+    }
     Ok(())
 }
 
 fn in_words(folder: &Path, found: &Value) -> String {
     let verdict = found.get("expected").map_or_else(String::new, |expected| text(expected, "verdict"));
     let mut lines = vec![format!("captured in {}: {verdict}", folder.display())];
+    if found.get("schemas").is_some() {
+        lines.push(format!("{SCHEMAS} has what it takes of the tenant's own schemas"));
+    }
     match items(found, "kept") {
         [] => lines.push("every text that was read is masked".to_owned()),
         kept => {

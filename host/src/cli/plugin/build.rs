@@ -11,7 +11,7 @@ use super::{checked, spinner};
 use crate::causes::with_causes;
 use crate::cli::Failure;
 use crate::cli::output::{Output, text};
-use crate::trial::Tried;
+use crate::trial::{Tried, fixture};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Build {
@@ -75,7 +75,9 @@ impl Project {
 
     async fn check(&self, mut built: BuiltComponent, target: &Path, out: Option<&Path>) -> Result<Made, Failure> {
         let component = super::read(&built.path)?;
-        let tried = checked(component, &self.path).await?;
+        // A component that names what a tenant has declared is one for tenants that have.
+        let declared = fixture::declared(&self.path.join("fixtures")).map_err(super::failure)?.unwrap_or_default();
+        let tried = checked(component, &self.path, &declared).await?;
         let path = match out {
             Some(out) => out.to_owned(),
             None => target.join("plugins").join(format!("{}.wasm", built.name)),

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::{failure, tried};
 use crate::cli::Failure;
 use crate::cli::arguments::json_argument;
+use crate::trial::declared::Declared;
 use crate::trial::operation::{ActorFile, OperationFile, TrialOperation};
 use crate::trial::population::Population;
 use crate::trial::{Trial, Tried, fixture};
@@ -44,6 +45,10 @@ pub(super) struct Given {
     /// Who else is there, for look-ups: a list of resources, a SCIM list response, or an object with `resources` and `tables`.
     #[arg(long, value_name = "FILE")]
     population: Option<PathBuf>,
+    /// What the tenant has declared: an object with `schemas`, `resource_types` and `tightenings` as the tenant API lists them, and
+    /// `profile`; each may be missing.
+    #[arg(long, value_name = "FILE")]
+    schemas: Option<PathBuf>,
 }
 
 /// A component in a tenant of its own, and what it is to judge.
@@ -56,7 +61,8 @@ pub(super) struct Ready {
 impl Given {
     /// Reads all of it, and puts the component to work.
     pub(super) async fn ready(&self) -> Result<Ready, Failure> {
-        let operation = self.operation()?.check().map_err(failure)?;
+        let declared = declared(self.schemas.as_deref())?;
+        let operation = self.operation()?.check(&declared).map_err(failure)?;
         let settings = json_argument("settings", &self.settings)?;
         let grants = self.grants.as_deref().map(|text| json_argument("grants", text)).transpose()?;
         let population = match &self.population {
@@ -64,7 +70,7 @@ impl Given {
                 .map_err(|error| Failure::Usage(format!("`{}`: {error}", path.display())))?,
             None => Population::default(),
         };
-        let tried = tried(&self.file).await?;
+        let tried = tried(&self.file, &declared).await?;
         let trial = fixture::trial(&tried, &population, &settings, grants, &operation).await.map_err(failure)?;
         Ok(Ready { tried, trial, operation })
     }
@@ -88,6 +94,12 @@ impl Given {
             at: None,
         })
     }
+}
+
+/// What a tenant has declared, by a file; nothing, if there is none.
+pub(super) fn declared(file: Option<&Path>) -> Result<Declared, Failure> {
+    let Some(path) = file else { return Ok(Declared::default()) };
+    Declared::from_json(json(path)?).map_err(|error| Failure::Usage(format!("`{}`: {error}", path.display())))
 }
 
 fn json(path: &Path) -> Result<Value, Failure> {

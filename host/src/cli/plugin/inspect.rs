@@ -4,13 +4,15 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::given::declared;
 use super::{spinner, tried};
 use crate::cli::Failure;
 use crate::cli::output::{Output, items, text};
 
-pub(super) async fn run(file: &Path, output: &Output) -> Result<(), Failure> {
+pub(super) async fn run(file: &Path, schemas: Option<&Path>, output: &Output) -> Result<(), Failure> {
+    let declared = declared(schemas)?;
     let spinner = spinner("compiling");
-    let tried = tried(file).await;
+    let tried = tried(file, &declared).await;
     spinner.finish_and_clear();
     let tried = tried?;
     let (size, checked) = (tried.size(), tried.checked);
