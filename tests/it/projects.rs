@@ -2,6 +2,7 @@
 
 mod dev;
 mod mistakes;
+mod rewriters;
 
 use std::fs;
 use std::path::{Path, PathBuf};

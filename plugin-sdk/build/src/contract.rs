@@ -45,9 +45,67 @@ fn version(files: &[(String, String)]) -> Option<&str> {
     Some(line?.trim().trim_end_matches(';'))
 }
 
-/// Writes a WIT package with the world `plugin` to a folder: the contract's constraint with these capabilities, by name. Gives
-/// the contract's version.
-pub(crate) fn write_world(project: &Path, needs: &[String], into: &Path) -> Result<String, BuildError> {
+/// What a plugin is asked, by the interfaces that it exports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exports {
+    /// It judges.
+    Check,
+    /// It rewrites.
+    Rewrite,
+    /// Both.
+    CheckAndRewrite,
+}
+
+impl Exports {
+    /// Of a plugin whose manifest names in its part `of` a constraint, a rewriter, or one thing that is both; and that thing. The
+    /// error says what is wrong with the manifest.
+    pub(crate) fn of(of: &str, named: [Option<String>; 2]) -> Result<(Self, String), String> {
+        let [constraint, rewriter] = named;
+        match (constraint, rewriter) {
+            (Some(constraint), Some(rewriter)) if constraint == rewriter => Ok((Self::CheckAndRewrite, constraint)),
+            (Some(constraint), Some(rewriter)) => Err(format!(
+                "names `{constraint}` as `{of}.constraint` and `{rewriter}` as `{of}.rewriter`: a plugin is one thing, \
+                 which may be both"
+            )),
+            (Some(constraint), None) => Ok((Self::Check, constraint)),
+            (None, Some(rewriter)) => Ok((Self::Rewrite, rewriter)),
+            (None, None) => Err(format!("has no `{of}.constraint` and no `{of}.rewriter`")),
+        }
+    }
+
+    /// The interfaces, beside `about`.
+    pub(crate) fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Check => &["check"],
+            Self::Rewrite => &["rewrite"],
+            Self::CheckAndRewrite => &["check", "rewrite"],
+        }
+    }
+}
+
+/// The world `plugin`: no more imports than it needs.
+fn world(version: &str, needs: &[String], exports: Exports) -> String {
+    let items = match exports {
+        Exports::Check => vec!["include pure-constraint"],
+        Exports::Rewrite => vec!["import scim", "import report", "import log", "export about", "export rewrite"],
+        Exports::CheckAndRewrite => vec!["include pure-constraint", "export rewrite"],
+    };
+    let items = items.into_iter().map(str::to_owned).chain(needs.iter().map(|need| format!("import {need}")));
+    let of_contract = |item: String| match item.split_once(' ') {
+        Some((what, name)) => format!("    {what} scruple:constraint/{name}@{version};\n"),
+        None => item,
+    };
+    format!("package local:plugin;\n\nworld plugin {{\n{}}}\n", items.map(of_contract).collect::<String>())
+}
+
+/// Writes a WIT package with the world `plugin` to a folder: what the contract has for these exports, with these capabilities, by
+/// name. Gives the contract's version.
+pub(crate) fn write_world(
+    project: &Path,
+    needs: &[String],
+    exports: Exports,
+    into: &Path,
+) -> Result<String, BuildError> {
     if let Some(unknown) = needs.iter().find(|need| !CAPABILITIES.contains(&need.as_str())) {
         let reason = format!(
             "it needs `{unknown}`, and there are {}",
@@ -60,15 +118,8 @@ pub(crate) fn write_world(project: &Path, needs: &[String], into: &Path) -> Resu
         folder: project.join("wit"),
         cause: anyhow::anyhow!("no file begins with `package scruple:constraint@` and a version"),
     })?;
-    let mut world = format!(
-        "package local:plugin;\n\nworld plugin {{\n    include scruple:constraint/pure-constraint@{version};\n"
-    );
-    for need in needs {
-        world.push_str(&format!("    import scruple:constraint/{need}@{version};\n"));
-    }
-    world.push_str("}\n");
     write_files(&files, &into.join("deps/constraint"), into)?;
-    std::fs::write(into.join("plugin.wit"), world)
+    std::fs::write(into.join("plugin.wit"), world(version, needs, exports))
         .map_err(|cause| BuildError::Write { path: into.to_owned(), cause })?;
     Ok(version.to_owned())
 }

@@ -1,6 +1,6 @@
 //! JavaScript and TypeScript: a package of npm → a component with QuickJS in it.
 //!
-//! `package.json` says which module has the constraint, and which capabilities it imports:
+//! `package.json` says which module has the constraint, or the rewriter, or both, and which capabilities it imports:
 //!
 //! ```json
 //! { "name": "company-mail", "scruple": { "constraint": "./src/constraint.js", "needs": ["directory"] } }
@@ -13,7 +13,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::contract::{self, work_dir};
+use crate::contract::{self, Exports, work_dir};
 use crate::error::BuildError;
 use crate::project::BuildOptions;
 use crate::tools::{self, Required, fetched};
@@ -59,11 +59,12 @@ pub(crate) fn component(folder: &Path, options: &BuildOptions<'_>) -> Result<(St
             .map_err(|reason| BuildError::Fetch { what: format!("the dependencies of {}", manifest.name), reason })?;
     }
     let work = work_dir(&options.target_dir, "javascript", &manifest.name)?;
-    let version = contract::write_world(&folder, &manifest.needs, &work.join("wit"))?;
+    let version = contract::write_world(&folder, &manifest.needs, manifest.exports, &work.join("wit"))?;
     let (script, made) = (work.join("build.mjs"), work.join("component.wasm"));
     tools::write(&script, SCRIPT)?;
     let task = json!({
-        "toolchain": toolchain, "project": folder, "constraint": manifest.constraint, "needs": manifest.needs,
+        "toolchain": toolchain, "project": folder, "module": manifest.module, "exports": manifest.exports.names(),
+        "needs": manifest.needs,
         "contract": format!("{}{{}}@{version}", component::CONTRACT), "wit": work.join("wit"), "out": made,
     });
     let mut run = tools::tool(&node);
@@ -75,7 +76,8 @@ pub(crate) fn component(folder: &Path, options: &BuildOptions<'_>) -> Result<(St
 
 struct Manifest {
     name: String,
-    constraint: String,
+    module: String,
+    exports: Exports,
     needs: Vec<String>,
     has_dependencies: bool,
 }
@@ -89,15 +91,20 @@ impl Manifest {
         let lacks = |what: &str| BuildError::NoPlugin {
             folder: folder.to_owned(),
             reason: format!(
-                "its package.json has no {what}; one of a plugin has a `name` and \
+                "its package.json {what}; one of a plugin has a `name` and \
                  `\"scruple\": {{ \"constraint\": \"./src/constraint.js\", \"needs\": [] }}`"
             ),
         };
         let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let named = Exports::of("scruple", [text("/scruple/constraint"), text("/scruple/rewriter")]);
+        let (exports, module) = named.map_err(|what| lacks(&what))?;
         let needs = manifest.pointer("/scruple/needs").and_then(Value::as_array).into_iter().flatten();
         Ok(Self {
-            constraint: text("/scruple/constraint").ok_or_else(|| lacks("`scruple.constraint`"))?,
-            name: text("/name").and_then(|name| crate::project::file_name(&name)).ok_or_else(|| lacks("`name`"))?,
+            module,
+            exports,
+            name: text("/name")
+                .and_then(|name| crate::project::file_name(&name))
+                .ok_or_else(|| lacks("has no `name`"))?,
             needs: needs.filter_map(Value::as_str).map(str::to_owned).collect(),
             has_dependencies: ["/dependencies", "/devDependencies"]
                 .into_iter()

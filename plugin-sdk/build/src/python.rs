@@ -1,6 +1,6 @@
 //! Python: a project → a component with CPython in it.
 //!
-//! `pyproject.toml` says which class is the constraint, which capabilities it imports, and where modules are looked for:
+//! `pyproject.toml` says which class is the constraint, or the rewriter, or both, which capabilities it imports, and where modules are looked for:
 //!
 //! ```toml
 //! [project]
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::command;
-use crate::contract::{self, work_dir};
+use crate::contract::{self, Exports, work_dir};
 use crate::error::BuildError;
 use crate::project::{BuildOptions, file_name};
 use crate::tools::{self, Required, fetched};
@@ -53,12 +53,8 @@ pub(crate) fn component(folder: &Path, options: &BuildOptions<'_>) -> Result<(St
     let manifest = Manifest::read(folder, &python)?;
     let toolchain = toolchain(&python, options)?;
     let work = work_dir(&options.target_dir, "python", &manifest.name)?;
-    contract::write_world(folder, &manifest.needs, &work.join("wit"))?;
-    let app = format!(
-        "from scruple_sdk.component import serve\n\nfrom {} import {} as constraint\n\nAbout, Check = serve(constraint)\n",
-        manifest.module, manifest.class
-    );
-    tools::write(&work.join(format!("app/{APP}.py")), &app)?;
+    contract::write_world(folder, &manifest.needs, manifest.exports, &work.join("wit"))?;
+    tools::write(&work.join(format!("app/{APP}.py")), &manifest.app())?;
     let made = work.join("component.wasm");
     let mut run = tools::tool(&python);
     run.current_dir(folder)
@@ -101,11 +97,27 @@ struct Manifest {
     name: String,
     module: String,
     class: String,
+    exports: Exports,
     needs: Vec<String>,
     path: Vec<String>,
 }
 
 impl Manifest {
+    /// What componentize-py makes a component of: a class of this name for each interface.
+    fn app(&self) -> String {
+        let classes = self.exports.names().iter().map(|name| match *name {
+            "check" => ", Check",
+            _ => ", Rewrite",
+        });
+        format!(
+            "from scruple_sdk.component import serve\n\nfrom {} import {} as rule\n\nAbout{} = serve(rule, {:?})\n",
+            self.module,
+            self.class,
+            classes.collect::<String>(),
+            self.exports.names(),
+        )
+    }
+
     fn read(folder: &Path, python: &Path) -> Result<Self, BuildError> {
         let path = folder.join("pyproject.toml");
         let fail = |reason: String| BuildError::Read { path: path.clone(), reason };
@@ -115,7 +127,7 @@ impl Manifest {
         let lacks = |what: &str| BuildError::NoPlugin {
             folder: folder.to_owned(),
             reason: format!(
-                "its pyproject.toml has no {what}; one of a plugin has a `project.name`, and under `[tool.scruple]` \
+                "its pyproject.toml {what}; one of a plugin has a `project.name`, and under `[tool.scruple]` \
                  `constraint = \"module:Class\"`"
             ),
         };
@@ -124,16 +136,20 @@ impl Manifest {
             let values = manifest.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
             values.filter_map(Value::as_str).map(str::to_owned).collect()
         };
-        let constraint = text("/tool/scruple/constraint").and_then(|named| named.split_once(':'));
-        let (module, class) = constraint.ok_or_else(|| lacks("`tool.scruple.constraint`"))?;
+        let named = |role: &str| text(&format!("/tool/scruple/{role}")).map(str::to_owned);
+        let named = Exports::of("tool.scruple", [named("constraint"), named("rewriter")]);
+        let (exports, named) = named.map_err(|what| lacks(&what))?;
+        let (module, class) =
+            named.split_once(':').ok_or_else(|| lacks(&format!("has `{named}`, which is no `module:Class`")))?;
         let mut path = texts("/tool/scruple/path");
         if path.is_empty() {
             path.push("src".to_owned());
         }
         Ok(Self {
-            name: text("/project/name").and_then(file_name).ok_or_else(|| lacks("`project.name`"))?,
+            name: text("/project/name").and_then(file_name).ok_or_else(|| lacks("has no `project.name`"))?,
             module: module.to_owned(),
             class: class.to_owned(),
+            exports,
             needs: texts("/tool/scruple/needs"),
             path,
         })

@@ -1,15 +1,25 @@
 // Between the contract and a constraint, in a component. What `scruple plugin build` puts in front of it imports the host's
 // interfaces and calls `serve`; nobody else does.
 
-import { isConstraint } from './constraint.js';
+import { isRule } from './constraint.js';
+import { wired } from './edit.js';
 import { Operation } from './operation.js';
 import { enter } from './platform.js';
 
-/** The exports of a component. What is thrown becomes `err(message)`: a fault, and no denial. */
-export function serve(constraint, host) {
-  if (!isConstraint(constraint)) {
-    throw new Error('the default export of the module that `scruple.constraint` names is no constraint: make it with `constraint({ … })`');
-  }
+/** What a component exports, the function that does it, and the member of `scruple` in package.json that asks for it. */
+const EXPORTS = { check: ['evaluate', 'constraint'], rewrite: ['rewrite', 'rewriter'] };
+
+/** The exports of a component, of which these are to be there. What is thrown becomes `err(message)`: a fault, and no denial. */
+export function serve(constraint, host, exported = ['check']) {
+  checkExports(constraint, exported);
+  const answer = (handle, text, ask) => {
+    enter(host);
+    try {
+      return ask(new Operation(handle), constraint.readSettings(text));
+    } catch (error) {
+      throw message(error);
+    }
+  };
   return {
     about: {
       describe: () => constraint.describe(),
@@ -20,16 +30,28 @@ export function serve(constraint, host) {
       },
     },
     check: {
-      evaluate(handle, text) {
-        enter(host);
-        try {
-          return constraint.evaluate(new Operation(handle), constraint.readSettings(text));
-        } catch (error) {
-          throw message(error);
-        }
-      },
+      evaluate: (handle, text) => answer(handle, text, (operation, settings) => constraint.evaluate(operation, settings)),
+    },
+    rewrite: {
+      rewrite: (handle, text) => answer(handle, text, (operation, settings) => wired(constraint.rewrite(operation, settings))),
     },
   };
+}
+
+/** What package.json says that the module has, it has to have, and nothing else. */
+function checkExports(rule, exported) {
+  const asked = (name) => `\`scruple.${EXPORTS[name][1]}\``;
+  if (!isRule(rule)) {
+    const [name] = exported;
+    const what = EXPORTS[name][1];
+    throw new Error(`the default export of the module that ${asked(name)} names is no ${what}: make it with \`${what}({ … })\``);
+  }
+  for (const [name, [does]] of Object.entries(EXPORTS)) {
+    if (rule[does] === undefined && exported.includes(name)) throw new Error(`${asked(name)} names a module without \`${does}\``);
+    if (rule[does] !== undefined && !exported.includes(name)) {
+      throw new Error(`the module has \`${does}\`: name it as ${asked(name)} in package.json, too`);
+    }
+  }
 }
 
 /** Everything that a constraint finds wrong with settings. */

@@ -1,14 +1,14 @@
-// A constraint: what it is and asks for, its settings, and its function.
+// A constraint or a rewriter: what it is and asks for, its settings, and its function.
 
 import { readAll, schemaOf } from './settings.js';
 
 const ACTIONS = ['create', 'update', 'delete', 'assess'];
-const KNOWN = [
-  'name', 'version', 'summary', 'resourceTypes', 'actions', 'reads', 'looksUp', 'tables', 'labels', 'settings', 'evaluate',
-  'checkSettings',
+const OF_BOTH = [
+  'name', 'version', 'summary', 'resourceTypes', 'actions', 'reads', 'looksUp', 'tables', 'labels', 'settings', 'checkSettings',
+  'writes', 'rewrite',
 ];
 
-class Constraint {
+class Rule {
   constructor(definition) {
     Object.assign(this, definition);
     Object.freeze(this);
@@ -24,7 +24,7 @@ class Constraint {
       resourceTypes: this.resourceTypes,
       actions: this.actions,
       reads: this.reads,
-      writes: [],
+      writes: this.writes,
       capabilities: [
         ...this.looksUp.map((type) => `directory:${type}`),
         ...this.tables.map((table) => `tables:${table}`),
@@ -41,20 +41,31 @@ class Constraint {
 
 /** Declares a constraint. What is misspelled is an error here, and not a rule that never applies. */
 export function constraint(definition) {
-  const unknown = Object.keys(definition).find((name) => !KNOWN.includes(name));
-  if (unknown !== undefined) throw new Error(`a constraint has no \`${unknown}\`; it has ${KNOWN.join(', ')}`);
-  for (const name of ['name', 'version', 'summary', 'evaluate', 'actions']) {
-    if (definition[name] === undefined) throw new Error(`a constraint needs \`${name}\``);
+  const more = definition.rewrite === undefined ? [] : ['writes'];
+  return rule('constraint', definition, [...OF_BOTH, 'evaluate'], ['evaluate', ...more]);
+}
+
+/** Declares a rewriter, likewise. */
+export function rewriter(definition) {
+  return rule('rewriter', definition, OF_BOTH, ['rewrite', 'writes']);
+}
+
+function rule(what, definition, known, needed) {
+  const unknown = Object.keys(definition).find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new Error(`a ${what} has no \`${unknown}\`; it has ${known.join(', ')}`);
+  for (const name of ['name', 'version', 'summary', ...needed, 'actions']) {
+    if (definition[name] === undefined) throw new Error(`a ${what} needs \`${name}\``);
   }
   const action = definition.actions.find((action) => !ACTIONS.includes(action));
   if (action !== undefined) throw new Error(`there is no action \`${action}\`; there are ${ACTIONS.join(', ')}`);
-  return new Constraint({
-    resourceTypes: [], reads: [], looksUp: [], tables: [], labels: {}, settings: {}, checkSettings: () => [], ...definition,
+  return new Rule({
+    resourceTypes: [], reads: [], writes: [], looksUp: [], tables: [], labels: {}, settings: {}, checkSettings: () => [],
+    ...definition,
   });
 }
 
-/** Whether something was made by `constraint`. */
-export const isConstraint = (value) => value instanceof Constraint;
+/** Whether something was made by `constraint` or `rewriter`. */
+export const isRule = (value) => value instanceof Rule;
 
 /** One thing wrong with settings: a JSON Pointer into them (`/attributes/0`; empty for all of them), and what. */
 export const problem = (pointer, message) => ({ pointer, message });

@@ -167,10 +167,64 @@ export interface Definition<M extends Members> {
   checkSettings?(settings: Settings<M>): readonly Problem[];
 }
 
+/** Edits, with the meaning that the operation of a SCIM PATCH has. Paths are those of RFC 7644: `emails[type eq "work"].value`. */
+export type Edit =
+  | { readonly tag: 'set'; readonly path: string; readonly value: unknown }
+  | { readonly tag: 'append'; readonly path: string; readonly value: unknown }
+  | { readonly tag: 'remove'; readonly path: string };
+
+export namespace edit {
+  /** An attribute, or all values of a multi-valued one; of a complex attribute, the sub-attributes that are given. `null` removes. */
+  function set(path: string, value: unknown): Edit;
+  /** One value of a multi-valued attribute, if it does not have it. No filter in the path. */
+  function append(path: string, value: unknown): Edit;
+  /** An attribute, or the values that the path selects. */
+  function remove(path: string): Edit;
+}
+
+/** A state as a rewriter has left it so far. Paths have no value filters here, and each is to be spelled in one way. */
+export class Draft {
+  /** Of the state after, mostly. */
+  constructor(document: Document);
+  /** What a path selects: a list where there can be several values, `null` for none. */
+  value(path: string): unknown;
+  /** The text that a path selects, if it is one. */
+  text(path: string): string | undefined;
+  /** An attribute or a sub-attribute, or all values of a multi-valued attribute. */
+  set(path: string, value: unknown): void;
+  /** Changes every text that a path selects, such as each of `emails.value`. Two that become the same are one. */
+  mapTexts(path: string, map: (text: string) => string): void;
+  /** The edits that make the state what it is here; none if it was so. */
+  edits(): Edit[];
+}
+
+/** What a rewriter is, and a constraint that rewrites, too. */
+export interface Rewriting<M extends Members> {
+  /** SCIM paths it may edit, without value filters; `*` for all of them. What is read-only, a password and members cannot be. */
+  writes: readonly string[];
+  /**
+   * The edits that make the state after what it should be. Of a state that is right already, none: clients repeat their requests.
+   * Asked about creates and updates, before anybody judges. What is thrown here is a fault.
+   */
+  rewrite(operation: Operation, settings: Settings<M>): Iterable<Edit>;
+}
+
+export type RewriterDefinition<M extends Members> = Omit<Definition<M>, 'evaluate'> & Rewriting<M>;
+
 export interface Constraint {
   readonly name: string;
   readonly version: string;
 }
+
+export interface Rewriter extends Constraint {
+  readonly writes: readonly string[];
+}
+
+/** Declares a rewriter: the default export of the module that `scruple.rewriter` of package.json names. */
+export function rewriter<const M extends Members = {}>(definition: RewriterDefinition<M>): Rewriter;
+
+/** Declares a constraint that rewrites: the module stands in package.json as `scruple.constraint` and as `scruple.rewriter`. */
+export function constraint<const M extends Members = {}>(definition: Definition<M> & Rewriting<M>): Constraint & Rewriter;
 
 /** Declares a constraint: the default export of the module that `scruple.constraint` of package.json names. */
 export function constraint<const M extends Members = {}>(definition: Definition<M>): Constraint;

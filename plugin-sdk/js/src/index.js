@@ -1,6 +1,8 @@
 // Write a constraint for Scruple. Start at `constraint`; the README has a whole one with its test.
 
-export { constraint, problem } from './constraint.js';
+export { constraint, problem, rewriter } from './constraint.js';
+export { Draft } from './draft.js';
+export * as edit from './edit.js';
 export { allow, deny, denyAny, hold, notApplicable, reason } from './verdict.js';
 export { ReadError } from './read.js';
 export * as settings from './settings.js';

@@ -1,6 +1,6 @@
 // Native unit tests, without WebAssembly and without a host.
 
-import type { Constraint, Reason } from './index.js';
+import type { Constraint, Edit, Reason, Rewriter } from './index.js';
 
 type Resource = { readonly [name: string]: unknown };
 
@@ -22,6 +22,8 @@ export class Scenario {
   /** There is this table: an object from key to row, or a list of keys. One that is not there has no answer, as on the host. */
   table(name: string, rows: Resource | readonly string[]): this;
   check(constraint: Constraint, settings?: unknown): Outcome;
+  /** Asks a rewriter, and makes its edits. */
+  rewrite(rewriter: Rewriter, settings?: unknown): Rewritten;
 }
 
 export interface Outcome {
@@ -32,6 +34,19 @@ export interface Outcome {
   readonly reasons: readonly Reason[];
   readonly codes: readonly string[];
   /** What was read, in order, as in `after userName` or `count User: active eq true`. */
+  readonly reads: readonly string[];
+  readonly warnings: readonly Reason[];
+  readonly notes: readonly (readonly [key: string, value: string])[];
+  readonly log: readonly string[];
+}
+
+/** What a rewriter led to. `edits` and `after` throw what it did, if there are none. */
+export interface Rewritten {
+  /** Why it could not rewrite, or why its edits cannot be made; `undefined` if all went well. */
+  readonly fault: string | undefined;
+  readonly edits: readonly Edit[];
+  /** The state after, with the edits made. */
+  readonly after: Resource;
   readonly reads: readonly string[];
   readonly warnings: readonly Reason[];
   readonly notes: readonly (readonly [key: string, value: string])[];

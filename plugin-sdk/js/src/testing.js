@@ -1,4 +1,4 @@
-// Runs a constraint natively on a scenario, without WebAssembly and without a host: for `node --test`.
+// Runs a constraint or a rewriter natively on a scenario, without WebAssembly and without a host: for `node --test`.
 //
 // What the constraint declares is held against it as the host would: an attribute outside `reads`, or a look-up that was not
 // asked for, is refused here too. This is a double, not the host: what it does not understand is an error.
@@ -6,6 +6,7 @@
 import { message, problemsOf } from './component.js';
 import { Operation } from './operation.js';
 import { enter } from './platform.js';
+import { withEdits } from './testing/edits.js';
 import { Tenant } from './testing/tenant.js';
 
 /** The start of 2026. */
@@ -68,43 +69,75 @@ export class Scenario {
 
   /** Evaluates a constraint with these settings. */
   check(constraint, settings = {}) {
+    return this.#ask(constraint, (operation) => constraint.evaluate(operation, constraint.readSettings(JSON.stringify(settings))), Outcome);
+  }
+
+  /** Asks a rewriter with these settings, and makes its edits. */
+  rewrite(rewriter, settings = {}) {
+    const ask = (operation) => {
+      const edits = [...rewriter.rewrite(operation, rewriter.readSettings(JSON.stringify(settings)))];
+      if (this.#asked.after === undefined) throw new Error('there is no state after to be edited');
+      return { edits, after: withEdits(this.#asked.after, edits, rewriter.writes) };
+    };
+    return this.#ask(rewriter, ask, Rewritten);
+  }
+
+  #ask(rule, ask, Answer) {
     const { resourceType: type, before } = this.#asked;
     // Look-ups answer as of before the operation, so the resource in that state is among the others.
     const others = this.#resources.filter((other) => other.type !== type || other.resource.id !== before?.id);
     const own = before?.id === undefined ? [] : [{ type, resource: before }];
-    const tenant = new Tenant(constraint, [...others, ...own], this.#tables);
+    const tenant = new Tenant(rule, [...others, ...own], this.#tables);
     const outside = enter(tenant.platform());
     try {
-      const operation = new Operation(tenant.operation(this.#asked));
-      const verdict = constraint.evaluate(operation, constraint.readSettings(JSON.stringify(settings)));
-      return new Outcome(verdict, undefined, tenant.recorded);
+      return new Answer(ask(new Operation(tenant.operation(this.#asked))), undefined, tenant.recorded);
     } catch (error) {
-      return new Outcome(undefined, error, tenant.recorded);
+      return new Answer(undefined, error, tenant.recorded);
     } finally {
       enter(outside);
     }
   }
 }
 
-/** What one evaluation led to. */
-class Outcome {
-  #verdict;
+/** What was said, or thrown, and what was recorded on the way. */
+class Said {
+  #said;
   #error;
 
-  constructor(verdict, error, { reads, warnings, notes, log }) {
-    this.#verdict = verdict;
+  constructor(said, error, { reads, warnings, notes, log }) {
+    this.#said = said;
     this.#error = error;
     Object.assign(this, { reads, warnings, notes, log });
   }
 
-  /** Why the constraint could not decide; `undefined` if it could. */
+  /** Why there is no answer; `undefined` if there is one. */
   get fault() {
     return this.#error === undefined ? undefined : message(this.#error);
   }
 
+  /** The answer. Throws what was thrown, if there is none. */
+  get answer() {
+    if (this.#error !== undefined) throw this.#error;
+    return this.#said;
+  }
+}
+
+/** What a rewriter led to. */
+class Rewritten extends Said {
+  get edits() {
+    return this.answer.edits;
+  }
+
+  get after() {
+    return this.answer.after;
+  }
+}
+
+/** What one evaluation led to. */
+class Outcome extends Said {
   /** `allow`, `not-applicable`, `deny`, `hold`. Throws what the constraint did, if it could not decide. */
   get verdict() {
-    return this.#answer.tag;
+    return this.answer.tag;
   }
 
   get isAllowed() {
@@ -113,17 +146,12 @@ class Outcome {
 
   /** The reasons of a denial or a hold. */
   get reasons() {
-    const { tag, val } = this.#answer;
+    const { tag, val } = this.answer;
     return tag === 'deny' ? val : (val?.reasons ?? []);
   }
 
   get codes() {
     return this.reasons.map(({ code }) => code);
-  }
-
-  get #answer() {
-    if (this.#error !== undefined) throw this.#error;
-    return this.#verdict;
   }
 }
 

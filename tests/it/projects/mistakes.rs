@@ -83,6 +83,9 @@ fn a_package_in_javascript_that_is_no_plugin_is_a_fault_of_the_component() {
     project.fails(&build, 3, &["node:fs"]);
     project.replace("package.json", "\"needs\": []", "\"needs\": [\"clock\"]");
     project.fails(&build, 3, &["it needs `clock`, and there are `directory` and `tables`"]);
+    project.replace("package.json", "\"needs\"", "\"rewriter\": \"./src/other.js\", \"needs\"");
+    project.fails(&build, 3, &["`./src/other.js` as `scruple.rewriter`", "a plugin is one thing, which may be both"]);
+    project.replace("package.json", "\"rewriter\"", "\"rewriters\"");
     project.replace("package.json", "\"constraint\"", "\"constraints\"");
     project.fails(&build, 3, &["its package.json has no `scruple.constraint`"]);
     fs::write(project.folder.join("package.json"), "{").unwrap();
@@ -96,7 +99,7 @@ fn a_project_in_python_that_is_no_plugin_is_a_fault_of_the_component() {
     project.replace("pyproject.toml", "constraint:Rule", "constraint:Rules");
     project.fails(&build, 3, &["cannot import name 'Rules'"]);
     project.replace("pyproject.toml", "constraint:Rules", "constraint");
-    project.fails(&build, 3, &["its pyproject.toml has no `tool.scruple.constraint`", "module:Class"]);
+    project.fails(&build, 3, &["its pyproject.toml has `constraint`, which is no `module:Class`"]);
     project.replace("pyproject.toml", "[tool.scruple]", "[tool.scruple");
     project.fails(&build, 3, &["cannot read `./pyproject.toml`", "line "]);
 }

@@ -1,11 +1,11 @@
-// Bundles a constraint with the SDK, and makes a component of it. The one argument is JSON: see `javascript.rs`.
+// Bundles a constraint or a rewriter with the SDK, and makes a component of it. The one argument is JSON: see `javascript.rs`.
 
 import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const { toolchain, project, constraint, needs, contract, wit, out } = JSON.parse(process.argv[2]);
+const { toolchain, project, module, exports, needs, contract, wit, out } = JSON.parse(process.argv[2]);
 const require = createRequire(join(toolchain, 'package.json'));
 const { build } = require('esbuild');
 const { componentize } = await import(pathToFileURL(require.resolve('componentize-qjs')).href);
@@ -17,10 +17,10 @@ const fail = (text) => {
 
 const interfaces = ['report', 'log', ...needs];
 const entry = [
-  `import constraint from ${JSON.stringify(constraint)};`,
+  `import rule from ${JSON.stringify(module)};`,
   `import { serve } from 'scruple-sdk/component';`,
   ...interfaces.map((name) => `import * as ${name} from '${contract.replace('{}', name)}';`),
-  `export const { about, check } = serve(constraint, { ${interfaces.join(', ')} });`,
+  `export const { about, ${exports.join(', ')} } = serve(rule, { ${interfaces.join(', ')} }, ${JSON.stringify(exports)});`,
 ].join('\n');
 
 const bundled = await build({

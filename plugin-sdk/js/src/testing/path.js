@@ -10,7 +10,7 @@ const CASE_EXACT = ['id', 'externalid', '$ref'];
 
 const CORE = 'urn:ietf:params:scim:schemas:core:2.0:';
 
-const isCore = (urn) => urn.toLowerCase().startsWith(CORE);
+export const isCore = (urn) => urn.toLowerCase().startsWith(CORE);
 
 /** The member of an object in any spelling of case; `undefined` for what is no value. */
 export function member(object, name) {
@@ -20,7 +20,7 @@ export function member(object, name) {
 
 export const elements = (value) => (Array.isArray(value) ? value : [value]);
 
-const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+export const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 class Path {
   constructor(written, filter, sub) {

@@ -6,7 +6,7 @@ alone, those of capabilities only if the plugin imports them.
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,9 +17,10 @@ from wit_world.imports import report as wit_report
 from wit_world.imports import types as wit
 
 from ._platform import enter
-from .constraint import Constraint, capabilities, checked, problems, read_settings, settings_schema
+from .constraint import Rule, capabilities, checked, problems, read_settings, settings_schema
 from .document import ReadError, Value
 from .operation import Action, Actor, Difference, Operation
+from .rewriting import Edit
 from .verdict import Allow, Deny, Hold, NotApplicable, Reason, Verdict
 
 try:
@@ -32,34 +33,49 @@ except ImportError:
     wit_tables = None  # type: ignore[assignment]
 
 
-def serve(constraint: type[Constraint[Any]]) -> tuple[type, type]:
-    """The exports `About` and `Check`. What is raised becomes `err(message)`: a fault, and no denial."""
-    rule = checked(constraint)
+def serve(named: type[Rule[Any]], exported: Sequence[str]) -> list[type]:
+    """The export `About`, and these: `Check`, `Rewrite`. What is raised becomes `err(message)`: a fault, and no denial."""
+    rule = checked(named, exported)
     schema = settings_schema(rule)
 
     class About(exports.About):
         def describe(self) -> exports.about.Descriptor:
             return exports.about.Descriptor(
                 rule.name, rule.version, rule.summary, schema, list(rule.resource_types),
-                [wit.Action[action.name] for action in rule.actions], list(rule.reads), [], capabilities(rule),
-                list(rule.labels.items()),
+                [wit.Action[action.name] for action in rule.actions], list(rule.reads), list(rule.writes),
+                capabilities(rule), list(rule.labels.items()),
             )
 
         def check_settings(self, settings: str) -> None:
             if found := problems(rule, settings):
                 raise Err([exports.about.SettingsProblem(problem.pointer, problem.message) for problem in found])
 
-    class Check(exports.Check):
-        def evaluate(self, operation: Any, settings: str) -> Any:
-            enter(_HOST)
-            try:
-                return _verdict(rule.evaluate(Operation(_Operation(operation)), read_settings(rule, settings)))
-            except ReadError as error:
-                raise Err(str(error)) from error
-            except Exception as error:
-                raise Err(f"{type(error).__name__}: {error}") from error
+    def answer(operation: Any, settings: str, ask: Callable[[Operation, Any], Any]) -> Any:
+        enter(_HOST)
+        try:
+            return ask(Operation(_Operation(operation)), read_settings(rule, settings))
+        except ReadError as error:
+            raise Err(str(error)) from error
+        except Exception as error:
+            raise Err(f"{type(error).__name__}: {error}") from error
 
-    return About, Check
+    classes: list[type] = [About]
+    # The contract's classes are there for what is exported.
+    if "check" in exported:
+
+        class Check(exports.Check):
+            def evaluate(self, operation: Any, settings: str) -> Any:
+                return answer(operation, settings, lambda asked, given: _verdict(rule.evaluate(asked, given)))
+
+        classes.append(Check)
+    if "rewrite" in exported:
+
+        class Rewrite(exports.Rewrite):
+            def rewrite(self, operation: Any, settings: str) -> Any:
+                return answer(operation, settings, lambda asked, given: [_edit(edit) for edit in rule.rewrite(asked, given)])
+
+        classes.append(Rewrite)
+    return classes
 
 
 def _answered(read: Callable[[], Any]) -> Any:
@@ -95,6 +111,17 @@ def _verdict(verdict: Verdict) -> Any:
             reasons = [_reason(reason) for reason in verdict.reasons]
             return wit.Verdict_Hold(wit.Hold(reasons, verdict.not_before_seconds, verdict.expires_after_seconds))
     raise TypeError(f"`evaluate` gave {verdict!r}, which is no verdict")
+
+
+def _edit(edit: Edit) -> Any:
+    match edit:
+        case Edit("set", path, value):
+            return wit.Edit_Set((path, json.dumps(value)))
+        case Edit("append", path, value):
+            return wit.Edit_Append((path, json.dumps(value)))
+        case Edit("remove", path):
+            return wit.Edit_Remove(path)
+    raise TypeError(f"`rewrite` gave {edit!r}, which is no edit")
 
 
 class _Document:

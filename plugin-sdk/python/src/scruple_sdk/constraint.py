@@ -1,18 +1,19 @@
-"""A constraint: what it is and asks for, its settings, and its method."""
+"""A constraint or a rewriter: what it is and asks for, its settings, and its method."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, get_args
 
 from .operation import Action, Operation
+from .rewriting import Edit
 from .settings import NoSettings, Problem, read, schema
 from .verdict import Verdict
 
 S = TypeVar("S")
 
 
-class Constraint(Generic[S]):
-    """Derive from `Constraint[Settings]`, or from `Constraint[NoSettings]`, and give it what stands here."""
+class Rule(Generic[S]):
+    """What constraints and rewriters have in common: derive from one of those, or from both."""
 
     # Lower-case letters, digits and dashes.
     name: str
@@ -29,40 +30,61 @@ class Constraint(Generic[S]):
     # Tables it looks into; `*` where settings name them.
     tables: Sequence[str] = ()
     labels: Mapping[str, str] = {}
-
-    def evaluate(self, operation: Operation, settings: S) -> Verdict:
-        """Judges. What is raised here is a fault: by default it refuses, and it is never a denial."""
-        raise NotImplementedError
+    # Of a rewriter, the SCIM paths it may edit, without value filters; `*` for all of them. What is read-only, a password
+    # and members cannot be edited.
+    writes: Sequence[str] = ()
 
     def check_settings(self, settings: S) -> Sequence[Problem]:
         """What JSON Schema cannot say."""
         return ()
 
 
-def settings_type(constraint: type[Constraint[Any]]) -> type:
-    """The S of the `Constraint[S]` that a class derives from."""
+class Constraint(Rule[S]):
+    """Derive from `Constraint[Settings]`, or from `Constraint[NoSettings]`, and give it what stands here and in `Rule`."""
+
+    def evaluate(self, operation: Operation, settings: S) -> Verdict:
+        """Judges. What is raised here is a fault: by default it refuses, and it is never a denial."""
+        raise NotImplementedError
+
+
+class Rewriter(Rule[S]):
+    """Derive from `Rewriter[Settings]`, or from `Rewriter[NoSettings]`, and give it what stands here and in `Rule`.
+
+    It changes what would be stored, before anybody judges it. It is asked about creates and updates.
+    """
+
+    def rewrite(self, operation: Operation, settings: S) -> Iterable[Edit]:
+        """The edits that make the state after what it should be. What is raised here is a fault.
+
+        Of a state that is right already, none: clients repeat their requests.
+        """
+        raise NotImplementedError
+
+
+def settings_type(constraint: type[Rule[Any]]) -> type:
+    """The S of the `Constraint[S]` or `Rewriter[S]` that a class derives from."""
     for base in getattr(constraint, "__orig_bases__", ()):
         if arguments := get_args(base):
             return arguments[0]
     return NoSettings
 
 
-def capabilities(constraint: Constraint[Any]) -> list[str]:
+def capabilities(constraint: Rule[Any]) -> list[str]:
     """What it asks for, as the contract has it."""
     return [f"directory:{name}" for name in constraint.looks_up] + [f"tables:{name}" for name in constraint.tables]
 
 
-def settings_schema(constraint: Constraint[Any]) -> str:
+def settings_schema(constraint: Rule[Any]) -> str:
     """JSON Schema of its settings, as JSON text."""
     return json.dumps(schema(settings_type(type(constraint))))
 
 
-def read_settings(constraint: Constraint[Any], text: str) -> Any:
+def read_settings(constraint: Rule[Any], text: str) -> Any:
     """Settings from their JSON text. A tenant that set nothing has set an empty object."""
     return read(settings_type(type(constraint)), json.loads(text if text.strip() else "{}"))
 
 
-def problems(constraint: Constraint[Any], text: str) -> list[Problem]:
+def problems(constraint: Rule[Any], text: str) -> list[Problem]:
     """Everything that a constraint finds wrong with settings."""
     try:
         settings = read_settings(constraint, text)
@@ -71,11 +93,22 @@ def problems(constraint: Constraint[Any], text: str) -> list[Problem]:
     return list(constraint.check_settings(settings))
 
 
-def checked(constraint: type[Constraint[Any]]) -> Constraint[Any]:
-    """A constraint with everything that it must have. What is missing is an error at the build."""
-    if not (isinstance(constraint, type) and issubclass(constraint, Constraint)):
-        raise TypeError(f"`tool.scruple.constraint` names {constraint!r}, which is no class that derives from `Constraint`")
-    for name in ("name", "version", "summary", "actions"):
-        if not getattr(constraint, name, None):
-            raise TypeError(f"the constraint {constraint.__name__} needs `{name}`")
-    return constraint()
+# What a component exports, the class that has it, and the member of `tool.scruple` in pyproject.toml that asks for it.
+_EXPORTS: dict[str, tuple[type[Rule[Any]], str]] = {"check": (Constraint, "constraint"), "rewrite": (Rewriter, "rewriter")}
+
+
+def checked(rule: type[Rule[Any]], exported: Sequence[str] = ()) -> Any:
+    """A constraint or a rewriter with everything that it must have. What is missing is an error at the build."""
+    if not (isinstance(rule, type) and issubclass(rule, Rule)):
+        wanted, member = _EXPORTS[exported[0] if exported else "check"]
+        raise TypeError(f"`tool.scruple.{member}` names {rule!r}, which is no class that derives from `{wanted.__name__}`")
+    for name, (wanted, member) in _EXPORTS.items():
+        is_one = issubclass(rule, wanted)
+        if name in exported and not is_one:
+            raise TypeError(f"`tool.scruple.{member}` names {rule.__name__}, which does not derive from `{wanted.__name__}`")
+        if exported and is_one and name not in exported:
+            raise TypeError(f"{rule.__name__} is a `{wanted.__name__}`: name it as `tool.scruple.{member}` in pyproject.toml, too")
+    for name in ("name", "version", "summary", "actions", *(["writes"] if issubclass(rule, Rewriter) else [])):
+        if not getattr(rule, name, None):
+            raise TypeError(f"{rule.__name__} needs `{name}`")
+    return rule()

@@ -1,21 +1,23 @@
-"""Runs a constraint natively on a scenario, without WebAssembly and without a host: for `python3 -m unittest`.
+"""Runs a constraint or a rewriter natively on a scenario, without WebAssembly and without a host: for `python3 -m unittest`.
 
 What the constraint declares is held against it as the host would: an attribute outside `reads`, or a look-up that was not asked
 for, is refused here too. This is a double, not the host: what it does not understand is an error.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
 
 from .._platform import enter
-from ..constraint import Constraint, checked, problems, read_settings
+from ..constraint import Constraint, Rewriter, Rule, checked, problems, read_settings
 from ..operation import Action, Actor, Operation
+from ..rewriting import Edit
 from ..verdict import Allow, Deny, Hold, NotApplicable, Reason, Verdict
+from .edits import with_edits
 from .tenant import Asked, Tenant
 
-__all__ = ["Outcome", "Scenario", "settings_problems"]
+__all__ = ["Outcome", "Rewritten", "Scenario", "settings_problems"]
 
 Resource = Mapping[str, Any]
 
@@ -80,7 +82,23 @@ class Scenario:
 
     def check(self, constraint: type[Constraint[Any]], settings: Any = None) -> "Outcome":
         """Evaluates a constraint with these settings, as JSON."""
-        rule, before = checked(constraint), self._asked.before
+        return Outcome(*self._ask(constraint, settings, lambda rule, operation, given: rule.evaluate(operation, given)))
+
+    def rewrite(self, rewriter: type[Rewriter[Any]], settings: Any = None) -> "Rewritten":
+        """Asks a rewriter with these settings, as JSON, and makes its edits."""
+
+        def ask(rule: Any, operation: Operation, given: Any) -> tuple[list[Edit], dict[str, Any]]:
+            edits = list(rule.rewrite(operation, given))
+            if self._asked.after is None:
+                raise ValueError("there is no state after to be edited")
+            return edits, with_edits(self._asked.after, edits, rule.writes)
+
+        return Rewritten(*self._ask(rewriter, settings, ask))
+
+    def _ask(
+        self, asked: type[Rule[Any]], settings: Any, ask: Callable[[Any, Operation, Any], Any]
+    ) -> tuple[Any, Exception | None, Tenant]:
+        rule, before = checked(asked), self._asked.before
         # Look-ups answer as of before the operation, so the resource in that state is among the others.
         own = (self._asked.resource_type, (before or {}).get("id"))
         resources = [other for other in self._resources if (other[0], other[1]["id"]) != own]
@@ -90,18 +108,18 @@ class Scenario:
         outside = enter(tenant.platform())
         try:
             given = read_settings(rule, json.dumps({} if settings is None else settings))
-            return Outcome(rule.evaluate(Operation(tenant.operation(self._asked)), given), None, tenant)
+            return ask(rule, Operation(tenant.operation(self._asked)), given), None, tenant
         except Exception as error:
-            return Outcome(None, error, tenant)
+            return None, error, tenant
         finally:
             enter(outside)
 
 
-class Outcome:
-    """What one evaluation led to."""
+class _Said:
+    """What was said, or raised, and what was recorded on the way."""
 
-    def __init__(self, verdict: Verdict | None, error: Exception | None, tenant: Tenant):
-        self._verdict, self._error = verdict, error
+    def __init__(self, said: Any, error: Exception | None, tenant: Tenant):
+        self._said, self._error = said, error
         # What was read, in order, as in `after userName` or `count User: active eq true`.
         self.reads: list[str] = tenant.reads
         self.warnings: list[Reason] = tenant.warnings
@@ -110,17 +128,39 @@ class Outcome:
 
     @property
     def fault(self) -> str | None:
-        """Why the constraint could not decide; None if it could."""
+        """Why there is no answer: the constraint could not decide, or the edits cannot be made. None if there is one."""
         return None if self._error is None else str(self._error)
+
+    def _answer(self) -> Any:
+        if self._error is not None:
+            raise self._error
+        return self._said
+
+
+class Rewritten(_Said):
+    """What a rewriter led to."""
+
+    @property
+    def edits(self) -> list[Edit]:
+        """Its edits. Raises what it did, or why they cannot be made."""
+        return self._answer()[0]
+
+    @property
+    def after(self) -> dict[str, Any]:
+        """The state after, with its edits made; raises likewise."""
+        return self._answer()[1]
+
+
+class Outcome(_Said):
+    """What one evaluation led to."""
 
     @property
     def verdict(self) -> Verdict:
         """The verdict. Raises what the constraint did, if it could not decide."""
-        if self._error is not None:
-            raise self._error
-        if not isinstance(self._verdict, (Allow, NotApplicable, Deny, Hold)):
-            raise TypeError(f"`evaluate` gave {self._verdict!r}, which is no verdict")
-        return self._verdict
+        verdict = self._answer()
+        if not isinstance(verdict, (Allow, NotApplicable, Deny, Hold)):
+            raise TypeError(f"`evaluate` gave {verdict!r}, which is no verdict")
+        return verdict
 
     @property
     def is_allowed(self) -> bool:
@@ -138,7 +178,7 @@ class Outcome:
         return [reason.code for reason in self.reasons]
 
 
-def settings_problems(constraint: type[Constraint[Any]], settings: Any) -> list[str]:
-    """Every problem that a constraint finds in settings, as in `/minimum: must not be 0`."""
+def settings_problems(constraint: type[Rule[Any]], settings: Any) -> list[str]:
+    """Every problem that a constraint or a rewriter finds in settings, as in `/minimum: must not be 0`."""
     found = problems(checked(constraint), json.dumps(settings))
     return [f"{problem.pointer}: {problem.message}" for problem in found]

@@ -61,7 +61,7 @@ class Path:
     @property
     def name(self) -> str:
         """In lower case, without value filter: what grants are about."""
-        prefix = f"{self.urn}:" if self.urn and not _is_core(self.urn) else ""
+        prefix = f"{self.urn}:" if self.urn and not is_core(self.urn) else ""
         return f"{prefix}{self.attribute}{f'.{self.sub}' if self.sub else ''}".lower()
 
     def names(self, prefix: str = "") -> list[str]:
@@ -87,7 +87,7 @@ class Path:
             return [whole]
         container = document
         if self.urn:
-            container = member(document, self.urn) or (document if _is_core(self.urn) else {})
+            container = member(document, self.urn) or (document if is_core(self.urn) else {})
         value = member(container, self.attribute)
         if value is None:
             return []
@@ -98,7 +98,8 @@ class Path:
         return [inner for part in parts if part is not None for inner in elements(part)]
 
 
-def _is_core(urn: str) -> bool:
+def is_core(urn: str) -> bool:
+    """Whether a URN is that of a core schema, whose attributes stand in the resource itself."""
     return urn.lower().startswith(_CORE)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
-from ..constraint import Constraint, capabilities
+from ..constraint import Rule, capabilities
 from ..document import ReadError
 from ..operation import Action, Actor
 from ..verdict import Reason
@@ -39,7 +39,7 @@ def _parsed(parse: Callable[[str], T], text: str) -> T:
 class Tenant:
     """Everything around the operation, what of it is granted, and what was recorded."""
 
-    def __init__(self, rule: Constraint[Any], resources: list[tuple[str, Resource]], tables: Mapping[str, Mapping[str, Any]]):
+    def __init__(self, rule: Rule[Any], resources: list[tuple[str, Resource]], tables: Mapping[str, Mapping[str, Any]]):
         self._granted = [parse_path(path).name for path in rule.reads]
         self._capabilities = capabilities(rule)
         self._tables = tables
