@@ -12,7 +12,8 @@
 //! path = ["src", "sdk/src"]
 //! ```
 //!
-//! componentize-py puts the modules into a component with the interpreter, as it is after they have been imported.
+//! componentize-py puts the modules into a component with the interpreter, as it is after they have been imported. So it does with the
+//! packages of `project.dependencies`, which pip fetches: those in Python alone, since nothing else runs in there.
 
 use std::path::{Path, PathBuf};
 
@@ -71,25 +72,58 @@ pub(crate) fn component(folder: &Path, options: &BuildOptions<'_>) -> Result<(St
     for path in &manifest.path {
         run.arg("--python-path").arg(path);
     }
+    if let Some(packages) = packages(&python, &manifest, &work, options)? {
+        run.arg("--python-path").arg(packages);
+    }
     run.arg("--output").arg(&made);
     command::run(&mut run, options.progress).map_err(BuildError::Compile)?;
     let bytes = std::fs::read(&made).map_err(|cause| BuildError::Read { path: made, reason: cause.to_string() })?;
     Ok((manifest.name, bytes))
 }
 
+/// Has pip install something into a folder of ours: for that, neither a virtual environment nor a permission of the distribution's
+/// is needed.
+fn install(python: &Path, folder: &Path, args: &[&str]) -> Result<(), String> {
+    let mut pip = tools::tool(python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"]).arg(folder).args(args);
+    command::run(&mut pip, &|_| {}).map(drop)
+}
+
+/// The folder with what the project depends on. It stays until the project names something else.
+fn packages(
+    python: &Path,
+    manifest: &Manifest,
+    work: &Path,
+    options: &BuildOptions<'_>,
+) -> Result<Option<PathBuf>, BuildError> {
+    if manifest.dependencies.is_empty() {
+        return Ok(None);
+    }
+    let (folder, list, wanted) = (work.join("packages"), work.join("packages.txt"), manifest.dependencies.join("\n"));
+    // The list is written last: what was fetched half has none.
+    if std::fs::read_to_string(&list).is_ok_and(|fetched| fetched == wanted) && folder.is_dir() {
+        return Ok(Some(folder));
+    }
+    (options.progress)(&format!("fetching the dependencies of {}", manifest.name));
+    let _ = (std::fs::remove_file(&list), std::fs::remove_dir_all(&folder));
+    // Wheels for every machine, so none with code for one; and nothing of theirs is run to make them.
+    let pure = ["--only-binary=:all:", "--platform=any", "--implementation=py", "--abi=none"];
+    let named = manifest.dependencies.iter().map(String::as_str);
+    let args: Vec<&str> = pure.into_iter().chain(["--"]).chain(named).collect();
+    install(python, &folder, &args).map_err(|reason| {
+        let what = format!("the dependencies of {} (packages in Python alone)", manifest.name);
+        BuildError::Fetch { what, reason }
+    })?;
+    tools::write(&list, &wanted)?;
+    Ok(Some(folder))
+}
+
 fn toolchain(python: &Path, options: &BuildOptions<'_>) -> Result<PathBuf, BuildError> {
-    let pip = |args: &[&str], target: Option<&Path>| {
-        let mut pip = tools::tool(python);
-        pip.args(["-m", "pip"])
-            .args(args)
-            .args(target.map(|target| [Path::new("--target"), target]).into_iter().flatten());
-        command::run(&mut pip, &|_| {})
-    };
     fetched(&options.tools_dir, &format!("componentize-py-{COMPONENTIZE_PY}"), options.progress, |aside| {
-        pip(&["--version"], None).map_err(|_| PIP.missing("this Python has no module `pip`".to_owned()).to_string())?;
-        // `--target`: neither a virtual environment nor a permission of the distribution's is needed for a folder of ours.
+        command::run(tools::tool(python).args(["-m", "pip", "--version"]), &|_| {})
+            .map_err(|_| PIP.missing("this Python has no module `pip`".to_owned()).to_string())?;
         let package = format!("componentize-py=={COMPONENTIZE_PY}");
-        pip(&["install", "--quiet", "--disable-pip-version-check", "--no-deps", &package], Some(aside)).map(drop)
+        install(python, aside, &["--no-deps", &package])
     })
 }
 
@@ -100,6 +134,7 @@ struct Manifest {
     exports: Exports,
     needs: Vec<String>,
     path: Vec<String>,
+    dependencies: Vec<String>,
 }
 
 impl Manifest {
@@ -152,6 +187,7 @@ impl Manifest {
             exports,
             needs: texts("/tool/scruple/needs"),
             path,
+            dependencies: texts("/project/dependencies"),
         })
     }
 }

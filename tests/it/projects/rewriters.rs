@@ -2,6 +2,7 @@
 //! attribute that the tenant has declared, so that the build and the cases have to know of it.
 
 use std::fs;
+use std::process::Command;
 
 use scruple_tests::{TenantClient, TestServer};
 use serde_json::{Value, json};
@@ -37,6 +38,7 @@ const PYTHON: &str = r#"
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lowering import lower
 from scruple_sdk import Action, Draft, Edit, Operation, Rewriter, setting
 
 BADGE = "urn:example:params:scim:schemas:Badge:badge"
@@ -57,10 +59,21 @@ class Rule(Rewriter[Settings]):
 
     def rewrite(self, operation: Operation, settings: Settings) -> Iterable[Edit]:
         draft = Draft(operation.after)
-        draft.map_texts("emails.value", str.lower)
+        draft.map_texts("emails.value", lower)
         if draft.text(BADGE) is None:
             draft.set(BADGE, settings.badge)
         return draft.edits()
+"#;
+
+/// A package of somebody else's, as pip fetches them.
+const WHEEL: &str = r#"
+import sys, zipfile
+
+with zipfile.ZipFile(sys.argv[1], "w") as wheel:
+    wheel.writestr("lowering.py", "def lower(text):\n    return text.lower()\n")
+    wheel.writestr("lowering-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: lowering\nVersion: 1.0\n")
+    wheel.writestr("lowering-1.0.dist-info/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {sys.argv[2]}\n")
+    wheel.writestr("lowering-1.0.dist-info/RECORD", "")
 "#;
 
 fn schema() -> Value {
@@ -130,8 +143,23 @@ async fn a_rewriter_in_javascript_is_built_and_rewrites() {
 
 // One build and no more: the interpreter takes half a minute to compile.
 #[tokio::test]
-async fn a_rewriter_in_python_is_built_and_rewrites() {
+async fn a_rewriter_in_python_is_built_with_a_package_of_others_and_rewrites() {
     let project = Project::new("python", "");
+    let depends_on = |tag: &str| {
+        let wheel = project.folder.join(format!("lowering-1.0-{tag}.whl"));
+        let made = Command::new("python3").args(["-c", WHEEL, wheel.to_str().unwrap(), tag]).status().unwrap();
+        assert!(made.success(), "{tag}");
+        format!("[project]\ndependencies = [\"lowering @ file://{}\"]\n", wheel.display())
+    };
+    // One with code for a machine is of no use in there.
+    let native = depends_on("cp311-cp311-linux_x86_64");
+    project.replace("pyproject.toml", "[project]\n", &native);
+    project.fails(
+        &["plugin", "build"],
+        5,
+        &["the dependencies of company-mail", "packages in Python alone", "lowering"],
+    );
+    project.replace("pyproject.toml", &native, &depends_on("py3-none-any"));
     fs::write(project.folder.join("src/constraint.py"), PYTHON).unwrap();
     project.replace("pyproject.toml", "constraint = \"constraint:Rule\"", "rewriter = \"constraint:Rule\"");
     check(&project).await;
