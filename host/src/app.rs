@@ -20,7 +20,7 @@ use crate::pipeline::Pipeline;
 use crate::pipeline::components::StoredComponents;
 use crate::scim::cursor::Cursors;
 use crate::secrets::{Secrets, SecretsError};
-use crate::store::{SqliteOptions, SqliteStore, Store, StoreError};
+use crate::store::{SqlStore, Store, StoreError, StoreOptions};
 
 /// Everything a request may touch. One per server, shared by all requests.
 pub struct App {
@@ -94,7 +94,11 @@ impl App {
         let secrets = Secrets::open(data)?;
         let (operator, operator_token) = secrets.operator(data, operator_token)?;
 
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(data, config.store.options())?);
+        let options = config.store.options();
+        let store: Arc<dyn Store> = Arc::new(match &config.store.database {
+            None => SqlStore::sqlite(data, options)?,
+            Some(url) => SqlStore::postgres(url, config.store.database_ca.as_deref(), &secrets.node(data)?, options)?,
+        });
         let metrics = Arc::new(Metrics::default());
         let sandbox = Sandbox::new(SandboxConfig {
             limits: config.sandbox.limits(),
@@ -159,7 +163,7 @@ impl ServerConfig {
 }
 
 impl StoreConfig {
-    fn options(&self) -> SqliteOptions {
-        SqliteOptions { snapshots_max: self.snapshots_max, batch_max: self.batch_max }
+    fn options(&self) -> StoreOptions {
+        StoreOptions { snapshots_max: self.snapshots_max, batch_max: self.batch_max }
     }
 }

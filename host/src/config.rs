@@ -173,10 +173,15 @@ fn check_tables(limits: &TableLimits) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Settings of the embedded store.
+/// Where resources, constraints and decisions are kept.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
+    /// Address of a PostgreSQL database, `postgres://user:password@host/database?sslmode=require`; without one, a file of
+    /// SQLite's in the data folder.
+    pub database: Option<String>,
+    /// File with the certificates (PEM) that the database server's is checked against, instead of those that the system trusts.
+    pub database_ca: Option<PathBuf>,
     /// Snapshots that may live at once, each a connection with up to 1 MiB of cache. A change holds one while it is
     /// judged; whoever wants another waits.
     pub snapshots_max: usize,
@@ -186,7 +191,7 @@ pub struct StoreConfig {
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { snapshots_max: 64, batch_max: 256 }
+        Self { database: None, database_ca: None, snapshots_max: 64, batch_max: 256 }
     }
 }
 

@@ -7,10 +7,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+use uuid::Uuid;
 
-use crate::store::TokenHash;
+use crate::store::{Node, TokenHash};
 
 const KEY_FILE: &str = "secret.key";
+const NODE_FILE: &str = "node.id";
 const OPERATOR_FILE: &str = "operator-token.hash";
 
 /// Random bytes in a token: 256 bits, so that guessing is no attack whatever the request rate.
@@ -39,6 +41,14 @@ pub enum SecretsError {
         /// Its length.
         found: usize,
     },
+    /// The file with the server's id is not as long as it was written.
+    #[error("`{}` is damaged: {found} bytes instead of 16; delete it: what this server had accepted and not finished is left", path.display())]
+    DamagedNode {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        found: usize,
+    },
     /// The operating system has no random numbers.
     #[error("the operating system gives no random numbers")]
     Random(#[source] getrandom::Error),
@@ -57,6 +67,7 @@ pub struct Secrets {
     pub cache_key: [u8; 32],
     /// Authenticates and covers the cursors of lists.
     pub cursor_key: [u8; 32],
+    mark: String,
 }
 
 impl Secrets {
@@ -78,7 +89,27 @@ impl Secrets {
             token_key: blake3::derive_key("scruple 2026-11 token hash", &key),
             cache_key: blake3::derive_key("scruple 2026-11 compiled component", &key),
             cursor_key: blake3::derive_key("scruple 2026-11 list cursor", &key),
+            mark: blake3::Hash::from(blake3::derive_key("scruple 2026-11 mark of the keys", &key)).to_hex().to_string(),
         })
+    }
+
+    /// This server among others with the same database: its id is made once.
+    pub fn node(&self, data: &Path) -> Result<Node, SecretsError> {
+        let path = data.join(NODE_FILE);
+        let id = match read(&path)? {
+            Some(bytes) => {
+                let bytes: [u8; 16] = bytes
+                    .try_into()
+                    .map_err(|bytes: Vec<u8>| SecretsError::DamagedNode { path: path.clone(), found: bytes.len() })?;
+                Uuid::from_bytes(bytes)
+            }
+            None => {
+                let id = Uuid::from_bytes(random::<16>()?);
+                write_private(&path, id.as_bytes())?;
+                id
+            }
+        };
+        Ok(Node { id, keys: self.mark.clone() })
     }
 
     /// Keyed hash of a token: what is stored and looked up in its place.

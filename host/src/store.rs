@@ -10,7 +10,7 @@ pub mod model;
 pub mod query;
 pub mod schema;
 pub mod signing;
-pub mod sqlite;
+pub mod sql;
 pub mod table;
 pub mod waiver;
 pub mod write_set;
@@ -38,7 +38,7 @@ pub use signing::{
     ActivateError, AddVersionError, NewSigningKey, NewSigningPolicy, Signed, Signing, SigningKey, SigningKeyError,
     SigningPolicyError, Unsigned,
 };
-pub use sqlite::{SqliteOptions, SqliteStore};
+pub use sql::{Node, SqlStore, StoreOptions};
 pub use table::{FoundRow, NewTable, TableChangeError, TableRevision, TableState, TablesKept};
 pub use waiver::{NewWaiver, StoredWaiver, WaiverTarget, WaiverWords};
 pub use write_set::WriteSet;
@@ -64,6 +64,20 @@ pub enum StoreError {
     /// A look-up that no constraint could have made: its resource type or filter does not exist.
     #[error("a look-up makes no sense: {0}")]
     LookUp(String),
+    /// The address of the database is none.
+    #[error("the address of the database cannot be read")]
+    Address(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The server of the database does not answer, or not to us.
+    #[error("the database cannot be reached")]
+    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The nodes of a database have not the same keys.
+    #[error(
+        "the database belongs to nodes with another key: copy `secret.key` from the data folder of one of them into that of this one"
+    )]
+    OtherKeys,
+    /// Others were in the way each time.
+    #[error("too many write the same at once")]
+    Contended,
     /// Something could not be written as JSON.
     #[error("a value cannot be written as JSON")]
     Unwritable(#[source] serde_json::Error),
@@ -98,6 +112,13 @@ pub enum StoreError {
         /// Its number.
         version: i64,
     },
+}
+
+impl StoreError {
+    /// Whether the same request may do later: nothing is wrong with it, nor with what is stored.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Contended)
+    }
 }
 
 /// A commit that did not happen. Nothing of it was written.
@@ -177,7 +198,7 @@ pub trait Store: Send + Sync + 'static {
     async fn token_owner(&self, hash: &TokenHash) -> Result<Option<TokenOwner>, StoreError>;
     /// The component with that SHA-256 digest, of whichever tenant: contents alone decide what it is.
     async fn component(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError>;
-    /// Every request that was accepted and is not finished, in the order of their acceptance; for the start of a server.
+    /// Every request that this node has accepted and not finished, in the order of their acceptance; for its start.
     async fn unfinished(&self) -> Result<Vec<(TenantId, Txn)>, StoreError>;
     /// Whether the store can be reached; for readiness.
     async fn ping(&self) -> Result<(), StoreError>;

@@ -35,7 +35,7 @@ use crate::scim::cursor::Cursors;
 use crate::scim::limits::ScimLimits;
 use crate::scim::projection::AttributeNames;
 use crate::scim::resource::ResourceId;
-use crate::store::{NewVersion, SqliteOptions, SqliteStore, Store};
+use crate::store::{NewVersion, SqlStore, Store, StoreOptions};
 use crate::tables::TableLimits;
 
 use self::declared::Declared;
@@ -138,7 +138,7 @@ impl Trial {
     /// A tenant with what the component is tried among, these resources and tables, and nothing else.
     pub async fn new(tried: &Tried, population: &Population) -> Result<Self, TrialError> {
         let data = tempfile::tempdir().map_err(local)?;
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(data.path(), SqliteOptions::default()).map_err(local)?);
+        let store: Arc<dyn Store> = Arc::new(SqlStore::sqlite(data.path(), StoreOptions::default()).map_err(local)?);
         let tenant = store.create_tenant("trial", AT).await.map_err(local)?;
         let tenant = tenant.ok_or_else(|| TrialError::Local("a fresh store has a tenant".to_owned()))?;
         let pipeline = Pipeline {

@@ -19,7 +19,7 @@ use scruple::decision::{
 };
 use scruple::pipeline::directory::SnapshotDirectory;
 use scruple::scim::schema::SchemaRegistry;
-use scruple::store::{SqliteOptions, SqliteStore, Store};
+use scruple::store::{SqlStore, Store, StoreOptions};
 use serde_json::{Value, json};
 
 const TENANT: TenantId = TenantId(1);
@@ -84,7 +84,7 @@ impl Bench {
     /// Starts the sandbox.
     pub async fn start() -> anyhow::Result<Self> {
         let data = tempfile::tempdir()?;
-        let store = SqliteStore::open(data.path(), SqliteOptions::default())?;
+        let store = SqlStore::sqlite(data.path(), StoreOptions::default())?;
         let tenant = store.create_tenant("bench", Timestamp::UNIX_EPOCH).await?;
         let tenant = tenant.ok_or_else(|| anyhow::anyhow!("the tenant of a fresh store is taken"))?;
         let snapshot = store.tenant(tenant.id).snapshot().await?;

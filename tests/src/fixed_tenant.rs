@@ -27,7 +27,7 @@ use scruple::scim::patch::PatchOperation;
 use scruple::scim::reading::Reading;
 use scruple::scim::resource::{Resource, ResourceId};
 use scruple::scim::schema::{ResourceType, SchemaRegistry};
-use scruple::store::{Snapshot, SqliteOptions, SqliteStore, Store, TenantStore};
+use scruple::store::{Snapshot, SqlStore, Store, StoreOptions, TenantStore};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -71,7 +71,7 @@ impl FixedTenant {
     /// The tenant after these requests, none of which is judged by anybody.
     pub async fn after(requests: &[FixedRequest]) -> anyhow::Result<Self> {
         let data = tempfile::tempdir()?;
-        let store = SqliteStore::open(data.path(), SqliteOptions::default())?;
+        let store = SqlStore::sqlite(data.path(), StoreOptions::default())?;
         let tenant =
             store.create_tenant("fixed", Timestamp::UNIX_EPOCH).await?.context("a fresh store has a tenant")?;
         let fixed = Self { tenant: store.tenant(tenant.id), schemas: Arc::new(SchemaRegistry::core()), _data: data };

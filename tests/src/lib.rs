@@ -12,6 +12,7 @@ pub mod bench;
 pub mod builders;
 pub mod cases;
 pub mod client;
+pub mod database;
 pub mod demo;
 pub mod density;
 pub mod fixed_tenant;

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use crate::client::{ApiClient, TenantClient};
+use crate::database::TestDatabase;
 use crate::process::ServerProcess;
 
 /// The operator's token in tests.
@@ -26,6 +27,8 @@ pub struct TestServer {
     /// What a request may touch.
     pub app: Arc<App>,
     data: TempDir,
+    // After the app, which uses it.
+    _database: Option<TestDatabase>,
 }
 
 impl TestServer {
@@ -49,13 +52,15 @@ impl TestServer {
     pub async fn start_compiling_by(compiler: CompilerProgram, mut config: Config, clock: Clock) -> Self {
         let data = tempfile::tempdir().expect("a temporary folder");
         config.server.data = data.path().join("data");
+        let database = TestDatabase::if_wanted();
+        config.store.database = database.as_ref().map(|database| database.url.clone());
         let opened = App::open(&config, Some(OPERATOR_TOKEN), clock, compiler);
         let Opened { app, .. } = opened.expect("an app in a fresh folder");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let router = build_handler(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { address, app, data }
+        Self { address, app, data, _database: database }
     }
 
     /// The folder of everything it keeps.

@@ -33,6 +33,11 @@ pub(super) struct Serve {
     /// Folder for everything the server keeps. [default: scruple-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// PostgreSQL database to keep resources, constraints and decisions in, instead of a file in the data folder:
+    /// postgres://user:password@host/database?sslmode=require. Better given by the environment than here, where others can read
+    /// the password.
+    #[arg(long, env = "SCRUPLE_DATABASE", hide_env_values = true, value_name = "URL")]
+    database: Option<String>,
     /// The operator's token, at least 32 characters. If absent, one is made at the first start and printed once.
     #[arg(long, env = "SCRUPLE_ADMIN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     admin_token: Option<String>,
@@ -80,6 +85,9 @@ impl Serve {
         }
         if let Some(data) = &self.data {
             config.server.data.clone_from(data);
+        }
+        if let Some(database) = &self.database {
+            config.store.database = Some(database.clone());
         }
         Ok(config)
     }

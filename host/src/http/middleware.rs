@@ -16,6 +16,7 @@ use crate::causes::with_causes;
 use crate::http::error::{Cause, Failure, ScimFailure, Surface};
 use crate::http::problem::Problem;
 use crate::scim::error::ScimError;
+use crate::store::StoreError;
 
 /// The id of a request: in the log, in decisions, in the response's `X-Request-Id`.
 #[derive(Clone, Debug)]
@@ -67,6 +68,13 @@ pub async fn explain_failures(request: Request, next: Next) -> Response {
         return response;
     };
     error!(request.id = id, error = with_causes(cause.as_ref()), "a request failed");
+    if is_passing(cause.as_ref()) {
+        let told = "the database cannot do it at the moment; the same request may be repeated";
+        return match surface {
+            Surface::Scim => ScimFailure::Busy(told.to_owned()).into_response(),
+            Surface::Api => Problem::unavailable(told).into_response(),
+        };
+    }
     let told = ScimError::internal(&id);
     match surface {
         Surface::Scim => ScimFailure::Scim(told).into_response(),
@@ -96,4 +104,10 @@ pub async fn unknown_path(uri: Uri) -> Response {
 /// A route has this path, but not for this method.
 pub async fn unknown_method(method: Method, uri: Uri) -> Response {
     Surface::of(uri.path()).respond(Failure::MethodNotAllowed(method.to_string()))
+}
+
+/// Whether it is the store that cannot, and only for now.
+fn is_passing(cause: &(dyn Error + 'static)) -> bool {
+    let is_store = cause.downcast_ref::<StoreError>().is_some_and(StoreError::is_passing);
+    is_store || cause.source().is_some_and(is_passing)
 }

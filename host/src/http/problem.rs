@@ -93,6 +93,11 @@ impl Problem {
         Self::later(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail, RETRY_AFTER_SECONDS)
     }
 
+    /// 503: the server cannot do it for the moment.
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        Self::later(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail, RETRY_AFTER_SECONDS)
+    }
+
     /// Something that is in order and comes too early, with the seconds after which it does not.
     fn later(status: StatusCode, code: &'static str, detail: impl Into<String>, seconds: u32) -> Self {
         Self::Told { status, code, detail: detail.into(), errors: Vec::new(), retry_after: Some(seconds) }

@@ -31,6 +31,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 6, template: include_str!("schema/0006_staged_tables.sql") },
     Migration { version: 7, template: include_str!("schema/0007_waivers.sql") },
     Migration { version: 8, template: include_str!("schema/0008_signatures.sql") },
+    Migration { version: 9, template: include_str!("schema/0009_count_stripes.sql") },
+    Migration { version: 10, template: include_str!("schema/0010_async_node.sql") },
 ];
 
 /// The shape that this program reads and writes.

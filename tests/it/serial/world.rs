@@ -13,9 +13,10 @@ use scruple::pipeline::upload::NewUpload;
 use scruple::pipeline::write::{Caller, Change, WriteRequest, Written};
 use scruple::scim::cursor::Cursors;
 use scruple::scim::projection::AttributeNames;
-use scruple::store::{SqliteOptions, SqliteStore, Store};
+use scruple::store::{Node, SqlStore, Store, StoreOptions};
 use scruple::tables::{Contents, TableLimits, json as table_json};
 use scruple_tests::components::RESTS_ON_LOOK_UPS;
+use scruple_tests::database::TestDatabase;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -32,6 +33,7 @@ pub(super) struct Premises {
     component: Vec<u8>,
     // Dropped last.
     _data: TempDir,
+    _database: Option<TestDatabase>,
 }
 
 /// A tenant, and what is known of it.
@@ -47,14 +49,20 @@ impl Premises {
             false => tempfile::tempdir(),
         };
         let data = data.unwrap();
+        let database = TestDatabase::if_wanted();
+        let node = Node { id: uuid::Uuid::nil(), keys: String::new() };
         // Gates keep look-ups waiting as long as others take.
         let limits = Limits { look_up_wait_ms: 60_000, ..Limits::default() };
         Self {
-            store: Arc::new(SqliteStore::open(data.path(), SqliteOptions::default()).unwrap()),
+            store: Arc::new(match &database {
+                None => SqlStore::sqlite(data.path(), StoreOptions::default()).unwrap(),
+                Some(database) => SqlStore::postgres(&database.url, None, &node, StoreOptions::default()).unwrap(),
+            }),
             sandbox: Arc::new(Sandbox::new(SandboxConfig::for_own_components(limits)).unwrap()),
             clock: Clock::system(),
             component: std::fs::read(RESTS_ON_LOOK_UPS).unwrap(),
             _data: data,
+            _database: database,
         }
     }
 

@@ -2,7 +2,7 @@
 //! list; another one holds the list against the sources.
 
 /// By where they come from: any request, then the resources in the order one comes to need them.
-pub const CODES: [&str; 61] = [
+pub const CODES: [&str; 62] = [
     "unauthorized",
     "forbidden",
     "not-found",
@@ -11,6 +11,7 @@ pub const CODES: [&str; 61] = [
     "too-large",
     "too-many-requests",
     "overloaded",
+    "unavailable",
     "internal",
     "invalid-body",
     "invalid-query",

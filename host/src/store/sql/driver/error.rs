@@ -1,0 +1,138 @@
+//! What a database refuses, in one type for both.
+
+use std::error::Error as _;
+
+use thiserror::Error;
+use tokio_postgres::error::SqlState;
+
+use crate::store::{ChangeSetError, CommitError, QueryError, StoreError, TableChangeError};
+
+/// What a database came to instead of an answer.
+#[derive(Debug, Error)]
+pub(in crate::store) enum Error {
+    /// Asked for one row, and there is none.
+    #[error("there is no such row")]
+    NoRows,
+    /// Of the file.
+    #[error(transparent)]
+    Sqlite(rusqlite::Error),
+    /// Of the server.
+    #[error("{}", of_server(.0))]
+    Postgres(#[source] tokio_postgres::Error),
+    /// What is stored is not what was written.
+    #[error("{0}")]
+    Damaged(String),
+}
+
+/// The answer of a database.
+pub(in crate::store) type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Whether the same transaction may go through if it is begun anew: another one was in its way.
+    pub(in crate::store) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Postgres(error) if matches!(
+            error.code(),
+            Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED)
+        ))
+    }
+
+    /// Whether the server is not there, or not for us, for the moment: it is stopped or started, has taken over or handed over,
+    /// has too many connections, or had no time.
+    pub(in crate::store) fn is_away(&self) -> bool {
+        let Self::Postgres(error) = self else { return false };
+        match error.code() {
+            Some(code) => {
+                code.code().starts_with("08")
+                    || [
+                        SqlState::ADMIN_SHUTDOWN,
+                        SqlState::CRASH_SHUTDOWN,
+                        SqlState::CANNOT_CONNECT_NOW,
+                        SqlState::TOO_MANY_CONNECTIONS,
+                        SqlState::READ_ONLY_SQL_TRANSACTION,
+                        SqlState::QUERY_CANCELED,
+                        SqlState::LOCK_NOT_AVAILABLE,
+                        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+                        SqlState::DISK_FULL,
+                        SqlState::OUT_OF_MEMORY,
+                    ]
+                    .contains(code)
+            }
+            None => error.is_closed() || error.source().is_some_and(|source| source.is::<std::io::Error>()),
+        }
+    }
+}
+
+/// `tokio_postgres` says of an error of the server no more than `db error`.
+fn of_server(error: &tokio_postgres::Error) -> String {
+    error.as_db_error().map_or_else(|| error.to_string(), |error| format!("{}: {}", error.severity(), error.message()))
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::Error;
+        match error {
+            Error::QueryReturnedNoRows => Self::NoRows,
+            Error::FromSqlConversionFailure(..) | Error::InvalidColumnType(..) | Error::IntegralValueOutOfRange(..) => {
+                Self::Damaged(error.to_string())
+            }
+            other => Self::Sqlite(other),
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Postgres(error)
+    }
+}
+
+impl From<Error> for StoreError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Damaged(what) => Self::Damaged(what),
+            conflict if conflict.is_conflict() => Self::Contended,
+            away if away.is_away() => Self::Unreachable(Box::new(away)),
+            other => Self::Database(Box::new(other)),
+        }
+    }
+}
+
+impl From<Error> for CommitError {
+    fn from(error: Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<Error> for QueryError {
+    fn from(error: Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<Error> for ChangeSetError {
+    fn from(error: Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<Error> for TableChangeError {
+    fn from(error: Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// No row is an answer, too.
+pub(in crate::store) trait OptionalExtension<T> {
+    /// `None` for no row.
+    fn optional(self) -> Result<Option<T>>;
+}
+
+impl<T> OptionalExtension<T> for Result<T> {
+    fn optional(self) -> Result<Option<T>> {
+        match self {
+            Ok(found) => Ok(Some(found)),
+            Err(Error::NoRows) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

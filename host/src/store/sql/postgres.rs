@@ -1,0 +1,23 @@
+//! What is PostgreSQL's alone: sessions with a server, migrations, transactions that are begun anew when another one was in
+//! their way, and the one statement of a commit.
+//!
+//! Everything that writes is SERIALIZABLE, also what is a single statement. So what was checked in a transaction (version,
+//! generation, look-ups, members that are there) holds when it is committed, whatever other nodes do: PostgreSQL ends one of
+//! those that could not have come one after the other, and that one is begun anew.
+
+mod commit;
+mod migrate;
+mod server;
+mod session;
+mod spelling;
+mod text;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use self::migrate::{alone, claim, migrate};
+pub(super) use self::server::Server;
+pub(super) use self::session::Session;
+pub(super) use self::text::{escaped, unescaped};
+pub(super) use self::writer::{WRITERS_MAX, Writer};

@@ -1,0 +1,174 @@
+//! A commit as one statement: one way to the server and back, in which everything is checked and everything is written, or
+//! nothing. What it does not do (deletes, look-ups to be asked again, waivers) is done by [`commit`](super::super::commit) in a
+//! transaction of several statements; and so is what it has refused, which tells what stood in the way.
+
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::session::Session;
+use super::text::escaped;
+use crate::decision::TenantId;
+use crate::scim::index::IndexEntry;
+use crate::store::StoreError;
+use crate::store::sql::driver::{Error, Result};
+use crate::store::sql::names::Names;
+use crate::store::write_set::{MembersWrite, ResourceRow, ResourceWrite, WriteSet};
+
+/// The guard: each part that writes takes its row from it, so that without it none does anything. They all see the database as it
+/// was before the statement; that no other transaction has changed it meanwhile is what SERIALIZABLE is for.
+macro_rules! statement {
+    ($version:literal, $resource:literal) => {
+        concat!(
+            "WITH guard AS (SELECT 1 FROM tenant WHERE tenant_id = $1 AND generation = $2 AND name IS NOT NULL AND ",
+            $version,
+            " AND (SELECT count(*) FROM unnest($18::uuid[], $19::bigint[]) AS m(id, rtype) \
+               JOIN resource r ON r.tenant_id = $1 AND r.rtype = m.rtype AND r.id = m.id) = cardinality($18::uuid[])), ",
+            $resource,
+            ", keys_gone AS (DELETE FROM resource_key k USING guard, unnest($10::bigint[], $11::text[]) AS e(attr, norm) \
+               WHERE k.tenant_id = $1 AND k.rtype = $3 AND k.attr = e.attr AND k.norm = e.norm AND k.id = $4) \
+             , keys_new AS (INSERT INTO resource_key(tenant_id, rtype, attr, norm, id) \
+               SELECT $1, $3, e.attr, e.norm, $4 FROM guard, unnest($12::bigint[], $13::text[]) AS e(attr, norm)) \
+             , attrs_gone AS (DELETE FROM resource_attr a USING guard, unnest($14::bigint[], $15::text[]) AS e(attr, norm) \
+               WHERE a.tenant_id = $1 AND a.rtype = $3 AND a.attr = e.attr AND a.norm = e.norm AND a.id = $4) \
+             , attrs_new AS (INSERT INTO resource_attr(tenant_id, rtype, attr, norm, id) \
+               SELECT $1, $3, e.attr, e.norm, $4 FROM guard, unnest($16::bigint[], $17::text[]) AS e(attr, norm) \
+               ON CONFLICT DO NOTHING) \
+             , members_gone AS (DELETE FROM group_member m USING guard, unnest($20::uuid[]) AS gone(id) \
+               WHERE m.tenant_id = $1 AND m.group_id = $4 AND m.member_id = gone.id AND m.set_no = \
+               coalesce((SELECT live FROM member_set WHERE tenant_id = $1 AND group_id = $4), 0)) \
+             , members_new AS (INSERT INTO group_member(tenant_id, group_id, set_no, member_id, mtype) \
+               SELECT $1, $4, coalesce((SELECT live FROM member_set WHERE tenant_id = $1 AND group_id = $4), 0), new.id, new.rtype \
+               FROM guard, unnest($18::uuid[], $19::bigint[]) AS new(id, rtype)) \
+             , secrets_new AS (INSERT INTO secret(tenant_id, id, attr, hash) \
+               SELECT $1, $4, s.attr, s.hash FROM guard, unnest($27::bigint[], $28::text[]) AS s(attr, hash) \
+               ON CONFLICT(tenant_id, id, attr) DO UPDATE SET hash = excluded.hash) \
+             , logged AS (INSERT INTO decision(tenant_id, id, at, outcome, resource_id, constraints, record, txn) \
+               SELECT $1, $21, $22, $23, $4, $24, $25, $26 FROM guard) \
+             SELECT count(*) FROM guard"
+        )
+    };
+}
+
+const CREATE: &str = statement!(
+    "$5::bigint IS NULL",
+    "made AS (INSERT INTO resource(tenant_id, rtype, id, version, created_at, modified_at, body) \
+       SELECT $1, $3, $4, $6, $7, $8, $9 FROM guard) \
+     , counted AS (INSERT INTO resource_count(tenant_id, rtype, stripe, n) \
+       SELECT $1, $3, pg_backend_pid() % 1024, 1 FROM guard \
+       ON CONFLICT(tenant_id, rtype, stripe) DO UPDATE SET n = resource_count.n + 1)"
+);
+
+const UPDATE: &str = statement!(
+    "EXISTS (SELECT 1 FROM resource WHERE tenant_id = $1 AND rtype = $3 AND id = $4 AND version = $5) AND $7::bigint IS NOT NULL",
+    "changed AS (UPDATE resource SET version = $6, modified_at = $8, body = $9 FROM guard \
+       WHERE tenant_id = $1 AND rtype = $3 AND id = $4 AND version = $5)"
+);
+
+/// What one statement came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Done {
+    /// All of it is written.
+    All,
+    /// Nothing: something does not hold any more.
+    Nothing,
+    /// Nothing: another transaction was in the way, and it may be tried anew.
+    Conflict,
+}
+
+/// Whether one statement can do it.
+pub(super) fn is_one_statement(write: &WriteSet) -> bool {
+    write.look_ups.is_empty()
+        && write.waivers_used.is_empty()
+        && write.secrets.iter().all(|secret| secret.hash.is_some())
+        && matches!(write.members, MembersWrite::Rows { .. })
+        && !matches!(write.resource, ResourceWrite::Delete { .. })
+}
+
+/// Index entries as the statement takes them: numbers of attributes, and values.
+struct Entries(Vec<i64>, Vec<String>);
+
+impl Entries {
+    fn of(entries: &[IndexEntry], unique: bool, names: &Names) -> std::result::Result<Self, StoreError> {
+        let mut columns = Self(Vec::new(), Vec::new());
+        for entry in entries.iter().filter(|entry| entry.unique == unique) {
+            columns.0.push(names.number(&entry.attribute)?);
+            columns.1.push(escaped(&entry.norm).into_owned());
+        }
+        Ok(columns)
+    }
+}
+
+/// Writes all of it or nothing.
+pub(super) async fn run(
+    session: &Session,
+    tenant: TenantId,
+    names: &Names,
+    write: &WriteSet,
+) -> std::result::Result<Done, StoreError> {
+    let (sql, expected, row): (_, Option<i64>, &ResourceRow) = match &write.resource {
+        ResourceWrite::Insert(row) => (CREATE, None, row),
+        ResourceWrite::Update { expected_version, row } => (UPDATE, Some(*expected_version), row),
+        ResourceWrite::Delete { .. } => return Ok(Done::Nothing),
+    };
+    let MembersWrite::Rows { added, removed } = &write.members else { return Ok(Done::Nothing) };
+    let (keys_gone, keys_new) =
+        (Entries::of(&write.entries_removed, true, names)?, Entries::of(&write.entries_added, true, names)?);
+    let (attrs_gone, attrs_new) =
+        (Entries::of(&write.entries_removed, false, names)?, Entries::of(&write.entries_added, false, names)?);
+    let members: Vec<Uuid> = added.iter().map(|member| member.id.0).collect();
+    let types = added.iter().map(|member| names.number(&member.resource_type));
+    let types = types.collect::<std::result::Result<Vec<i64>, StoreError>>()?;
+    let gone: Vec<Uuid> = removed.iter().map(|member| member.id.0).collect();
+    let secrets = write.secrets.iter().filter_map(|secret| Some((&secret.path, secret.hash.as_ref()?)));
+    let (secret_paths, hashes): (Vec<_>, Vec<_>) = secrets.unzip();
+    let secret_paths = secret_paths.into_iter().map(|path| names.number(path));
+    let secret_paths = secret_paths.collect::<std::result::Result<Vec<i64>, StoreError>>()?;
+    let decision = &write.decision;
+    let constraints = escaped(&decision.constraints);
+    let constraints = constraints.as_ref();
+    let values: [&(dyn ToSql + Sync); 28] = [
+        &tenant.0,
+        &write.generation,
+        &names.number(&write.resource_type)?,
+        &write.id.0,
+        &expected,
+        &row.version,
+        &row.created.as_microsecond(),
+        &row.modified.as_microsecond(),
+        &row.body,
+        &keys_gone.0,
+        &keys_gone.1,
+        &keys_new.0,
+        &keys_new.1,
+        &attrs_gone.0,
+        &attrs_gone.1,
+        &attrs_new.0,
+        &attrs_new.1,
+        &members,
+        &types,
+        &gone,
+        &decision.id.0,
+        &decision.at.as_microsecond(),
+        &decision.outcome.as_str(),
+        &constraints,
+        &decision.record,
+        &decision.txn.map(|txn| txn.0),
+        &secret_paths,
+        &hashes,
+    ];
+    Ok(of(session.query_raw(sql, &values).await)?)
+}
+
+fn of(answer: Result<Vec<tokio_postgres::Row>>) -> Result<Done> {
+    match answer {
+        Ok(rows) => {
+            let passed: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
+            Ok(if passed == 1 { Done::All } else { Done::Nothing })
+        }
+        // Somebody else has the value, or the id.
+        Err(Error::Postgres(error)) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => Ok(Done::Nothing),
+        Err(error) if error.is_conflict() => Ok(Done::Conflict),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,182 @@
+//! [`Writer`]: transactions that write, begun anew when another one was in their way.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::commit::{self, Done};
+use super::server::Server;
+use super::session::Session;
+use crate::decision::TenantId;
+use crate::store::sql::Shared;
+use crate::store::sql::driver::Connection;
+use crate::store::sql::threads::Threads;
+use crate::store::sql::{member_sets, tables};
+use crate::store::write_set::WriteSet;
+use crate::store::{CommitError, StoreError};
+
+/// Transactions of this node that write at once. 24: with 64 snapshots and 8 brief questions that is one less than the 97
+/// connections that a server allows by default. Each waits for the disk most of the time, and those that wait together are made durable
+/// together.
+pub(in crate::store::sql) const WRITERS_MAX: usize = 24;
+
+/// Goes at a transaction. Another one was in the way of each before, and was committed: with [`WRITERS_MAX`] writers that all
+/// want the same, the last of them gets there.
+const ATTEMPTS_MAX: u32 = 48;
+
+/// The longest that a writer waits before it goes at a transaction anew.
+const BACK_OFF_MAX_MS: u64 = 64;
+
+/// Time between two looks for rows that nobody sees. They cost space and nothing else.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Leave to write, and the sessions for it.
+pub(in crate::store::sql) struct Writer {
+    server: Arc<Server>,
+    threads: Arc<Threads>,
+    leave: Arc<Semaphore>,
+    idle: Mutex<Vec<Session>>,
+    stopped: AtomicBool,
+}
+
+impl Writer {
+    pub(in crate::store::sql) fn new(server: Arc<Server>, threads: Arc<Threads>) -> Arc<Self> {
+        let leave = Arc::new(Semaphore::new(WRITERS_MAX));
+        let writer = Arc::new(Self { server, threads, leave, idle: Mutex::default(), stopped: AtomicBool::new(false) });
+        let sweeper = Arc::downgrade(&writer);
+        writer.server.runtime().spawn(sweep(sweeper));
+        writer
+    }
+
+    /// Runs `work` in a transaction and returns what it came to, once that is durable. It may be run several times, and what
+    /// it did before is undone then.
+    pub(in crate::store::sql) async fn write<T, E>(
+        self: &Arc<Self>,
+        mut work: impl FnMut(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let leave = Arc::clone(&self.leave).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let this = Arc::clone(self);
+        let transact = move || {
+            let _leave = leave;
+            this.transact(&mut work)
+        };
+        self.threads.blocking(transact).await
+    }
+
+    /// Commits with one statement, if that can be done.
+    pub(in crate::store::sql) async fn commit(
+        self: &Arc<Self>,
+        tenant: TenantId,
+        shared: &Arc<Shared>,
+        write: Arc<WriteSet>,
+    ) -> Result<(), CommitError> {
+        if commit::is_one_statement(&write) {
+            let _leave = self.leave.acquire().await.map_err(|_| StoreError::Closed)?;
+            for attempt in 0..ATTEMPTS_MAX {
+                if attempt > 0 {
+                    tokio::time::sleep(back_off(attempt)).await;
+                }
+                let session = match self.idle_session() {
+                    Some(session) => session,
+                    None => self.server.connect_async().await?,
+                };
+                let done = commit::run(&session, tenant, &shared.names, &write).await;
+                self.give_back(session);
+                match done? {
+                    Done::All => return Ok(()),
+                    Done::Nothing => break,
+                    Done::Conflict => {}
+                }
+            }
+        }
+        let shared = Arc::clone(shared);
+        self.write(move |connection| super::super::commit::commit(connection, tenant, &shared, &write)).await
+    }
+
+    fn transact<T, E: From<StoreError>>(&self, work: &mut impl FnMut(&Connection) -> Result<T, E>) -> Result<T, E> {
+        for attempt in 0..ATTEMPTS_MAX {
+            if attempt > 0 {
+                std::thread::sleep(back_off(attempt));
+            }
+            let session = self.take()?;
+            session.begin_write();
+            let connection = Connection::Postgres(session);
+            // A bug in one request must not keep its session from the next.
+            let done = catch_unwind(AssertUnwindSafe(|| work(&connection)))
+                .unwrap_or_else(|_| Err(StoreError::Damaged("a request to the store panicked".to_owned()).into()));
+            let Connection::Postgres(session) = connection else { return Err(StoreError::Closed.into()) };
+            let ended = if done.is_ok() { session.commit() } else { session.roll_back() };
+            let has_conflicted = session.has_conflicted();
+            let in_order = ended.is_ok() || has_conflicted && session.roll_back().is_ok();
+            if in_order {
+                self.give_back(session);
+            }
+            match (done, ended) {
+                _ if has_conflicted => {}
+                (Ok(value), Ok(())) => return Ok(value),
+                (Ok(_), Err(error)) => return Err(StoreError::from(error).into()),
+                (Err(error), _) => return Err(error),
+            }
+        }
+        Err(StoreError::Contended.into())
+    }
+
+    /// A session that is in order, as far as can be told.
+    fn take(&self) -> Result<Session, StoreError> {
+        self.idle_session().map_or_else(|| self.server.connect(), Ok)
+    }
+
+    fn idle_session(&self) -> Option<Session> {
+        std::iter::from_fn(|| self.pop()).find(|session| !session.is_closed())
+    }
+
+    fn pop(&self) -> Option<Session> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn give_back(&self, session: Session) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+    }
+
+    /// Ends what goes on by itself.
+    pub(in crate::store::sql) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Twice as long each time, and of those who were in each other's way none as long as the other.
+fn back_off(attempt: u32) -> Duration {
+    let most = 1_u64.checked_shl(attempt).unwrap_or(u64::MAX).min(BACK_OFF_MAX_MS);
+    let mut random = [0; 8];
+    // Without randomness they wait equally long, and one of them is first all the same.
+    let _ = getrandom::fill(&mut random);
+    Duration::from_micros(u64::from_le_bytes(random) % (most * 1_000))
+}
+
+/// Deletes what nobody sees, as long as the store lives. Of several nodes that do, each takes its turn at a row.
+async fn sweep(writer: Weak<Writer>) {
+    loop {
+        tokio::time::sleep(SWEEP_INTERVAL).await;
+        let Some(writer) = writer.upgrade().filter(|writer| !writer.stopped.load(Ordering::Relaxed)) else { return };
+        loop {
+            let swept = writer
+                .write(|connection| Ok::<_, StoreError>(member_sets::sweep(connection)? || tables::sweep(connection)?))
+                .await;
+            match swept {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::error!(error = %error, "rows that nobody sees could not be deleted");
+                    break;
+                }
+            }
+        }
+    }
+}

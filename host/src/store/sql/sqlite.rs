@@ -1,0 +1,17 @@
+//! What is SQLite's alone: the file, its migrations, and the one thread that writes it.
+
+mod migrate;
+mod open;
+mod writer;
+
+pub(super) use self::migrate::migrate;
+pub(super) use self::open::{open_reader, open_writer};
+pub(super) use self::writer::{LooseEnd, Writer};
+use crate::store::StoreError;
+use crate::store::sql::driver::Error;
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Error::from(error).into()
+    }
+}

@@ -1,0 +1,282 @@
+//! The writer: one thread, one connection, and group commit.
+//!
+//! A durable commit waits for the disk, about as long for one request as for two hundred. So the writer takes whatever
+//! is queued, gives each request a savepoint of its own, commits once, and only then answers. A request that fails is
+//! rolled back alone; if the commit fails, so does everything in it. No timer waits for a batch to fill: a request that
+//! comes alone is committed alone, and while that takes, the next batch gathers by itself. Where several come at a time,
+//! the writer lets the other threads go first, once for as long as that brings more.
+//!
+//! Between the batches it sweeps what nobody sees any more ([`member_sets`], [`tables`]), a little each time.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::store::StoreError;
+use crate::store::sql::driver::{self, Connection, params};
+use crate::store::sql::{member_sets, tables};
+
+/// Requests that may wait: four full batches. Beyond that, a caller waits for its place before it is queued.
+const QUEUE_MAX: usize = 1_024;
+
+/// The thread and the way to it.
+pub(in crate::store::sql) struct Writer {
+    /// `None` once it has been told to stop.
+    queue: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A request in the queue.
+trait Job: Send {
+    /// Does its work in the open transaction; whether that shall stay.
+    fn run(&mut self, connection: &Connection) -> bool;
+    /// Answers, after the transaction has ended: with what the work came to, or with why it was not kept.
+    fn answer(self: Box<Self>, commit: Result<(), Arc<driver::Error>>);
+}
+
+impl Writer {
+    /// Starts the thread. It takes at most `batch_max` requests into one transaction.
+    pub(in crate::store::sql) fn start(connection: Connection, batch_max: usize) -> Result<Self, StoreError> {
+        let (queue, requests) = mpsc::channel(QUEUE_MAX);
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || serve(&connection, requests, batch_max.max(1)))
+            .map_err(|error| StoreError::Database(Box::new(error)))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Runs `work` in a transaction and returns what it came to, once that is durable. If `work` fails, nothing of it
+    /// stays. If the caller goes away, the work is done nevertheless: it may be half-way.
+    pub(in crate::store::sql) async fn write<T, E>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
+        let answer = enqueue(queue, work).await?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// A way to the thread for those who may outlive the store.
+    pub(in crate::store::sql) fn loose_end(&self) -> LooseEnd {
+        LooseEnd(self.queue.as_ref().map(mpsc::Sender::downgrade))
+    }
+}
+
+/// A way to the writer that does not keep it from stopping.
+pub(in crate::store::sql) struct LooseEnd(Option<mpsc::WeakSender<Box<dyn Job>>>);
+
+impl LooseEnd {
+    /// As [`Writer::write`], until the store is dropped.
+    pub(in crate::store::sql) async fn write<T, E>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let queue = self.0.as_ref().and_then(mpsc::WeakSender::upgrade).ok_or(StoreError::Closed)?;
+        let answer = enqueue(&queue, work).await?;
+        // The thread ends when every sender is gone: who waits for that shall not wait for us.
+        drop(queue);
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+/// What `work` comes to, once it is durable.
+async fn enqueue<T, E>(
+    queue: &mpsc::Sender<Box<dyn Job>>,
+    work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+) -> Result<oneshot::Receiver<Result<T, E>>, StoreError>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    let (reply, answer) = oneshot::channel();
+    let request = Request { work: Some(work), result: None, reply };
+    queue.send(Box::new(request)).await.map_err(|_| StoreError::Closed)?;
+    Ok(answer)
+}
+
+impl Drop for Writer {
+    /// Finishes what is queued, then stops.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the store's writer had died");
+        }
+    }
+}
+
+struct Request<W, T, E> {
+    work: Option<W>,
+    result: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<W, T, E> Job for Request<W, T, E>
+where
+    W: FnOnce(&Connection) -> Result<T, E> + Send,
+    T: Send,
+    E: From<StoreError> + Send,
+{
+    fn run(&mut self, connection: &Connection) -> bool {
+        let Some(work) = self.work.take() else { return false };
+        // A bug in one request must not take the store from everybody else.
+        let result = catch_unwind(AssertUnwindSafe(|| work(connection)))
+            .unwrap_or_else(|_| Err(StoreError::Damaged("a request to the store panicked".to_owned()).into()));
+        let keep = result.is_ok();
+        self.result = Some(result);
+        keep
+    }
+
+    fn answer(self: Box<Self>, commit: Result<(), Arc<driver::Error>>) {
+        let result = match (self.result, commit) {
+            (Some(Err(error)), _) => Err(error),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (_, Err(error)) => Err(StoreError::Database(Box::new(error)).into()),
+            (None, Ok(())) => Err(StoreError::Closed.into()),
+        };
+        // Nobody may be waiting any more.
+        drop(self.reply.send(result));
+    }
+}
+
+/// The thread's life: it ends when every sender is gone and the queue is empty.
+fn serve(connection: &Connection, mut requests: mpsc::Receiver<Box<dyn Job>>, batch_max: usize) {
+    let mut batch = Vec::with_capacity(batch_max);
+    // What an earlier run has left, to begin with.
+    let mut is_swept = false;
+    // How many the last transaction had.
+    let mut last = 0;
+    loop {
+        let first = if is_swept {
+            requests.blocking_recv()
+        } else {
+            match requests.try_recv() {
+                Ok(first) => Some(first),
+                Err(TryRecvError::Empty) => {
+                    is_swept = sweep(connection);
+                    continue;
+                }
+                Err(TryRecvError::Disconnected) => None,
+            }
+        };
+        let Some(first) = first else { break };
+        batch.push(first);
+        gather(&mut requests, &mut batch, last, batch_max);
+        last = batch.len();
+        let outcome = run_batch(connection, &mut batch).map_err(Arc::new);
+        if let Err(error) = &outcome {
+            tracing::error!(error = %error, "a transaction of the store failed");
+        }
+        for job in batch.drain(..) {
+            job.answer(outcome.clone());
+        }
+        // However much is queued: what is never swept fills the disk.
+        is_swept = sweep(connection);
+    }
+    // So that the next start finds one file and nothing to recover.
+    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", params![], |_| Ok(())) {
+        tracing::warn!(error = %error, "the store's log could not be emptied");
+    }
+}
+
+/// Takes what is queued; where several come at a time, also what comes while other threads have the processor.
+///
+/// Those who were answered together come back with their next requests at about the same time. On a busy machine the
+/// writer would be faster than they are, and commit each with what few came before it. Giving way costs nothing where
+/// no thread wants the processor, and somebody who comes alone, time after time, does not wait for anybody.
+fn gather(requests: &mut mpsc::Receiver<Box<dyn Job>>, batch: &mut Vec<Box<dyn Job>>, last: usize, batch_max: usize) {
+    let mut gave_way = false;
+    loop {
+        let before = batch.len();
+        while batch.len() < batch_max
+            && let Ok(next) = requests.try_recv()
+        {
+            batch.push(next);
+        }
+        let nobody_came = gave_way && batch.len() == before;
+        let is_alone = batch.len() == 1 && last <= 1;
+        if nobody_came || is_alone || batch.len() == batch_max {
+            break;
+        }
+        std::thread::yield_now();
+        gave_way = true;
+    }
+}
+
+/// Sweeps a little; whether nothing is left. What fails is tried again after the next batch.
+fn sweep(connection: &Connection) -> bool {
+    let swept = sweep_one(connection, member_sets::is_swept, member_sets::sweep)
+        .and_then(|is_swept| if is_swept { sweep_one(connection, tables::is_swept, tables::sweep) } else { Ok(false) });
+    swept.unwrap_or_else(|error| {
+        tracing::error!(error = %error, "rows that nobody sees could not be deleted");
+        true
+    })
+}
+
+fn sweep_one(
+    connection: &Connection,
+    is_swept: impl FnOnce(&Connection) -> driver::Result<bool>,
+    sweep: impl FnOnce(&Connection) -> driver::Result<bool>,
+) -> driver::Result<bool> {
+    if is_swept(connection)? {
+        return Ok(true);
+    }
+    execute(connection, "BEGIN IMMEDIATE")?;
+    sweep(connection).and_then(|left| execute(connection, "COMMIT").map(|()| !left)).or_else(|error| {
+        if is_autocommit(connection) { Err(error) } else { execute(connection, "ROLLBACK").and(Err(error)) }
+    })
+}
+
+/// One transaction for all of them. An error is one of the transaction, so of every request in it.
+fn run_batch(connection: &Connection, batch: &mut [Box<dyn Job>]) -> driver::Result<()> {
+    execute(connection, "BEGIN IMMEDIATE")?;
+    let done = match batch {
+        // A request alone in its transaction needs no savepoint: two statements fewer for a client that is alone.
+        [only] => Ok(only.run(connection)),
+        many => many.iter_mut().try_for_each(|job| run_in_savepoint(connection, job.as_mut())).map(|()| true),
+    };
+    let ended = match done {
+        Ok(true) => execute(connection, "COMMIT"),
+        Ok(false) => execute(connection, "ROLLBACK"),
+        Err(error) => Err(error),
+    };
+    // A full disk ends the transaction by itself; any other failure leaves it open.
+    if ended.is_err() && !is_autocommit(connection) {
+        execute(connection, "ROLLBACK")?;
+    }
+    ended
+}
+
+/// Some failures (disk full, I/O error, no memory) make SQLite roll the whole transaction back, with what the requests
+/// before did. The savepoint is gone then, so that releasing it fails, and with it the batch.
+fn run_in_savepoint(connection: &Connection, job: &mut dyn Job) -> driver::Result<()> {
+    execute(connection, "SAVEPOINT request")?;
+    if !job.run(connection) {
+        execute(connection, "ROLLBACK TO request")?;
+    }
+    execute(connection, "RELEASE request")
+}
+
+fn execute(connection: &Connection, sql: &str) -> driver::Result<()> {
+    connection.execute(sql, params![]).map(drop)
+}
+
+/// Whether no transaction is open.
+fn is_autocommit(connection: &Connection) -> bool {
+    match connection {
+        Connection::Sqlite(connection) => connection.is_autocommit(),
+        Connection::Postgres(_) => true,
+    }
+}
