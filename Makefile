@@ -10,6 +10,12 @@ TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # to build it twice. The comparison is a package of its own, in the same folder: most of what it needs is built already.
 COMPARE := --locked --manifest-path tests/compare/Cargo.toml --target-dir $(TARGET)
 
+# The tests of the server that are run on PostgreSQL, too: modules of tests/it.
+SERVER_TESTS := admin bulk client_cases concurrency decisions discovery groups large_groups limits me replay rfc7644 schemas search serial \
+	tables tenancy users waivers
+space := $(subst ,, )
+ON_POSTGRES := binary(it) and test(/^($(subst $(space),|,$(strip $(SERVER_TESTS))))::/)
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint plugins bench compare density fuzz first-constraint
 
@@ -36,9 +42,13 @@ endif
 	@tests/languages.sh
 	@echo "==> test: building and running the tests (the first time takes some minutes)"
 ifeq ($(NEXTEST),yes)
-	$(CARGO) nextest run --workspace --no-fail-fast
+	tests/postgres.sh $(CARGO) nextest run --workspace --no-fail-fast
+	@echo "==> test: the server's tests once more, on PostgreSQL"
+	SCRUPLE_TEST_STORE=postgres tests/postgres.sh $(CARGO) nextest run --workspace --no-fail-fast --filterset '$(ON_POSTGRES)'
 else
-	$(CARGO) test --workspace --no-fail-fast --lib --bins --tests
+	tests/postgres.sh $(CARGO) test --workspace --no-fail-fast --lib --bins --tests
+	@echo "==> test: the server's tests once more, on PostgreSQL"
+	SCRUPLE_TEST_STORE=postgres tests/postgres.sh $(CARGO) test --package scruple-tests --no-fail-fast --test it $(addsuffix ::,$(SERVER_TESTS))
 endif
 	@echo "==> test: documentation examples"
 	$(CARGO) test --workspace --doc --quiet
