@@ -17,6 +17,7 @@ mod filling;
 mod find;
 mod look_up;
 mod member_sets;
+mod migrate;
 mod models;
 mod names;
 mod page;
@@ -140,8 +141,8 @@ impl SqlStore {
         make_private(directory).map_err(|source| StoreError::Path { path: directory.to_owned(), source })?;
         let path = directory.join(FILE);
         let connection = sqlite::open_writer(&path)?;
-        sqlite::migrate(&connection)?;
         let connection = Connection::Sqlite(connection);
+        migrate::migrate(&connection)?;
         let shared = Arc::new(Shared::open(&connection, Uuid::nil())?);
         member_sets::abandon_all(&connection)?;
         tables::abandon_all(&connection)?;
@@ -171,7 +172,7 @@ impl SqlStore {
         let server = Arc::new(postgres::Server::new(url, ca_file, threads.handle()?.clone())?);
         let connection = Connection::Postgres(server.connect()?);
         let shared = postgres::alone(&connection, || {
-            postgres::migrate(&connection)?;
+            migrate::migrate(&connection)?;
             postgres::claim(&connection, &node.keys)?;
             Shared::open(&connection, node.id)
         });

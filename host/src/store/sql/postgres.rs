@@ -1,4 +1,4 @@
-//! What is PostgreSQL's alone: sessions with a server, migrations, transactions that are begun anew when another one was in
+//! What is PostgreSQL's alone: sessions with a server, nodes that share it, transactions that are begun anew when another one was in
 //! their way, and the one statement of a commit.
 //!
 //! Everything that writes is SERIALIZABLE, also what is a single statement. So what was checked in a transaction (version,
@@ -6,7 +6,7 @@
 //! those that could not have come one after the other, and that one is begun anew.
 
 mod commit;
-mod migrate;
+mod owner;
 mod server;
 mod session;
 mod spelling;
@@ -16,7 +16,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::migrate::{alone, claim, migrate};
+pub(super) use self::owner::{alone, claim, must_be_ours};
 pub(super) use self::server::Server;
 pub(super) use self::session::Session;
 pub(super) use self::text::{escaped, unescaped};

@@ -1,11 +1,11 @@
-//! What is SQLite's alone: the file, its migrations, and the one thread that writes it.
+//! What is SQLite's alone: the file, whose it is, and the one thread that writes it.
 
-mod migrate;
 mod open;
+mod owner;
 mod writer;
 
-pub(super) use self::migrate::migrate;
 pub(super) use self::open::{open_reader, open_writer};
+pub(super) use self::owner::claim;
 pub(super) use self::writer::{LooseEnd, Writer};
 use crate::store::StoreError;
 use crate::store::sql::driver::Error;

@@ -452,9 +452,8 @@ async fn adding_a_member_to_a_large_group_touches_as_few_rows_as_to_a_small_one(
 
 /// An empty database with its names, for tests below the store.
 pub(super) fn in_memory() -> (Connection, Names) {
-    let connection = rusqlite::Connection::open_in_memory().unwrap();
-    sqlite::migrate(&connection).unwrap();
-    let (connection, names) = (Connection::Sqlite(connection), Names::default());
+    let (connection, names) = (Connection::Sqlite(rusqlite::Connection::open_in_memory().unwrap()), Names::default());
+    migrate::migrate(&connection).unwrap();
     names::add(&connection, &SchemaRegistry::core()).unwrap();
     names.learn(&connection).unwrap();
     (connection, names)

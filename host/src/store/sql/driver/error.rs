@@ -18,7 +18,7 @@ pub(in crate::store) enum Error {
     Sqlite(rusqlite::Error),
     /// Of the server.
     #[error("{}", of_server(.0))]
-    Postgres(#[source] tokio_postgres::Error),
+    Postgres(tokio_postgres::Error),
     /// What is stored is not what was written.
     #[error("{0}")]
     Damaged(String),
@@ -62,9 +62,13 @@ impl Error {
     }
 }
 
-/// `tokio_postgres` says of an error of the server no more than `db error`.
+/// `tokio_postgres` says of an error of the server no more than `db error`, and leaves the rest to what caused it.
 fn of_server(error: &tokio_postgres::Error) -> String {
-    error.as_db_error().map_or_else(|| error.to_string(), |error| format!("{}: {}", error.severity(), error.message()))
+    match (error.as_db_error(), error.source()) {
+        (Some(error), _) => format!("{}: {}", error.severity(), error.message()),
+        (None, Some(source)) => format!("{error}: {source}"),
+        (None, None) => error.to_string(),
+    }
 }
 
 impl From<rusqlite::Error> for Error {

@@ -10,7 +10,7 @@ use crate::scim::resource::{Member, Resource};
 use crate::store::conformance::{World, changed, group, tick, user_type};
 use crate::store::schema::{Dialect, MIGRATIONS};
 use crate::store::sql::driver::{Connection, params};
-use crate::store::sql::sqlite::migrate;
+use crate::store::sql::migrate::migrate;
 use crate::store::sql::tests::{file, open, reopen};
 use crate::store::{Page, SqlStore, Store};
 
@@ -161,7 +161,7 @@ fn team_id() -> crate::scim::resource::ResourceId {
 
 #[test]
 fn members_of_an_older_database_are_the_first_set_of_their_group() {
-    let connection = rusqlite::Connection::open_in_memory().unwrap();
+    let connection = Connection::Sqlite(rusqlite::Connection::open_in_memory().unwrap());
     connection
         .execute_batch(
             "PRAGMA application_id = 0x53435255; \
@@ -171,15 +171,15 @@ fn members_of_an_older_database_are_the_first_set_of_their_group() {
     for migration in &MIGRATIONS[..3] {
         connection.execute_batch(&Dialect::Sqlite.render(migration.template)).unwrap();
         connection
-            .execute("INSERT INTO schema_migration VALUES (?1, ?2)", (migration.version, migration.checksum()))
+            .execute("INSERT INTO schema_migration VALUES (?1, ?2)", params![migration.version, migration.checksum()])
             .unwrap();
     }
     connection.execute_batch("INSERT INTO group_member VALUES (1, x'01', x'02', 3), (1, x'01', x'04', 3)").unwrap();
     migrate(&connection).unwrap();
     let rows: Vec<(i64, Vec<u8>, i64)> = connection
-        .prepare("SELECT set_no, member_id, mtype FROM group_member WHERE tenant_id = 1 AND group_id = x'01'")
+        .prepare_cached("SELECT set_no, member_id, mtype FROM group_member WHERE tenant_id = 1 AND group_id = x'01'")
         .unwrap()
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_map(params![], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .unwrap()
         .collect::<Result<_, _>>()
         .unwrap();

@@ -20,7 +20,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What every session is told first. No statement of ours takes longer than some seconds but in a migration, and one that
 /// waits for a lock for so long waits for somebody who is stuck.
-const SETTINGS: &str = "SET default_transaction_isolation = 'serializable'; SET timezone = 'UTC'; \
+const SETTINGS: &str = "SET default_transaction_isolation = 'serializable'; SET timezone = 'UTC'; SET client_min_messages = warning; \
      SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'";
 
 /// A server, and the runtime that its sessions live in.

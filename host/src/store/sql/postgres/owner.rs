@@ -1,0 +1,37 @@
+//! Whose a database is, and what only one node may do at a time.
+
+use crate::store::StoreError;
+use crate::store::sql::driver::{Connection, params};
+
+/// Of the lock that a node holds while it starts ("SCRUPLE", in ASCII): two that start at once do so one after the other.
+const LOCK: i64 = 0x0053_4352_5550_4c45;
+
+/// Does what only one node may do at a time.
+pub(in crate::store::sql) fn alone<T>(
+    connection: &Connection,
+    work: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    // However long another one takes: it may be migrating.
+    connection
+        .execute_batch(&format!("SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock({LOCK})"))?;
+    let done = work();
+    connection.execute_batch(&format!("SELECT pg_advisory_unlock({LOCK})"))?;
+    done
+}
+
+/// Refuses a database that has tables of another program.
+pub(in crate::store::sql) fn must_be_ours(connection: &Connection) -> Result<(), StoreError> {
+    let tables = "SELECT count(*), count(*) FILTER (WHERE tablename = 'schema_migration') FROM pg_tables \
+                  WHERE schemaname = current_schema()";
+    let (all, ours): (i64, i64) = connection.query_row(tables, params![], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if all > 0 && ours == 0 { Err(StoreError::NotOurs) } else { Ok(()) }
+}
+
+/// Notes whose keys are in use, or refuses others.
+pub(in crate::store::sql) fn claim(connection: &Connection, keys: &str) -> Result<(), StoreError> {
+    connection
+        .execute("INSERT INTO setting(key, value) VALUES ('keys', ?1) ON CONFLICT(key) DO NOTHING", params![keys])?;
+    let claimed: String =
+        connection.query_row("SELECT value FROM setting WHERE key = 'keys'", params![], |row| row.get(0))?;
+    if claimed == keys { Ok(()) } else { Err(StoreError::OtherKeys) }
+}
