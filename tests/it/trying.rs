@@ -64,13 +64,15 @@ fn renumbered() -> Value {
 
 const SETTINGS: &str = r#"{"attributes":["externalId"]}"#;
 
-/// The component of a shipped plugin. Those in Rust are built with the tests; of the others, only these tests ask for a
-/// toolchain that this machine may lack.
-fn component_of(plugin: &Path) -> PathBuf {
+/// The component of a shipped plugin. Those in Rust are built with the tests, the others by whoever asks for one: one test at a time,
+/// each of which is a process.
+pub(crate) fn component_of(plugin: &Path) -> PathBuf {
     let name = plugin.file_name().unwrap().to_str().unwrap();
     let component = Path::new(WRITE_ONCE).with_file_name(format!("{name}.wasm"));
     if !plugin.join("Cargo.toml").is_file() {
         let (target, out) = (Path::new(WRITE_ONCE).parent().unwrap().parent().unwrap(), component.to_str().unwrap());
+        let lock = fs::File::create(target.join("components/other-languages.lock")).unwrap();
+        lock.lock().unwrap();
         let (tools, target) = (target.join("tools"), target.to_str().unwrap());
         let build = ["plugin", "build", plugin.to_str().unwrap(), "--out", out, "--target-dir", target];
         said(&[build.as_slice(), &["--tools", tools.to_str().unwrap()]].concat());
@@ -78,7 +80,7 @@ fn component_of(plugin: &Path) -> PathBuf {
     component
 }
 
-fn shipped() -> Vec<PathBuf> {
+pub(crate) fn shipped() -> Vec<PathBuf> {
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins");
     fs::read_dir(plugins).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect()
 }

@@ -14,6 +14,7 @@ use scruple_tests::components::WRITE_ONCE;
 use tempfile::TempDir;
 
 use super::{page, root};
+use crate::trying::{component_of, shipped};
 
 /// Where the pages say that the server is, which here may be in use.
 const ADDRESS: &str = "127.0.0.1:8080";
@@ -99,6 +100,9 @@ impl Newcomer {
 
     /// Who has compiled the shipped plugins, as `make plugins` does.
     pub(super) fn with_plugins(self) -> Self {
+        for plugin in shipped() {
+            component_of(&plugin);
+        }
         fs::create_dir(self.folder().join("target")).unwrap();
         symlink(Path::new(WRITE_ONCE).parent().unwrap(), self.folder().join("target/plugins")).unwrap();
         self
