@@ -25,18 +25,11 @@ macro_rules! statement {
             " AND (SELECT count(*) FROM unnest($18::uuid[], $19::bigint[]) AS m(id, rtype) \
                JOIN resource r ON r.tenant_id = $1 AND r.rtype = m.rtype AND r.id = m.id) = cardinality($18::uuid[])), ",
             $resource,
-            ", keys_gone AS (DELETE FROM resource_key k USING guard, unnest($10::bigint[], $11::text[]) AS e(attr, norm) \
-               WHERE k.tenant_id = $1 AND k.rtype = $3 AND k.attr = e.attr AND k.norm = e.norm AND k.id = $4) \
-             , keys_new AS (INSERT INTO resource_key(tenant_id, rtype, attr, norm, id) \
+            ", keys_new AS (INSERT INTO resource_key(tenant_id, rtype, attr, norm, id) \
                SELECT $1, $3, e.attr, e.norm, $4 FROM guard, unnest($12::bigint[], $13::text[]) AS e(attr, norm)) \
-             , attrs_gone AS (DELETE FROM resource_attr a USING guard, unnest($14::bigint[], $15::text[]) AS e(attr, norm) \
-               WHERE a.tenant_id = $1 AND a.rtype = $3 AND a.attr = e.attr AND a.norm = e.norm AND a.id = $4) \
              , attrs_new AS (INSERT INTO resource_attr(tenant_id, rtype, attr, norm, id) \
                SELECT $1, $3, e.attr, e.norm, $4 FROM guard, unnest($16::bigint[], $17::text[]) AS e(attr, norm) \
                ON CONFLICT DO NOTHING) \
-             , members_gone AS (DELETE FROM group_member m USING guard, unnest($20::uuid[]) AS gone(id) \
-               WHERE m.tenant_id = $1 AND m.group_id = $4 AND m.member_id = gone.id AND m.set_no = \
-               coalesce((SELECT live FROM member_set WHERE tenant_id = $1 AND group_id = $4), 0)) \
              , members_new AS (INSERT INTO group_member(tenant_id, group_id, set_no, member_id, mtype) \
                SELECT $1, $4, coalesce((SELECT live FROM member_set WHERE tenant_id = $1 AND group_id = $4), 0), new.id, new.rtype \
                FROM guard, unnest($18::uuid[], $19::bigint[]) AS new(id, rtype)) \
@@ -50,8 +43,10 @@ macro_rules! statement {
     };
 }
 
+/// What is new has nothing to lose, so nothing is looked for that could be in the way of others.
 const CREATE: &str = statement!(
-    "$5::bigint IS NULL",
+    "$5::bigint IS NULL AND cardinality($10::bigint[]) + cardinality($11::text[]) + cardinality($14::bigint[]) \
+       + cardinality($15::text[]) + cardinality($20::uuid[]) = 0",
     "made AS (INSERT INTO resource(tenant_id, rtype, id, version, created_at, modified_at, body) \
        SELECT $1, $3, $4, $6, $7, $8, $9 FROM guard) \
      , counted AS (INSERT INTO resource_count(tenant_id, rtype, stripe, n) \
@@ -59,10 +54,18 @@ const CREATE: &str = statement!(
        ON CONFLICT(tenant_id, rtype, stripe) DO UPDATE SET n = resource_count.n + 1)"
 );
 
+/// (That `$7` is asked for tells its type: when a resource was made does not change.)
 const UPDATE: &str = statement!(
     "EXISTS (SELECT 1 FROM resource WHERE tenant_id = $1 AND rtype = $3 AND id = $4 AND version = $5) AND $7::bigint IS NOT NULL",
     "changed AS (UPDATE resource SET version = $6, modified_at = $8, body = $9 FROM guard \
-       WHERE tenant_id = $1 AND rtype = $3 AND id = $4 AND version = $5)"
+       WHERE tenant_id = $1 AND rtype = $3 AND id = $4 AND version = $5) \
+     , keys_gone AS (DELETE FROM resource_key k USING guard, unnest($10::bigint[], $11::text[]) AS e(attr, norm) \
+       WHERE k.tenant_id = $1 AND k.rtype = $3 AND k.attr = e.attr AND k.norm = e.norm AND k.id = $4) \
+     , attrs_gone AS (DELETE FROM resource_attr a USING guard, unnest($14::bigint[], $15::text[]) AS e(attr, norm) \
+       WHERE a.tenant_id = $1 AND a.rtype = $3 AND a.attr = e.attr AND a.norm = e.norm AND a.id = $4) \
+     , members_gone AS (DELETE FROM group_member m USING guard, unnest($20::uuid[]) AS gone(id) \
+       WHERE m.tenant_id = $1 AND m.group_id = $4 AND m.member_id = gone.id AND m.set_no = \
+       coalesce((SELECT live FROM member_set WHERE tenant_id = $1 AND group_id = $4), 0))"
 );
 
 /// What one statement came to.
