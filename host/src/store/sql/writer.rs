@@ -30,10 +30,7 @@ impl Writer {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        match self {
-            Self::Sqlite(writer) => writer.write(work).await,
-            Self::Postgres(writer) => writer.write(work).await,
-        }
+        self.loose_end().write(work).await
     }
 
     /// A way to write that does not keep the store from closing.

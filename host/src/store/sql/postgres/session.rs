@@ -112,7 +112,7 @@ impl Session {
     }
 
     /// The same for those who do not wait.
-    pub(in crate::store::sql) async fn prepare_async(&self, sql: &str) -> Result<Statement> {
+    async fn prepare_async(&self, sql: &str) -> Result<Statement> {
         if let Some(known) = self.known(sql) {
             return Ok(known);
         }
@@ -134,17 +134,8 @@ impl Session {
 
     /// Asks for rows.
     pub(in crate::store::sql) fn query(&self, statement: &Statement, values: &[Value<'_>]) -> Result<Vec<Row>> {
-        self.runtime.block_on(self.query_async(statement, values))
-    }
-
-    /// The same for those who do not wait.
-    pub(in crate::store::sql) async fn query_async(
-        &self,
-        statement: &Statement,
-        values: &[Value<'_>],
-    ) -> Result<Vec<Row>> {
         let values = parameters(values);
-        let found = self.in_transaction(self.client.query(statement, &values)).await;
+        let found = self.runtime.block_on(self.in_transaction(self.client.query(statement, &values)));
         self.noting(found)
     }
 

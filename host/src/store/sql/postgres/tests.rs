@@ -37,9 +37,8 @@ impl Database {
 
     /// Opens the store in it.
     pub(super) fn open(&self) -> SqlStore {
-        // It waits, and a test is a task.
-        let (url, options) = (self.url.clone(), StoreOptions { snapshots_max: 16, ..StoreOptions::default() });
-        std::thread::spawn(move || SqlStore::postgres(&url, None, &node("keys"), options)).join().unwrap().unwrap()
+        let options = StoreOptions { snapshots_max: 16, ..StoreOptions::default() };
+        SqlStore::postgres(&self.url, None, &node("keys"), options).unwrap()
     }
 }
 

@@ -48,21 +48,6 @@ impl Writer {
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
-    /// Runs `work` in a transaction and returns what it came to, once that is durable. If `work` fails, nothing of it
-    /// stays. If the caller goes away, the work is done nevertheless: it may be half-way.
-    pub(in crate::store::sql) async fn write<T, E>(
-        &self,
-        work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
-    {
-        let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
-        let answer = enqueue(queue, work).await?;
-        answer.await.map_err(|_| StoreError::Closed)?
-    }
-
     /// A way to the thread for those who may outlive the store.
     pub(in crate::store::sql) fn loose_end(&self) -> LooseEnd {
         LooseEnd(self.queue.as_ref().map(mpsc::Sender::downgrade))
@@ -73,7 +58,9 @@ impl Writer {
 pub(in crate::store::sql) struct LooseEnd(Option<mpsc::WeakSender<Box<dyn Job>>>);
 
 impl LooseEnd {
-    /// As [`Writer::write`], until the store is dropped.
+    /// Runs `work` in a transaction and returns what it came to, once that is durable. If `work` fails, nothing of it
+    /// stays. If the caller goes away, the work is done nevertheless: it may be half-way.
+    /// Until the writer is dropped.
     pub(in crate::store::sql) async fn write<T, E>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
