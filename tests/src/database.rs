@@ -32,11 +32,6 @@ impl TestDatabase {
     pub fn if_wanted() -> Option<Self> {
         std::env::var(STORE).is_ok_and(|store| store == "postgres").then(Self::create)
     }
-
-    /// Runs a statement in it.
-    pub fn execute(&self, sql: &str) {
-        run(&self.url, sql);
-    }
 }
 
 impl Drop for TestDatabase {
@@ -51,13 +46,9 @@ fn address() -> String {
     })
 }
 
-fn administer(sql: &str) {
-    run(&address(), sql);
-}
-
 /// From a thread that may wait, wherever the test is.
-fn run(url: &str, sql: &str) {
-    let (config, sql): (Config, String) = (url.parse().expect("an address"), sql.to_owned());
+fn administer(sql: &str) {
+    let (config, sql): (Config, String) = (address().parse().expect("an address"), sql.to_owned());
     let work = async move {
         let (client, connection) = config.connect(NoTls).await.expect("the tests' server");
         tokio::spawn(connection);
