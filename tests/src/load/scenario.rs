@@ -8,6 +8,7 @@ use crate::builders::patch_op;
 use crate::load::args::Args;
 use crate::load::burst::burst;
 use crate::load::generate::{self, user_name, user_of};
+use crate::load::population::NEWCOMERS;
 use crate::load::target::{Answer, Request, Target};
 
 /// Resources on a page.
@@ -47,6 +48,8 @@ pub(super) enum Step {
     PageByCursor(Place),
     AddMember(Group),
     RemoveMember(Group),
+    /// Adds each newcomer, then removes each, and so on.
+    ChangeMember(Group),
     ReadGroup,
     ReadGroupWithoutMembers,
 }
@@ -99,6 +102,7 @@ const ALL: &[Scenario] = &[
     of("add one member, large group", Step::AddMember(Group::Large), 1, 100),
     of("remove one member, small group", Step::RemoveMember(Group::Small), 1, 100),
     of("remove one member, large group", Step::RemoveMember(Group::Large), 1, 100),
+    of("change of one member, small group, 64 clients", Step::ChangeMember(Group::Small), 64, 1_600),
     of("read of the large group without members", Step::ReadGroupWithoutMembers, 1, 100),
     of("read of the large group", Step::ReadGroup, 1, 3),
 ];
@@ -133,10 +137,12 @@ impl Scenario {
                 Ok(cursor) => cursor,
                 Err(unknown) => return Ok(Err(unknown)),
             },
-            Step::AddMember(group) | Step::RemoveMember(group) => match group_id(target, group) {
-                Some(id) => id,
-                None => return Ok(Err(NotSupported("not supported (no group)".to_owned()))),
-            },
+            Step::AddMember(group) | Step::RemoveMember(group) | Step::ChangeMember(group) => {
+                match group_id(target, group) {
+                    Some(id) => id,
+                    None => return Ok(Err(NotSupported("not supported (no group)".to_owned()))),
+                }
+            }
             Step::ReadGroup | Step::ReadGroupWithoutMembers => match group_id(target, Group::Large) {
                 Some(id) => id,
                 None => return Ok(Err(NotSupported("not supported (no group)".to_owned()))),
@@ -178,6 +184,12 @@ fn request(step: Step, target: &Target, run: &str, given: &str, place: usize, nu
         Step::Delete => delete(id),
         Step::PageByIndex(place) => page(&format!("startIndex={}", offset(target, place) + 1)),
         Step::PageByCursor(_) => page(given),
+        // So many requests lie between the two of a newcomer that they do not overtake each other.
+        Step::ChangeMember(group) => {
+            let step =
+                if (place / NEWCOMERS).is_multiple_of(2) { Step::AddMember(group) } else { Step::RemoveMember(group) };
+            request(step, target, run, given, place, number)
+        }
         Step::AddMember(_) => {
             let value = json!([{ "value": population.newcomer(place) }]);
             let body = generate::patch(&json!([patch_op("add", "members", value)]));
