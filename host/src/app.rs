@@ -18,6 +18,7 @@ use crate::http::rate::Rates;
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
 use crate::pipeline::components::StoredComponents;
+use crate::pipeline::convoy::Convoys;
 use crate::scim::cursor::Cursors;
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::{SqlStore, Store, StoreError, StoreOptions};
@@ -119,6 +120,7 @@ impl App {
             clock: clock.clone(),
             passwords: Default::default(),
             turnstile: Default::default(),
+            convoys: Some(Convoys::default()),
             cursors: Cursors::new(&secrets.cursor_key, config.scim.cursor_seconds),
             limits: Arc::new(config.scim.limits.clone()),
             tables: Arc::new(config.tables.clone()),

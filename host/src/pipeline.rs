@@ -20,14 +20,17 @@ pub mod schemas;
 pub mod tables;
 pub mod waivers;
 pub mod directory;
+pub mod moment;
 pub mod passwords;
 pub mod turnstile;
+pub mod convoy;
 
 use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::constraints::{Registry, Sandbox};
 use crate::metrics::Metrics;
+use crate::pipeline::convoy::Convoys;
 use crate::pipeline::passwords::Passwords;
 use crate::pipeline::turnstile::Turnstile;
 use crate::scim::cursor::Cursors;
@@ -52,6 +55,8 @@ pub struct Pipeline {
     pub passwords: Passwords,
     /// Where writers queue that got into each other's way.
     pub turnstile: Turnstile,
+    /// Changes of one resource that are on their way to the store together; `None`: each is on its way alone.
+    pub convoys: Option<Convoys>,
     /// Makes the cursors of lists and reads them.
     pub cursors: Cursors,
     /// How large what clients send may be.

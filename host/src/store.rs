@@ -16,6 +16,7 @@ pub mod waiver;
 pub mod write_set;
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -44,7 +45,7 @@ pub use waiver::{NewWaiver, StoredWaiver, WaiverTarget, WaiverWords};
 pub use write_set::WriteSet;
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 
 /// The store could not do what it was asked, through no fault of the caller.
 #[derive(Debug, Error)]
@@ -147,6 +148,9 @@ pub enum CommitError {
     Store(#[from] StoreError),
 }
 
+/// What a commit that is queued comes to. Whoever drops it does not call the commit back.
+pub type Committing = Pin<Box<dyn Future<Output = Result<(), CommitError>> + Send>>;
+
 /// Definitions that did not become the tenant's. Nothing of them was written.
 #[derive(Debug, Error)]
 pub enum DefineError {
@@ -213,9 +217,14 @@ pub trait TenantStore: Send + Sync {
     /// question. A caller holds at most one snapshot at a time: there is a maximum for each tenant, and whoever waits
     /// for a second one while holding the first may wait for himself.
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError>;
-    /// Writes the change and its decision in one transaction, if version, generation and look-ups still hold.
-    /// Returns once it is durable.
-    async fn commit(&self, change: Arc<AdmittedChange>) -> Result<(), CommitError>;
+    /// Queues the change to be written with its decision in one transaction, if version, generation and look-ups still hold then.
+    /// What it comes to is known once it is durable. Of one resource's changes, what is queued first is tried first: one may
+    /// rest on what another one that is queued makes of the resource, and is not written if that is not.
+    async fn queue_commit(&self, change: Arc<AdmittedChange>) -> Result<Committing, CommitError>;
+    /// Does that and waits for it.
+    async fn commit(&self, change: Arc<AdmittedChange>) -> Result<(), CommitError> {
+        self.queue_commit(change).await?.await
+    }
     /// Writes the decision on a change that was refused. Returns once it is durable.
     async fn record_refusal(&self, record: Arc<DecisionRecord>) -> Result<(), StoreError>;
 

@@ -30,6 +30,7 @@ use crate::decision::{
 };
 use crate::pipeline::Pipeline;
 use crate::pipeline::activation::{ActivationError, ConstraintRequest, Which};
+use crate::pipeline::convoy::Convoys;
 use crate::pipeline::write::{Caller, Change, NewIds, Precondition, WriteError, WriteRequest};
 use crate::scim::cursor::Cursors;
 use crate::scim::limits::ScimLimits;
@@ -148,6 +149,7 @@ impl Trial {
             clock: Clock::from_fn(|| AT),
             passwords: Default::default(),
             turnstile: Default::default(),
+            convoys: Some(Convoys::default()),
             cursors: Cursors::new(&[0; 32], 3_600),
             limits: Arc::new(ScimLimits::DEFAULT),
             tables: Arc::new(TableLimits::default()),

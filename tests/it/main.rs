@@ -21,6 +21,7 @@ mod golden;
 mod groups;
 mod guide;
 mod hostile_input;
+mod hot_groups;
 mod large_groups;
 mod layering;
 mod limits;

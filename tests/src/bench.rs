@@ -17,7 +17,7 @@ use scruple::constraints::{
 use scruple::decision::{
     Actor, ConstraintFault, ConstraintName, DecisionId, Evaluation, FailurePolicy, Mode, TenantId, Verdict,
 };
-use scruple::pipeline::directory::SnapshotDirectory;
+use scruple::pipeline::directory::MomentDirectory;
 use scruple::scim::schema::SchemaRegistry;
 use scruple::store::{SqlStore, Store, StoreOptions};
 use serde_json::{Value, json};
@@ -91,7 +91,7 @@ impl Bench {
         Ok(Self {
             sandbox: Arc::new(Sandbox::new(sandbox_config(None, Compiling::InProcess))?),
             schemas: Arc::new(SchemaRegistry::core()),
-            directory: Arc::new(SnapshotDirectory::new(snapshot)),
+            directory: Arc::new(MomentDirectory::new(snapshot)),
             _data: data,
         })
     }

@@ -21,7 +21,7 @@ use scruple::decision::{
     Actor, ConstraintFault, ConstraintName, DecisionId, Evaluation, FailurePolicy, Mode, RecordedDecision, Rewrite,
     TenantId, Verdict, decide,
 };
-use scruple::pipeline::directory::SnapshotDirectory;
+use scruple::pipeline::directory::MomentDirectory;
 use scruple::scim::limits::ScimLimits;
 use scruple::scim::patch::PatchOperation;
 use scruple::scim::reading::Reading;
@@ -88,7 +88,7 @@ impl FixedTenant {
 
     /// What other resources a constraint may look up.
     pub async fn directory(&self) -> anyhow::Result<Arc<dyn DirectoryView>> {
-        Ok(Arc::new(SnapshotDirectory::new(self.tenant.snapshot().await?)))
+        Ok(Arc::new(MomentDirectory::new(self.tenant.snapshot().await?)))
     }
 
     /// The request as something to be judged.

@@ -1,4 +1,4 @@
-//! Lends a tenant's snapshot to constraints as a [`DirectoryView`] and a [`TableView`]: read-only, and of one moment.
+//! Lends a moment of a tenant's resources to constraints as a [`DirectoryView`] and a [`TableView`]: read-only.
 
 use std::sync::Arc;
 
@@ -7,25 +7,26 @@ use tracing::warn;
 
 use crate::constraints::{DirectoryError, DirectoryView, TableRow, TableView};
 use crate::decision::LookUp;
+use crate::pipeline::moment::Moment;
 use crate::scim::filter::Filter;
 use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
-use crate::store::{Found, QueryError, Snapshot, StoreError};
+use crate::store::{Found, QueryError, StoreError};
 
-/// A snapshot, as the sandbox sees it.
-pub struct SnapshotDirectory {
-    snapshot: Arc<dyn Snapshot>,
+/// A moment, as the sandbox sees it.
+pub struct MomentDirectory {
+    moment: Moment,
 }
 
-impl SnapshotDirectory {
-    /// Lends a snapshot.
-    pub fn new(snapshot: Arc<dyn Snapshot>) -> Self {
-        Self { snapshot }
+impl MomentDirectory {
+    /// Lends a moment.
+    pub fn new(moment: impl Into<Moment>) -> Self {
+        Self { moment: moment.into() }
     }
 
     /// What the commit will ask again, asked as the commit will.
     async fn look_up(&self, look_up: LookUp) -> Result<Found, DirectoryError> {
-        self.snapshot.look_up(&look_up).await.map_err(unanswered)
+        self.moment.look_up(&look_up).await.map_err(unanswered)
     }
 }
 
@@ -48,7 +49,7 @@ fn mismatch(found: &Found) -> DirectoryError {
 }
 
 #[async_trait]
-impl DirectoryView for SnapshotDirectory {
+impl DirectoryView for MomentDirectory {
     async fn resource(
         &self,
         resource_type: &Arc<ResourceType>,
@@ -97,11 +98,11 @@ impl DirectoryView for SnapshotDirectory {
         after: Option<ResourceId>,
         limit: usize,
     ) -> Result<Vec<Member>, DirectoryError> {
-        self.snapshot.members(group, after, limit).await.map_err(unavailable)
+        self.moment.members(group, after, limit).await.map_err(unavailable)
     }
 
     async fn members_among(&self, group: ResourceId, ids: &[ResourceId]) -> Result<Vec<Member>, DirectoryError> {
-        self.snapshot.members_among(group, ids).await.map_err(unavailable)
+        self.moment.members_among(group, ids).await.map_err(unavailable)
     }
 
     async fn groups_of(&self, id: ResourceId) -> Result<Vec<ResourceId>, DirectoryError> {
@@ -113,9 +114,9 @@ impl DirectoryView for SnapshotDirectory {
 }
 
 #[async_trait]
-impl TableView for SnapshotDirectory {
+impl TableView for MomentDirectory {
     async fn row(&self, table: &str, key: &str) -> Result<Option<TableRow>, DirectoryError> {
-        let found = self.snapshot.table_row(table, key).await.map_err(unavailable)?;
+        let found = self.moment.table_row(table, key).await.map_err(unavailable)?;
         Ok(found.map(|found| TableRow { revision: found.revision, row: found.row }))
     }
 }

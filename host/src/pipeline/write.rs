@@ -9,12 +9,11 @@
 //! what the decision rests on still holds (the resource's version, the generation of the constraints, the answers to
 //! look-ups); if not, nothing is written and the write starts over.
 
+mod attempt;
 mod draft;
 mod judge;
 mod record;
 mod rehearse;
-
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -23,26 +22,27 @@ use tracing::{debug, warn};
 
 use crate::change::Action;
 use crate::constraints::Overloaded;
-use crate::constraints::sandbox::{Stopped, WritePlace};
+use crate::constraints::sandbox::Stopped;
 use crate::decision::decide::warnings;
-use crate::decision::{
-    Actor, AdmittedChange, ConstraintName, DecisionId, DecisionRecord, KeptSecret, Outcome, Reason, Refusal, TenantId,
-    Txn,
-};
+use crate::decision::{Actor, ConstraintName, DecisionId, DecisionRecord, Reason, Refusal, TenantId, Txn};
 use crate::pipeline::Pipeline;
-use crate::pipeline::answer::{Answer, Showing};
+use crate::pipeline::answer::Answer;
 use crate::pipeline::passwords::PasswordError;
 use crate::scim::error::ScimError;
 use crate::scim::projection::AttributeNames;
 use crate::scim::resource::{Resource, ResourceId};
 use crate::store::{CommitError, StoreError};
 
-use judge::Judgement;
+use attempt::Attempt;
 
 /// How often a write is planned and judged before it gives up. A write loses a try only when another one of its tenant
 /// commits in between, and from its second try on it waits for its turn; ten losses in a row mean that something else
 /// is wrong.
 const TRIES_MAX: u32 = 10;
+
+/// How often a change of a resource is tried along with others before it waits until it is alone. It is in vain if one of those
+/// ahead is not written, and that is rare; but it always is where a constraint looks up what those ahead change.
+const TRIES_IN_COMPANY: u32 = 3;
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -98,6 +98,14 @@ impl Change {
         match self {
             Self::Create { body } | Self::Replace { body, .. } | Self::Patch { body, .. } => Some(body),
             Self::Delete { .. } => None,
+        }
+    }
+
+    /// Which resource is to be changed, if it is there already.
+    fn resource(&self) -> Option<ResourceId> {
+        match self {
+            Self::Create { .. } => None,
+            Self::Replace { id, .. } | Self::Patch { id, .. } | Self::Delete { id, .. } => Some(*id),
         }
     }
 }
@@ -210,12 +218,6 @@ pub struct NewIds {
     pub resource: ResourceId,
 }
 
-/// One try's outcome: done with, or to be tried again.
-enum Attempt {
-    Done(Written),
-    Moved(CommitError),
-}
-
 impl Pipeline {
     /// Carries out a write of `caller`.
     pub async fn write(&self, caller: &Caller, request: &WriteRequest) -> Result<Written, WriteError> {
@@ -234,10 +236,19 @@ impl Pipeline {
     ) -> Result<Written, WriteError> {
         let NewIds { decision, resource: new_id } = ids;
         let (mut turn, mut hashes) = (None, None);
+        let has_company = self.convoys.is_some() && matches!(request.change, Change::Patch { .. });
+        let travels = self.convoys.as_ref().zip(request.change.resource());
         // Before it holds anything that others wait for.
         let place = self.sandbox.admit_write(caller.tenant)?;
+        let mut traveller =
+            travels.filter(|_| has_company).and_then(|(convoys, resource)| convoys.join_any(caller.tenant, resource));
         for attempt in 1..=TRIES_MAX {
-            match self.attempt(caller, &place, request, at, ids, &mut hashes).await {
+            let lead = match &traveller {
+                Some(traveller) if turn.is_some() => Some(traveller.lead_alone().await),
+                Some(traveller) => Some(traveller.lead().await),
+                None => None,
+            };
+            match self.attempt(caller, &place, request, at, ids, lead, &mut hashes).await {
                 Ok(Attempt::Done(written)) => return Ok(written),
                 Err(WriteError::Scim(mut error)) => {
                     let Some(violation) = error.violation.take() else { return Err(error.into()) };
@@ -247,90 +258,15 @@ impl Pipeline {
                 Err(error) => return Err(error),
                 Ok(Attempt::Moved(cause)) => {
                     debug!(decision.id = %decision, attempt, %cause, "what the decision rests on has moved; planning again");
+                    let is_of_resource = matches!(cause, CommitError::VersionMoved);
+                    if turn.is_none() && !(has_company && is_of_resource && attempt < TRIES_IN_COMPANY) {
+                        turn = self.turnstile.turn(caller.tenant).await;
+                    }
                 }
             }
-            if turn.is_none() {
-                turn = self.turnstile.turn(caller.tenant).await;
-            }
+            traveller = traveller.or_else(|| travels.map(|(convoys, resource)| convoys.join(caller.tenant, resource)));
         }
         warn!(decision.id = %decision, tries = TRIES_MAX, "gave up on a contended write");
         Err(WriteError::Contended)
-    }
-
-    async fn attempt(
-        &self,
-        caller: &Caller,
-        place: &WritePlace,
-        request: &WriteRequest,
-        at: Timestamp,
-        ids: NewIds,
-        hashes: &mut Option<Arc<[KeptSecret]>>,
-    ) -> Result<Attempt, WriteError> {
-        let tenant_store = self.store.tenant(caller.tenant);
-        let (showing, decided) = match self.judge(caller, place, request, at, ids).await? {
-            Judgement::Moved(moved) => return Ok(Attempt::Moved(moved)),
-            Judgement::Unchanged { showing, before } => {
-                return Ok(Attempt::Done(self.unchanged(&showing, before, None).await?));
-            }
-            Judgement::TakenBack { showing, before, record } => {
-                return Ok(Attempt::Done(self.taken_back(&showing, caller.tenant, before, *record).await?));
-            }
-            Judgement::Decided { showing, decided } => (showing, decided),
-        };
-        match decided {
-            Err(refusal) => {
-                // The log has it before the client does: a refusal that cannot be recorded is not given (500).
-                tenant_store.record_refusal(Arc::clone(&refusal.record)).await?;
-                self.metrics.decided(refusal.record.outcome);
-                Err(WriteError::Refused(refusal))
-            }
-            Ok(admitted) => {
-                // Once a request: a hash is made to be dear.
-                let kept = match hashes {
-                    Some(kept) => Arc::clone(kept),
-                    None => Arc::clone(hashes.insert(self.passwords.keep(&admitted.planned().secrets).await?)),
-                };
-                let admitted = Arc::new(admitted.keep_secrets(kept));
-                match tenant_store.commit(Arc::clone(&admitted)).await {
-                    Ok(()) => {
-                        self.metrics.decided(Outcome::Allowed);
-                        Ok(Attempt::Done(self.written(&showing, &admitted).await?))
-                    }
-                    Err(CommitError::Duplicate { attribute }) => {
-                        Err(self.record_taken(caller.tenant, &admitted, &attribute).await?)
-                    }
-                    Err(CommitError::Store(error)) => Err(error.into()),
-                    Err(
-                        moved @ (CommitError::VersionMoved
-                        | CommitError::GenerationMoved
-                        | CommitError::LookUpMoved
-                        | CommitError::MemberMoved),
-                    ) => Ok(Attempt::Moved(moved)),
-                }
-            }
-        }
-    }
-
-    async fn written(&self, showing: &Showing, admitted: &AdmittedChange) -> Result<Written, WriteError> {
-        let planned = admitted.planned();
-        let answer = match &planned.after {
-            Some(resource) => match showing.new_resource(planned.action, resource, &planned.members) {
-                Some(answer) => answer,
-                None => self.answer(showing, resource.clone()).await?,
-            },
-            None => Answer::Gone,
-        };
-        let decision = Some(Admission::of(admitted.record()));
-        Ok(Written { action: Some(planned.action), answer, decision })
-    }
-
-    async fn unchanged(
-        &self,
-        showing: &Showing,
-        before: Option<Resource>,
-        decision: Option<Admission>,
-    ) -> Result<Written, WriteError> {
-        let resource = before.ok_or_else(|| StoreError::Damaged("a create without a difference".to_owned()))?;
-        Ok(Written { action: None, answer: self.answer(showing, resource).await?, decision })
     }
 }

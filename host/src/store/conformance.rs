@@ -12,7 +12,7 @@ mod shown;
 mod signing;
 mod tables;
 mod waivers;
-mod world;
+pub(crate) mod world;
 
 pub(crate) use administration::*;
 pub(crate) use asynchronous::*;
@@ -44,6 +44,7 @@ macro_rules! conformance {
             a_look_up_of_a_constraint_in_shadow_holds_nothing_up,
             an_id_that_is_none_of_ours_names_nothing,
             only_what_is_there_becomes_a_member,
+            what_is_queued_of_one_resource_is_done_in_that_order_up_to_what_fails,
             what_is_deleted_leaves_its_groups_which_change_by_that,
             a_snapshot_does_not_see_what_is_written_after_its_first_question,
             tenants_do_not_see_each_other,

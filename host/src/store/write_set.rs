@@ -138,6 +138,11 @@ pub struct DecisionRow {
 }
 
 impl WriteSet {
+    /// Whether a resource that there is becomes another.
+    pub fn is_update(&self) -> bool {
+        matches!(self.resource, ResourceWrite::Update { .. })
+    }
+
     /// Describes the commit of an admitted change.
     pub fn of(change: &AdmittedChange) -> Result<Self, StoreError> {
         let planned = change.planned();

@@ -12,9 +12,9 @@ use scruple::scim::resource::{Member, Resource, ResourceId};
 use scruple::scim::schema::ResourceType;
 use scruple::store::{
     ActivateError, Activation, ActivationState, AddVersionError, AsyncRequest, ChangeSet, ChangeSetError, Choose,
-    CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish, Found, FoundRow, Matches, NewAsyncRequest,
-    NewDefinitions, NewSigningKey, NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, Page, PluginVersion,
-    QueryError, Reference, Represented, ShowError, Shown, Signed, Signing, SigningKey, SigningKeyError,
+    CommitError, Committing, DecisionPage, DecisionQuery, DefineError, Defined, Finish, Found, FoundRow, Matches,
+    NewAsyncRequest, NewDefinitions, NewSigningKey, NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, Page,
+    PluginVersion, QueryError, Reference, Represented, ShowError, Shown, Signed, Signing, SigningKey, SigningKeyError,
     SigningPolicyError, Snapshot, Store, StoreError, StoredDecision, StoredWaiver, TableChangeError, TableRevision,
     TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token, TokenHash, TokenOwner, Wanted,
 };
@@ -106,15 +106,19 @@ gated! {
             Ok(Arc::new(GatedSnapshot { inner, store: self.store.clone() }))
         }
 
-        async fn commit(&self, change: Arc<AdmittedChange>) -> Result<(), CommitError> {
+        async fn queue_commit(&self, change: Arc<AdmittedChange>) -> Result<Committing, CommitError> {
             self.store.gates.pass(Gate::Commit).await;
-            let committed = self.inner.commit(change).await;
-            match &committed {
-                Ok(()) => self.store.gates.commit(self.writer),
-                Err(error) if self.store.lost.count(error) => self.store.gates.lose(self.writer),
-                Err(_) => {}
-            }
-            committed
+            let committing = self.inner.queue_commit(change).await?;
+            let (store, writer) = (self.store.clone(), self.writer);
+            Ok(Box::pin(async move {
+                let committed = committing.await;
+                match &committed {
+                    Ok(()) => store.gates.commit(writer),
+                    Err(error) if store.lost.count(error) => store.gates.lose(writer),
+                    Err(_) => {}
+                }
+                committed
+            }))
         }
 
         async fn put_table(&self, new: NewTable, kept: TablesKept) -> Result<(TableRevision, bool), TableChangeError> {

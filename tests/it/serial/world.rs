@@ -75,6 +75,8 @@ impl Premises {
             clock: self.clock.clone(),
             passwords: Default::default(),
             turnstile: Default::default(),
+            // The gates know who waits for the turnstile; who waits for a place in a convoy they do not.
+            convoys: None,
             cursors: Cursors::new(&[0; 32], 60),
             limits: Default::default(),
             tables: Default::default(),

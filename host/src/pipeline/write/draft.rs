@@ -7,25 +7,25 @@ use jiff::Timestamp;
 use super::{Change, Precondition, WriteError};
 use crate::change::members::Resolving;
 use crate::change::{Draft, MembersChange, members, plan};
+use crate::pipeline::moment::Moment;
 use crate::scim::error::ScimError;
 use crate::scim::patch;
 use crate::scim::reading::Reading;
 use crate::scim::resource::{Resource, ResourceId};
 use crate::scim::schema::ResourceType;
-use crate::store::Snapshot;
 
 /// Members looked at in one page of the store, to replace, clear or filter the members of a group.
 const MEMBERS_PAGE: usize = 10_000;
 
 /// Reads the state before and applies the request to it.
 pub(super) async fn draft(
-    snapshot: &dyn Snapshot,
+    moment: &Moment,
     reading: Reading<'_>,
     change: &Change,
     at: Timestamp,
     new_id: ResourceId,
 ) -> Result<Draft, WriteError> {
-    let before = |id, precondition| before(snapshot, reading.resource_type, id, precondition);
+    let before = |id, precondition| before(moment, reading.resource_type, id, precondition);
     Ok(match change {
         Change::Create { body } => plan::plan_create(reading, new_id, body, at)?,
         Change::Replace { id, body, precondition } => {
@@ -40,12 +40,12 @@ pub(super) async fn draft(
 }
 
 async fn before(
-    snapshot: &dyn Snapshot,
+    moment: &Moment,
     resource_type: &Arc<ResourceType>,
     id: ResourceId,
     precondition: &Precondition,
 ) -> Result<Resource, WriteError> {
-    let resource = snapshot
+    let resource = moment
         .resource(resource_type, id)
         .await?
         .ok_or_else(|| ScimError::not_found(&format!("{} `{id}`", resource_type.name)))?;
@@ -56,7 +56,7 @@ async fn before(
 /// Asks the store which of the named members are members, and works out what changes. Members that no edit speaks of
 /// are not looked at, unless the edits speak of all: then they are gone through, a page at a time.
 pub(super) async fn settle_members(
-    snapshot: &dyn Snapshot,
+    moment: &Moment,
     draft: &Draft,
     listed_max: usize,
 ) -> Result<MembersChange, WriteError> {
@@ -68,7 +68,7 @@ pub(super) async fn settle_members(
     if draft.before.is_some() && members::needs_all(edits) {
         let mut after = None;
         loop {
-            let page = snapshot.members(group, after, MEMBERS_PAGE).await?;
+            let page = moment.members(group, after, MEMBERS_PAGE).await?;
             resolving.look_at(&page)?;
             after = page.last().map(|last| last.id);
             if page.len() < MEMBERS_PAGE {
@@ -76,10 +76,10 @@ pub(super) async fn settle_members(
             }
         }
     } else if draft.before.is_some() {
-        let present = snapshot.members_among(group, resolving.named_ids()).await?;
+        let present = moment.members_among(group, resolving.named_ids()).await?;
         resolving.look_at(&present)?;
     }
-    let strangers = snapshot.identify(&resolving.strangers()).await?;
+    let strangers = moment.identify(&resolving.strangers()).await?;
     let strangers = strangers.into_iter().map(|member| (member.id, member.resource_type)).collect();
     Ok(resolving.finish(strangers)?)
 }

@@ -12,7 +12,8 @@ use crate::constraints::{DirectoryView, Operation};
 use crate::decision::decide::DecisionContext;
 use crate::decision::{AdmittedChange, DecisionRecord, Refusal, decide, unchanged};
 use crate::pipeline::answer::Showing;
-use crate::pipeline::directory::SnapshotDirectory;
+use crate::pipeline::directory::MomentDirectory;
+use crate::pipeline::moment::Moment;
 use crate::pipeline::rewrite::rewrite_in_order;
 use crate::pipeline::{Pipeline, reading, served};
 use crate::scim::resource::Resource;
@@ -47,8 +48,22 @@ pub(super) enum Judgement {
     },
 }
 
+impl Judgement {
+    /// Whether a constraint has looked something up for it.
+    pub(super) fn has_looked_up(&self) -> bool {
+        let record = match self {
+            Self::Moved(_) | Self::Unchanged { .. } => return false,
+            Self::TakenBack { record, .. } => &**record,
+            Self::Decided { decided: Ok(admitted), .. } => &**admitted.record(),
+            Self::Decided { decided: Err(refusal), .. } => &*refusal.record,
+        };
+        record.evaluations.iter().any(|evaluation| evaluation.reads.look_ups().next().is_some())
+    }
+}
+
 impl Pipeline {
-    /// Plans a request against a snapshot and has the tenant's constraints judge it.
+    /// Plans a request against a snapshot, and what changes of its resource that are on their way make of that, and has the
+    /// tenant's constraints judge it.
     pub(super) async fn judge(
         &self,
         caller: &Caller,
@@ -56,6 +71,7 @@ impl Pipeline {
         request: &WriteRequest,
         at: Timestamp,
         NewIds { decision, resource: new_id }: NewIds,
+        ahead: &[Arc<AdmittedChange>],
     ) -> Result<Judgement, WriteError> {
         let snapshot = self.store.tenant(caller.tenant).snapshot().await?;
         let model = snapshot.model().await?;
@@ -66,9 +82,9 @@ impl Pipeline {
 
         let resource_type = served(&model, &request.endpoint)?;
         let showing = Showing::of(caller.tenant, &model, resource_type, request)?;
-        let draft =
-            draft(&*snapshot, reading(&model, resource_type, &self.limits), &request.change, at, new_id).await?;
-        let members = settle_members(&*snapshot, &draft, self.limits.members_listed_max).await?;
+        let moment = Moment::after(snapshot, ahead).await?;
+        let draft = draft(&moment, reading(&model, resource_type, &self.limits), &request.change, at, new_id).await?;
+        let members = settle_members(&moment, &draft, self.limits.members_listed_max).await?;
         let before = draft.before.clone();
         let Some(planned) = draft.settle(members) else {
             return Ok(Judgement::Unchanged { showing, before });
@@ -82,7 +98,7 @@ impl Pipeline {
             generation: constraints.generation,
             actor: caller.actor.clone(),
         };
-        let directory: Arc<dyn DirectoryView> = Arc::new(SnapshotDirectory::new(snapshot));
+        let directory: Arc<dyn DirectoryView> = Arc::new(MomentDirectory::new(moment));
         let operation = Operation { decision, actor: caller.actor.clone(), at, planned: Arc::new(planned) };
         let hearing = self.sandbox.hearing(place, &constraints, &operation.planned).await;
         let rewriting = rewrite_in_order(&hearing, &constraints, operation, &directory, &self.limits).await?;

@@ -20,7 +20,7 @@ impl Pipeline {
     ) -> Result<Option<Arc<DecisionRecord>>, WriteError> {
         let place = self.sandbox.admit_write(caller.tenant)?;
         for _ in 0..TRIES_MAX {
-            return Ok(match self.judge(caller, &place, request, at, ids).await? {
+            return Ok(match self.judge(caller, &place, request, at, ids, &[]).await? {
                 Judgement::Moved(_) => continue,
                 Judgement::Unchanged { .. } => None,
                 Judgement::TakenBack { record, .. } => Some(Arc::from(record)),

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::world::{
     World, admitted, changed, evaluation, group, group_type, member, resource, resting_on, user, user_type,
 };
-use crate::change::MembersChange;
+use crate::change::{MembersChange, Removed};
 use crate::decision::{ConstraintName, LookUp, LookUpAnswer, Mode, Read, Verdict};
 use crate::store::{CommitError, DecisionQuery, Store};
 
@@ -165,6 +165,47 @@ pub(crate) async fn only_what_is_there_becomes_a_member(store: &dyn Store) {
     let removed = MembersChange { added: Vec::new(), removed: vec![member(&ada)].into() };
     acme.commit(Some(&after), Some(&changed(&after, json!({}))), removed, Vec::new()).await.unwrap();
     assert_eq!(acme.snapshot().await.members(team.id, None, 10).await.unwrap(), []);
+}
+
+/// Changes of a group, each of which rests on the one before it, while that is not durable yet; one of them adds who is not there.
+pub(crate) async fn what_is_queued_of_one_resource_is_done_in_that_order_up_to_what_fails(store: &dyn Store) {
+    const CHANGES: usize = 100;
+    const FAILS: usize = 80;
+    let acme = World::new(store, "acme").await;
+    let mut users = Vec::new();
+    for n in 0..CHANGES {
+        users.push(acme.user(&format!("user-{n}")).await);
+    }
+    users[FAILS] = user("nobody");
+    let mut team = acme.group("team", &[]).await;
+
+    let mut queued = Vec::new();
+    for user in &users {
+        let after = changed(&team, json!({ "displayName": format!("with {}", user.attributes["userName"]) }));
+        let joins = MembersChange { added: vec![member(user)], removed: Removed::default() };
+        let change = admitted(0, Some(&team), Some(&after), joins, Vec::new());
+        queued.push(acme.tenant.queue_commit(change).await.unwrap());
+        team = after;
+    }
+    // Whoever goes away does not call its change back.
+    drop(queued.remove(0));
+    for (n, committing) in (1..).zip(queued) {
+        let committed = committing.await;
+        match n {
+            FAILS => assert!(matches!(committed, Err(CommitError::MemberMoved)), "{committed:?}"),
+            _ if n < FAILS => committed.unwrap(),
+            _ => assert!(matches!(committed, Err(CommitError::VersionMoved)), "{n}: {committed:?}"),
+        }
+    }
+    let snapshot = acme.snapshot().await;
+    let written = snapshot.resource(&group_type(), team.id).await.unwrap().unwrap();
+    assert_eq!(written.meta.version, 1 + FAILS as i64);
+    assert_eq!(written.attributes["displayName"], format!("with \"user-{}\"", FAILS - 1));
+    let members: Vec<_> = users[..FAILS].iter().map(member).collect();
+    assert_eq!(snapshot.members(team.id, None, CHANGES).await.unwrap(), members);
+    drop(snapshot);
+    let log = DecisionQuery { limit: 1_000, resource: Some(team.id.0), ..DecisionQuery::default() };
+    assert_eq!(acme.tenant.decisions(log).await.unwrap().decisions.len(), 1 + FAILS);
 }
 
 pub(crate) async fn what_is_deleted_leaves_its_groups_which_change_by_that(store: &dyn Store) {

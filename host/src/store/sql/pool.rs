@@ -116,7 +116,7 @@ impl Pool {
     }
 
     /// Where the store does its work.
-    pub(super) fn threads(&self) -> &Threads {
+    pub(super) fn threads(&self) -> &Arc<Threads> {
         &self.threads
     }
 

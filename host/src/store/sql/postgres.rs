@@ -6,6 +6,7 @@
 //! those that could not have come one after the other, and that one is begun anew.
 
 mod commit;
+mod lanes;
 mod owner;
 mod server;
 mod session;

@@ -11,19 +11,17 @@ use super::filling::Filling;
 use super::redefine::Redefinition;
 use super::snapshot::SqlSnapshot;
 use super::table_upload::TableUpload;
-use super::writer::Writer;
 use super::{
-    Inner, activations, asynchronous, change_set, commit, decisions, plugins, signing, staged, tables, tenants, tokens,
-    waivers,
+    Inner, activations, asynchronous, change_set, decisions, plugins, signing, staged, tables, tenants, tokens, waivers,
 };
 use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, TenantId, Txn, WaiverId};
 use crate::store::write_set::{DecisionRow, MembersWrite, WriteSet};
 use crate::store::{
     ActivateError, Activation, ActivationState, AddVersionError, AsyncRequest, ChangeSet, ChangeSetError, CommitError,
-    DecisionPage, DecisionQuery, DefineError, Defined, Finish, NewAsyncRequest, NewDefinitions, NewSigningKey,
-    NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, PluginVersion, Signed, Signing, SigningKey,
-    SigningKeyError, SigningPolicyError, Snapshot, StoreError, StoredDecision, StoredWaiver, TableChangeError,
-    TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token,
+    Committing, DecisionPage, DecisionQuery, DefineError, Defined, Finish, NewAsyncRequest, NewDefinitions,
+    NewSigningKey, NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, PluginVersion, Signed, Signing,
+    SigningKey, SigningKeyError, SigningPolicyError, Snapshot, StoreError, StoredDecision, StoredWaiver,
+    TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token,
 };
 
 /// One tenant's part of the store.
@@ -60,22 +58,18 @@ impl TenantStore for SqlTenant {
         Ok(Arc::new(SqlSnapshot::new(self.tenant, shared, pool, lease)))
     }
 
-    async fn commit(&self, change: Arc<AdmittedChange>) -> Result<(), CommitError> {
+    async fn queue_commit(&self, change: Arc<AdmittedChange>) -> Result<Committing, CommitError> {
         let write = WriteSet::of(&change)?;
         let (tenant, shared) = (self.tenant, Arc::clone(&self.inner.shared));
         if matches!(write.members, MembersWrite::Set { .. }) {
             let (pool, writer) = (Arc::clone(&self.inner.pool), self.inner.writer.loose_end());
             let filling = Filling { tenant, shared, pool, writer };
+            let threads = Arc::clone(self.inner.pool.threads());
             // What is begun is committed or given up, also when the caller goes away.
-            return self.inner.pool.threads().detached(filling.commit(write)).await;
+            return Ok(Box::pin(async move { threads.detached(filling.commit(write)).await }));
         }
         shared.fillings.wait(tenant, write.id).await;
-        match &self.inner.writer {
-            Writer::Postgres(writer) => writer.commit(tenant, &shared, Arc::new(write)).await,
-            sqlite @ Writer::Sqlite(_) => {
-                sqlite.write(move |connection| commit::commit(connection, tenant, &shared, &write)).await
-            }
-        }
+        self.inner.writer.queue_commit(tenant, shared, write).await
     }
 
     async fn record_refusal(&self, record: Arc<DecisionRecord>) -> Result<(), StoreError> {

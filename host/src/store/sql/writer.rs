@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::driver::Connection;
-use super::{postgres, sqlite};
-use crate::store::StoreError;
+use super::{Shared, commit, postgres, sqlite};
+use crate::decision::TenantId;
+use crate::store::write_set::WriteSet;
+use crate::store::{CommitError, Committing, StoreError};
 
 /// The way to write.
 pub(super) enum Writer {
@@ -31,6 +33,28 @@ impl Writer {
         E: From<StoreError> + Send + 'static,
     {
         self.loose_end().write(work).await
+    }
+
+    /// Queues a commit, and returns where it is told what it came to. Of one resource's updates, what is queued first is tried
+    /// first.
+    pub(super) async fn queue_commit(
+        &self,
+        tenant: TenantId,
+        shared: Arc<Shared>,
+        write: WriteSet,
+    ) -> Result<Committing, CommitError> {
+        let answer = match self {
+            Self::Sqlite(writer) => {
+                let work = move |connection: &Connection| commit::commit(connection, tenant, &shared, &write);
+                writer.loose_end().queue(work).await?
+            }
+            Self::Postgres(writer) if write.is_update() => writer.queue_update(tenant, &shared, Arc::new(write)),
+            Self::Postgres(writer) => {
+                let writer = Arc::clone(writer);
+                return Ok(Box::pin(async move { writer.commit(tenant, &shared, Arc::new(write)).await }));
+            }
+        };
+        Ok(Box::pin(async { answer.await.map_err(|_| StoreError::Closed)? }))
     }
 
     /// A way to write that does not keep the store from closing.

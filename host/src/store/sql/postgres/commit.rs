@@ -2,6 +2,9 @@
 //! nothing. What it does not do (deletes, look-ups to be asked again, waivers) is done by [`commit`](super::super::commit) in a
 //! transaction of several statements; and so is what it has refused, which tells what stood in the way.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -102,76 +105,138 @@ impl Entries {
     }
 }
 
-/// Writes all of it or nothing.
+/// What the statement takes.
+struct Parameters<'w> {
+    tenant: i64,
+    resource_type: i64,
+    expected_version: Option<i64>,
+    created: i64,
+    modified: i64,
+    row: &'w ResourceRow,
+    write: &'w WriteSet,
+    keys_gone: Entries,
+    keys_new: Entries,
+    attrs_gone: Entries,
+    attrs_new: Entries,
+    members_new: (Vec<Uuid>, Vec<i64>),
+    members_gone: Vec<Uuid>,
+    secrets_new: (Vec<i64>, Vec<&'w String>),
+    decided: (i64, &'static str, Cow<'w, str>, Option<Uuid>),
+}
+
+impl<'w> Parameters<'w> {
+    /// `None` if it is nothing for one statement.
+    fn of(tenant: TenantId, names: &Names, write: &'w WriteSet) -> std::result::Result<Option<Self>, StoreError> {
+        let (expected_version, row) = match &write.resource {
+            ResourceWrite::Insert(row) => (None, row),
+            ResourceWrite::Update { expected_version, row } => (Some(*expected_version), row),
+            ResourceWrite::Delete { .. } => return Ok(None),
+        };
+        let MembersWrite::Rows { added, removed } = &write.members else { return Ok(None) };
+        let types = added.iter().map(|member| names.number(&member.resource_type));
+        let secrets = write.secrets.iter().filter_map(|secret| Some((&secret.path, secret.hash.as_ref()?)));
+        let (paths, hashes): (Vec<_>, Vec<_>) = secrets.unzip();
+        let paths = paths.into_iter().map(|path| names.number(path));
+        let decision = &write.decision;
+        Ok(Some(Self {
+            tenant: tenant.0,
+            resource_type: names.number(&write.resource_type)?,
+            expected_version,
+            created: row.created.as_microsecond(),
+            modified: row.modified.as_microsecond(),
+            row,
+            write,
+            keys_gone: Entries::of(&write.entries_removed, true, names)?,
+            keys_new: Entries::of(&write.entries_added, true, names)?,
+            attrs_gone: Entries::of(&write.entries_removed, false, names)?,
+            attrs_new: Entries::of(&write.entries_added, false, names)?,
+            members_new: (
+                added.iter().map(|member| member.id.0).collect(),
+                types.collect::<std::result::Result<_, StoreError>>()?,
+            ),
+            members_gone: removed.iter().map(|member| member.id.0).collect(),
+            secrets_new: (paths.collect::<std::result::Result<_, StoreError>>()?, hashes),
+            decided: (
+                decision.at.as_microsecond(),
+                decision.outcome.as_str(),
+                escaped(&decision.constraints),
+                decision.txn.map(|txn| txn.0),
+            ),
+        }))
+    }
+
+    fn sql(&self) -> &'static str {
+        if self.expected_version.is_none() { CREATE } else { UPDATE }
+    }
+
+    /// `$1` to `$28`.
+    fn values(&self) -> [&(dyn ToSql + Sync); 28] {
+        let (row, decision) = (self.row, &self.write.decision);
+        [
+            &self.tenant,
+            &self.write.generation,
+            &self.resource_type,
+            &self.write.id.0,
+            &self.expected_version,
+            &row.version,
+            &self.created,
+            &self.modified,
+            &row.body,
+            &self.keys_gone.0,
+            &self.keys_gone.1,
+            &self.keys_new.0,
+            &self.keys_new.1,
+            &self.attrs_gone.0,
+            &self.attrs_gone.1,
+            &self.attrs_new.0,
+            &self.attrs_new.1,
+            &self.members_new.0,
+            &self.members_new.1,
+            &self.members_gone,
+            &decision.id.0,
+            &self.decided.0,
+            &self.decided.1,
+            &self.decided.2,
+            &decision.record,
+            &self.decided.3,
+            &self.secrets_new.0,
+            &self.secrets_new.1,
+        ]
+    }
+}
+
+/// Writes all of each or nothing of it: of each, which. Several are written one after the other in one transaction, so that each
+/// sees what those before it have written; it is one way to the server and back for all of them.
 pub(super) async fn run(
     session: &Session,
     tenant: TenantId,
     names: &Names,
-    write: &WriteSet,
-) -> std::result::Result<Done, StoreError> {
-    let (sql, expected, row): (_, Option<i64>, &ResourceRow) = match &write.resource {
-        ResourceWrite::Insert(row) => (CREATE, None, row),
-        ResourceWrite::Update { expected_version, row } => (UPDATE, Some(*expected_version), row),
-        ResourceWrite::Delete { .. } => return Ok(Done::Nothing),
+    writes: &[Arc<WriteSet>],
+) -> std::result::Result<Vec<Done>, StoreError> {
+    let parameters = writes.iter().map(|write| Parameters::of(tenant, names, write));
+    let Some(parameters) = parameters.collect::<std::result::Result<Option<Vec<_>>, StoreError>>()? else {
+        return Ok(vec![Done::Nothing; writes.len()]);
     };
-    let MembersWrite::Rows { added, removed } = &write.members else { return Ok(Done::Nothing) };
-    let (keys_gone, keys_new) =
-        (Entries::of(&write.entries_removed, true, names)?, Entries::of(&write.entries_added, true, names)?);
-    let (attrs_gone, attrs_new) =
-        (Entries::of(&write.entries_removed, false, names)?, Entries::of(&write.entries_added, false, names)?);
-    let members: Vec<Uuid> = added.iter().map(|member| member.id.0).collect();
-    let types = added.iter().map(|member| names.number(&member.resource_type));
-    let types = types.collect::<std::result::Result<Vec<i64>, StoreError>>()?;
-    let gone: Vec<Uuid> = removed.iter().map(|member| member.id.0).collect();
-    let secrets = write.secrets.iter().filter_map(|secret| Some((&secret.path, secret.hash.as_ref()?)));
-    let (secret_paths, hashes): (Vec<_>, Vec<_>) = secrets.unzip();
-    let secret_paths = secret_paths.into_iter().map(|path| names.number(path));
-    let secret_paths = secret_paths.collect::<std::result::Result<Vec<i64>, StoreError>>()?;
-    let decision = &write.decision;
-    let constraints = escaped(&decision.constraints);
-    let constraints = constraints.as_ref();
-    let values: [&(dyn ToSql + Sync); 28] = [
-        &tenant.0,
-        &write.generation,
-        &names.number(&write.resource_type)?,
-        &write.id.0,
-        &expected,
-        &row.version,
-        &row.created.as_microsecond(),
-        &row.modified.as_microsecond(),
-        &row.body,
-        &keys_gone.0,
-        &keys_gone.1,
-        &keys_new.0,
-        &keys_new.1,
-        &attrs_gone.0,
-        &attrs_gone.1,
-        &attrs_new.0,
-        &attrs_new.1,
-        &members,
-        &types,
-        &gone,
-        &decision.id.0,
-        &decision.at.as_microsecond(),
-        &decision.outcome.as_str(),
-        &constraints,
-        &decision.record,
-        &decision.txn.map(|txn| txn.0),
-        &secret_paths,
-        &hashes,
-    ];
-    Ok(of(session.query_raw(sql, &values).await)?)
+    let answers = match parameters.as_slice() {
+        [only] => session.query_raw(only.sql(), &only.values()).await.map(|rows| vec![rows]),
+        many => {
+            let statements: Vec<_> = many.iter().map(|each| (each.sql(), each.values())).collect();
+            session.transact_raw(&statements).await
+        }
+    };
+    match answers {
+        Ok(answers) => Ok(answers.iter().map(|rows| passed(rows)).collect::<Result<_>>()?),
+        // Somebody else has the value, or the id.
+        Err(Error::Postgres(error)) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
+            Ok(vec![Done::Nothing; writes.len()])
+        }
+        Err(error) if error.is_conflict() => Ok(vec![Done::Conflict; writes.len()]),
+        Err(error) => Err(error.into()),
+    }
 }
 
-fn of(answer: Result<Vec<tokio_postgres::Row>>) -> Result<Done> {
-    match answer {
-        Ok(rows) => {
-            let passed: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
-            Ok(if passed == 1 { Done::All } else { Done::Nothing })
-        }
-        // Somebody else has the value, or the id.
-        Err(Error::Postgres(error)) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => Ok(Done::Nothing),
-        Err(error) if error.is_conflict() => Ok(Done::Conflict),
-        Err(error) => Err(error),
-    }
+/// Whether the guard has let it through.
+fn passed(rows: &[tokio_postgres::Row]) -> Result<Done> {
+    let passed: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
+    Ok(if passed == 1 { Done::All } else { Done::Nothing })
 }

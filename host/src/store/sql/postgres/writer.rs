@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::commit::{self, Done};
+use super::lanes::{Lane, Lanes, Queued, Turn};
 use super::server::Server;
 use super::session::Session;
 use crate::decision::TenantId;
@@ -39,13 +40,21 @@ pub(in crate::store::sql) struct Writer {
     threads: Arc<Threads>,
     leave: Arc<Semaphore>,
     idle: Mutex<Vec<Session>>,
+    lanes: Lanes,
     stopped: AtomicBool,
 }
 
 impl Writer {
     pub(in crate::store::sql) fn new(server: Arc<Server>, threads: Arc<Threads>) -> Arc<Self> {
         let leave = Arc::new(Semaphore::new(WRITERS_MAX));
-        let writer = Arc::new(Self { server, threads, leave, idle: Mutex::default(), stopped: AtomicBool::new(false) });
+        let writer = Arc::new(Self {
+            server,
+            threads,
+            leave,
+            idle: Mutex::default(),
+            lanes: Lanes::default(),
+            stopped: AtomicBool::new(false),
+        });
         let sweeper = Arc::downgrade(&writer);
         writer.server.runtime().spawn(sweep(sweeper));
         writer
@@ -70,6 +79,56 @@ impl Writer {
         self.threads.blocking(transact).await
     }
 
+    /// Queues an update behind those of the same resource. It is done also if nobody waits for what it comes to.
+    pub(in crate::store::sql) fn queue_update(
+        self: &Arc<Self>,
+        tenant: TenantId,
+        shared: &Arc<Shared>,
+        write: Arc<WriteSet>,
+    ) -> oneshot::Receiver<Result<(), CommitError>> {
+        let (reply, answer) = oneshot::channel();
+        let lane = (tenant, write.id);
+        if self.lanes.join(lane, Queued { write, reply }) {
+            let (writer, shared) = (Arc::clone(self), Arc::clone(shared));
+            self.server.runtime().spawn(async move { writer.serve(lane, &shared).await });
+        }
+        answer
+    }
+
+    /// Goes along a lane to its end.
+    async fn serve(self: &Arc<Self>, lane: Lane, shared: &Arc<Shared>) {
+        let mut turn = Turn::new(&self.lanes, lane);
+        loop {
+            let queued = turn.next();
+            let writes: Vec<_> = queued.iter().map(|queued| Arc::clone(&queued.write)).collect();
+            let done = match writes.as_slice() {
+                [] => return,
+                [_] => Ok(vec![Done::Nothing]),
+                many => self.commit_together(lane.0, shared, many).await,
+            };
+            let done = match done {
+                // It may be done or not.
+                Err(error) if error.is_passing() => {
+                    let error = Arc::new(error);
+                    let unreachable = || StoreError::Unreachable(Box::new(Arc::clone(&error)));
+                    queued.into_iter().for_each(|queued| queued.answer(Err(unreachable().into())));
+                    continue;
+                }
+                // One of them is at fault, and nothing is done.
+                Err(_) => vec![Done::Nothing; writes.len()],
+                Ok(done) => done,
+            };
+            for (queued, done) in queued.into_iter().zip(done) {
+                let done = match done {
+                    Done::All => Ok(()),
+                    // Alone it is done after all, or told what stands in the way.
+                    Done::Nothing | Done::Conflict => self.commit(lane.0, shared, Arc::clone(&queued.write)).await,
+                };
+                queued.answer(done);
+            }
+        }
+    }
+
     /// Commits with one statement, if that can be done.
     pub(in crate::store::sql) async fn commit(
         self: &Arc<Self>,
@@ -78,26 +137,39 @@ impl Writer {
         write: Arc<WriteSet>,
     ) -> Result<(), CommitError> {
         if commit::is_one_statement(&write) {
-            let _leave = self.leave.acquire().await.map_err(|_| StoreError::Closed)?;
-            for attempt in 0..ATTEMPTS_MAX {
-                if attempt > 0 {
-                    tokio::time::sleep(back_off(attempt)).await;
-                }
-                let session = match self.idle_session() {
-                    Some(session) => session,
-                    None => self.server.connect_async().await?,
-                };
-                let done = commit::run(&session, tenant, &shared.names, &write).await;
-                self.give_back(session);
-                match done? {
-                    Done::All => return Ok(()),
-                    Done::Nothing => break,
-                    Done::Conflict => {}
-                }
+            let write = std::slice::from_ref(&write);
+            if let [Done::All] = self.commit_together(tenant, shared, write).await?.as_slice() {
+                return Ok(());
             }
         }
         let shared = Arc::clone(shared);
         self.write(move |connection| super::super::commit::commit(connection, tenant, &shared, &write)).await
+    }
+
+    /// Commits with one statement each, in one transaction: of each, whether it is written.
+    async fn commit_together(
+        &self,
+        tenant: TenantId,
+        shared: &Shared,
+        writes: &[Arc<WriteSet>],
+    ) -> Result<Vec<Done>, StoreError> {
+        let _leave = self.leave.acquire().await.map_err(|_| StoreError::Closed)?;
+        for attempt in 0..ATTEMPTS_MAX {
+            if attempt > 0 {
+                tokio::time::sleep(back_off(attempt)).await;
+            }
+            let session = match self.idle_session() {
+                Some(session) => session,
+                None => self.server.connect_async().await?,
+            };
+            let done = commit::run(&session, tenant, &shared.names, writes).await;
+            self.give_back(session);
+            let done = done?;
+            if !done.contains(&Done::Conflict) {
+                return Ok(done);
+            }
+        }
+        Ok(vec![Done::Conflict; writes.len()])
     }
 
     fn transact<T, E: From<StoreError>>(&self, work: &mut impl FnMut(&Connection) -> Result<T, E>) -> Result<T, E> {

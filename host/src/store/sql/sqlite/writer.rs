@@ -69,27 +69,25 @@ impl LooseEnd {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let queue = self.0.as_ref().and_then(mpsc::WeakSender::upgrade).ok_or(StoreError::Closed)?;
-        let answer = enqueue(&queue, work).await?;
-        // The thread ends when every sender is gone: who waits for that shall not wait for us.
-        drop(queue);
-        answer.await.map_err(|_| StoreError::Closed)?
+        self.queue(work).await?.await.map_err(|_| StoreError::Closed)?
     }
-}
 
-/// What `work` comes to, once it is durable.
-async fn enqueue<T, E>(
-    queue: &mpsc::Sender<Box<dyn Job>>,
-    work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
-) -> Result<oneshot::Receiver<Result<T, E>>, StoreError>
-where
-    T: Send + 'static,
-    E: From<StoreError> + Send + 'static,
-{
-    let (reply, answer) = oneshot::channel();
-    let request = Request { work: Some(work), result: None, reply };
-    queue.send(Box::new(request)).await.map_err(|_| StoreError::Closed)?;
-    Ok(answer)
+    /// Queues `work`, behind all that is queued already, and returns where it is told what it came to.
+    pub(in crate::store::sql) async fn queue<T, E>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, E>>, StoreError>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        // Not for longer than this: the thread ends when every sender is gone, and who waits for that shall not wait for us.
+        let queue = self.0.as_ref().and_then(mpsc::WeakSender::upgrade).ok_or(StoreError::Closed)?;
+        let (reply, answer) = oneshot::channel();
+        let request = Request { work: Some(work), result: None, reply };
+        queue.send(Box::new(request)).await.map_err(|_| StoreError::Closed)?;
+        Ok(answer)
+    }
 }
 
 impl Drop for Writer {

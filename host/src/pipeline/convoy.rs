@@ -1,0 +1,176 @@
+//! [`Convoys`]: changes of one resource that are on their way to the store together.
+//!
+//! A change is judged on the state that it will find, and has that state only if every change before it is written: a group that
+//! sixty-four clients add members to would be written once per transaction, however short each change is. So where
+//! changes of a resource meet, each is judged on what those before it make of the resource, though they are not durable yet,
+//! and sets out behind them. The store tries them in that order; if one is not written, those behind it are
+//! not either, since they expect a version that never came to be, and are judged anew. As the
+//! [turnstile](super::turnstile), convoys are never needed for correctness.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
+
+use crate::change::Removed;
+use crate::decision::{AdmittedChange, TenantId};
+use crate::scim::resource::ResourceId;
+
+/// Which tenant's resource.
+type Resource = (TenantId, ResourceId);
+
+/// The convoys that there are: of each resource that somebody [travels](Traveller) with.
+#[derive(Default)]
+pub struct Convoys(Mutex<HashMap<Resource, (usize, Arc<Convoy>)>>);
+
+#[derive(Default)]
+struct Convoy {
+    lead: Arc<AsyncMutex<()>>,
+    ahead: Mutex<Vec<Ahead>>,
+}
+
+/// A change on its way. `true`: it has arrived. Closed without that: it has not.
+#[derive(Clone)]
+struct Ahead {
+    change: Arc<AdmittedChange>,
+    arrived: watch::Receiver<bool>,
+}
+
+/// Somebody who changes a resource along with others. The convoy is there as long as one of them is.
+pub struct Traveller<'c> {
+    convoys: &'c Convoys,
+    resource: Resource,
+    convoy: Arc<Convoy>,
+}
+
+impl Convoys {
+    /// Joins those who change the resource, if there are any.
+    pub fn join_any(&self, tenant: TenantId, resource: ResourceId) -> Option<Traveller<'_>> {
+        let resource = (tenant, resource);
+        let mut convoys = lock(&self.0);
+        let (travellers, convoy) = convoys.get_mut(&resource)?;
+        *travellers += 1;
+        Some(Traveller { convoys: self, resource, convoy: Arc::clone(convoy) })
+    }
+
+    /// Joins those who change the resource, or is the first of them.
+    pub fn join(&self, tenant: TenantId, resource: ResourceId) -> Traveller<'_> {
+        let resource = (tenant, resource);
+        let mut convoys = lock(&self.0);
+        let (travellers, convoy) = convoys.entry(resource).or_default();
+        *travellers += 1;
+        Traveller { convoys: self, resource, convoy: Arc::clone(convoy) }
+    }
+}
+
+impl Traveller<'_> {
+    /// Waits until it is the next to be judged.
+    pub async fn lead(&self) -> Lead {
+        let guard = Arc::clone(&self.convoy.lead).lock_owned().await;
+        let ahead = lock(&self.convoy.ahead).clone();
+        Lead { convoy: Arc::clone(&self.convoy), guard, ahead, is_alone: false }
+    }
+
+    /// The same, and until nobody is ahead any more. Nobody follows before its change has arrived.
+    pub async fn lead_alone(&self) -> Lead {
+        let mut lead = self.lead().await;
+        for ahead in lead.ahead.drain(..) {
+            ahead.arrives().await;
+        }
+        Lead { is_alone: true, ..lead }
+    }
+}
+
+impl Drop for Traveller<'_> {
+    fn drop(&mut self) {
+        let mut convoys = lock(&self.convoys.0);
+        if let Some((travellers, _)) = convoys.get_mut(&self.resource) {
+            *travellers -= 1;
+            if *travellers == 0 {
+                convoys.remove(&self.resource);
+            }
+        }
+    }
+}
+
+impl Ahead {
+    async fn arrives(mut self) -> bool {
+        self.arrived.wait_for(|arrived| *arrived).await.is_ok()
+    }
+}
+
+/// The place at the head of a convoy: as long as somebody has it, nobody else is judged.
+pub struct Lead {
+    convoy: Arc<Convoy>,
+    guard: OwnedMutexGuard<()>,
+    ahead: Vec<Ahead>,
+    is_alone: bool,
+}
+
+impl Lead {
+    /// The changes that were on their way when it came to the head, the first first.
+    pub fn ahead(&self) -> Vec<Arc<AdmittedChange>> {
+        self.ahead.iter().map(|ahead| Arc::clone(&ahead.change)).collect()
+    }
+
+    /// Leaves the head without a change of its own, and waits for those ahead: whether they have arrived, so that what
+    /// was judged by them holds.
+    pub async fn leave(self) -> bool {
+        let Self { mut ahead, guard, .. } = self;
+        drop(guard);
+        match ahead.pop() {
+            // Each of the others was needed for it.
+            Some(last) => last.arrives().await,
+            None => true,
+        }
+    }
+
+    /// Sets out with a change, which is queued. The next one follows, unless this one travels alone.
+    pub fn set_out(self, change: &Arc<AdmittedChange>) -> UnderWay {
+        let Self { convoy, guard, is_alone, .. } = self;
+        let (arrival, arrived) = watch::channel(false);
+        // All that it does to members must be known to those who are judged by it.
+        let is_listed = matches!(change.planned().members.removed, Removed::These(_));
+        let guard = if is_alone || !is_listed {
+            Some(guard)
+        } else {
+            lock(&convoy.ahead).push(Ahead { change: Arc::clone(change), arrived });
+            None
+        };
+        UnderWay { convoy, change: Arc::clone(change), arrival, is_over: false, _guard: guard }
+    }
+}
+
+/// A change on its way, for whoever waits for what it comes to. Dropped before that is known, nobody relies on it any more.
+pub struct UnderWay {
+    convoy: Arc<Convoy>,
+    change: Arc<AdmittedChange>,
+    arrival: watch::Sender<bool>,
+    is_over: bool,
+    _guard: Option<OwnedMutexGuard<()>>,
+}
+
+impl UnderWay {
+    /// It is written.
+    pub fn arrived(mut self) {
+        self.is_over = true;
+        lock(&self.convoy.ahead).retain(|ahead| !Arc::ptr_eq(&ahead.change, &self.change));
+        self.arrival.send_replace(true);
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let mut ahead = lock(&self.convoy.ahead);
+            // Unless somebody ahead of it has not arrived, and others have set out anew.
+            if ahead.iter().any(|ahead| Arc::ptr_eq(&ahead.change, &self.change)) {
+                ahead.clear();
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
