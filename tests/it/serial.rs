@@ -1,6 +1,7 @@
 //! **A decision that rested on look-ups commits only if they still answer the same.** Schedules of writers, each made by a
 //! seed, are run against the real pipeline, store and sandbox, and held against a serial execution: in the order in which
-//! they were committed, each decision must have seen what stood just before it, and must leave a state that the rules allow.
+//! they were committed, each decision must have seen what stood just before it, and must leave a state that the rules allow. On
+//! PostgreSQL the writers are on two nodes, either of which may be late at any time.
 //!
 //! `SCRUPLE_SCHEDULES=10000` runs the long form, `SCRUPLE_SEED=…` begins at the schedule that failed.
 

@@ -2,9 +2,10 @@
 //! schedule is what it is because of its seed, and not of the machine. Only those who are about to commit are let on together
 //! at times, so that they come into one transaction of the store; in which order they are in it, nobody knows.
 //!
-//! A writer that has lost a try waits for its tenant's turnstile, which is no gate: here it is known who has it and who waits.
+//! A writer that has lost a try waits for its tenant's turnstile, of which each node has one, and which is no gate: here it is known
+//! who has it and who waits.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -58,22 +59,28 @@ struct Waiting {
 }
 
 /// The gates of one schedule.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Gates(Arc<Shared>);
 
-#[derive(Default)]
 struct Shared {
+    /// Of each writer, on which node it is.
+    nodes: Vec<usize>,
     state: Mutex<State>,
     stopped: Notify,
+}
+
+/// A node's turnstile: who has it, and who waits for it, in order.
+#[derive(Default)]
+struct Turnstile {
+    turn: Option<Writer>,
+    queue: VecDeque<Writer>,
 }
 
 #[derive(Default)]
 struct State {
     waiting: Vec<Waiting>,
     running: usize,
-    /// Who has the turnstile, and who waits for it, in order.
-    turn: Option<Writer>,
-    queue: VecDeque<Writer>,
+    turnstiles: BTreeMap<usize, Turnstile>,
     /// Those that have lost a try already.
     lost: BTreeSet<Writer>,
     /// Those that were let on together stand together.
@@ -96,6 +103,11 @@ impl State {
 }
 
 impl Gates {
+    /// For writers of whom each is on one of these nodes.
+    pub(super) fn of(nodes: Vec<usize>) -> Self {
+        Self(Arc::new(Shared { nodes, state: Mutex::default(), stopped: Notify::new() }))
+    }
+
     /// Runs writers, of which each begins at a gate, until all are done.
     pub(super) async fn run(&self, random: &mut Random) {
         loop {
@@ -103,7 +115,8 @@ impl Gates {
             let open = {
                 let mut state = self.state();
                 if state.running == 0 && state.waiting.is_empty() {
-                    assert!(state.queue.is_empty(), "writers wait for a turn that nobody has");
+                    let nobody_waits = state.turnstiles.values().all(|turnstile| turnstile.queue.is_empty());
+                    assert!(nobody_waits, "writers wait for a turn that nobody has");
                     return;
                 }
                 if state.running == 0 { state.choose(random) } else { Vec::new() }
@@ -139,9 +152,10 @@ impl Gates {
         {
             let mut state = self.state();
             state.running -= 1;
-            if state.turn == Some(writer) {
-                state.turn = state.queue.pop_front();
-                state.running += usize::from(state.turn.is_some());
+            let turnstile = state.turnstiles.entry(self.0.nodes[writer]).or_default();
+            if turnstile.turn == Some(writer) {
+                turnstile.turn = turnstile.queue.pop_front();
+                state.running += usize::from(turnstile.turn.is_some());
             }
         }
         self.0.stopped.notify_one();
@@ -154,11 +168,12 @@ impl Gates {
             if !state.lost.insert(writer) {
                 return;
             }
-            if state.turn.is_none() {
-                state.turn = Some(writer);
+            let turnstile = state.turnstiles.entry(self.0.nodes[writer]).or_default();
+            if turnstile.turn.is_none() {
+                turnstile.turn = Some(writer);
                 return;
             }
-            state.queue.push_back(writer);
+            turnstile.queue.push_back(writer);
             state.running -= 1;
         }
         self.0.stopped.notify_one();

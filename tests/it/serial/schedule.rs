@@ -1,7 +1,7 @@
 //! One schedule: what its writers want, in which order they are let on, and that what comes of it is what a serial execution
 //! would have come to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -27,6 +27,10 @@ pub(super) struct Seen {
     lost_by_versions: u64,
     /// Commits that were let on together with others that committed.
     together: u64,
+    /// Nodes that there are.
+    nodes: usize,
+    /// Schedules in which two of them have committed.
+    by_two: u64,
 }
 
 impl Seen {
@@ -39,19 +43,25 @@ impl Seen {
             lost_by_generations: self.lost_by_generations + other.lost_by_generations,
             lost_by_versions: self.lost_by_versions + other.lost_by_versions,
             together: self.together + other.together,
+            nodes: self.nodes.max(other.nodes),
+            by_two: self.by_two + other.by_two,
         }
     }
 
     /// What there has to be some of.
-    pub(super) fn numbers(&self) -> [(&'static str, u64); 6] {
-        [
+    pub(super) fn numbers(&self) -> Vec<(&'static str, u64)> {
+        let mut numbers = vec![
             ("committed", self.committed),
             ("refused", self.refused),
             ("lost by look-ups", self.lost_by_look_ups),
             ("lost by generations", self.lost_by_generations),
             ("lost by versions", self.lost_by_versions),
             ("committed together", self.together),
-        ]
+        ];
+        if self.nodes > 1 {
+            numbers.push(("committed by two nodes", self.by_two));
+        }
+        numbers
     }
 }
 
@@ -73,15 +83,21 @@ pub(super) async fn run(premises: &Premises, world: &mut World, seed: u64) -> Se
     // Of one tenant two are judged at a time: a third would wait where nobody sees it.
     let at_look_ups = random.below(3) == 0;
     let operations = operations(&mut random, &world.model, if at_look_ups { 2 } else { 5 });
-    let (gates, lost) = (Gates::default(), Arc::new(Lost::default()));
-    let inner = Arc::clone(&premises.store);
-    let gated = GatedStore { inner, gates: gates.clone(), lost: Arc::clone(&lost), at_look_ups };
-    let pipeline = premises.pipeline(Arc::new(gated));
+    let nodes: Vec<usize> = operations.iter().map(|_| random.below(premises.stores.len())).collect();
+    let (gates, lost) = (Gates::of(nodes.clone()), Arc::new(Lost::default()));
+    let pipelines: Vec<_> = premises
+        .stores
+        .iter()
+        .map(|store| {
+            let (inner, gates, lost) = (Arc::clone(store), gates.clone(), Arc::clone(&lost));
+            premises.pipeline(Arc::new(GatedStore { inner, gates, lost, at_look_ups }))
+        })
+        .collect();
 
     let mut writers = Vec::new();
     for (writer, operation) in operations.iter().cloned().enumerate() {
         gates.expect_one();
-        let (pipeline, gates, tenant) = (Arc::clone(&pipeline), gates.clone(), world.tenant);
+        let (pipeline, gates, tenant) = (Arc::clone(&pipelines[nodes[writer]]), gates.clone(), world.tenant);
         let name = format!("user-{seed}-{writer}");
         writers.push(tokio::spawn(async move {
             gates.pass(Gate::Look).await;
@@ -104,6 +120,7 @@ pub(super) async fn run(premises: &Premises, world: &mut World, seed: u64) -> Se
     let refused = check.refusals(&states, &outcomes).await;
     check.end(states.last().unwrap()).await;
     world.model = states.last().unwrap().clone();
+    let committed_on: BTreeSet<usize> = order.iter().flatten().map(|writer| nodes[*writer]).collect();
     Seen {
         schedules: 1,
         committed: states.len() as u64 - 1,
@@ -112,6 +129,8 @@ pub(super) async fn run(premises: &Premises, world: &mut World, seed: u64) -> Se
         lost_by_generations: lost.generations.load(Ordering::Relaxed) as u64,
         lost_by_versions: lost.others.load(Ordering::Relaxed) as u64,
         together: order.iter().map(Vec::len).filter(|together| *together > 1).sum::<usize>() as u64,
+        nodes: pipelines.len(),
+        by_two: u64::from(committed_on.len() > 1),
     }
 }
 
@@ -306,7 +325,7 @@ impl Check<'_> {
 
     /// The tenant is what the serial execution comes to.
     async fn end(&self, model: &Model) {
-        let snapshot = self.premises.store.tenant(self.world.tenant).snapshot().await.unwrap();
+        let snapshot = self.premises.stores[0].tenant(self.world.tenant).snapshot().await.unwrap();
         let schemas = Arc::clone(&snapshot.model().await.unwrap().schemas);
         let all = Page { offset: 0, limit: usize::MAX };
         let found = snapshot.find(schemas.resource_type("User").unwrap(), None, all).await.unwrap();
@@ -336,7 +355,7 @@ impl Check<'_> {
     }
 
     async fn record(&self, decision: DecisionId) -> Value {
-        let store: &dyn Store = &*self.premises.store;
+        let store: &dyn Store = &*self.premises.stores[0];
         store.tenant(self.world.tenant).decision(decision).await.unwrap().unwrap().record
     }
 

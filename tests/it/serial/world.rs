@@ -27,7 +27,8 @@ const IN_MEMORY: &str = "/dev/shm";
 
 /// What all schedules of a thread share.
 pub(super) struct Premises {
-    pub(super) store: Arc<dyn Store>,
+    /// That of each node: two, where they can share a database.
+    pub(super) stores: Vec<Arc<dyn Store>>,
     sandbox: Arc<Sandbox>,
     clock: Clock,
     component: Vec<u8>,
@@ -50,14 +51,19 @@ impl Premises {
         };
         let data = data.unwrap();
         let database = TestDatabase::if_wanted();
-        let node = Node { id: uuid::Uuid::nil(), keys: String::new() };
+        let node = |number| Node { id: uuid::Uuid::from_u128(number), keys: String::new() };
+        let open = |stored: Result<SqlStore, _>| Arc::new(stored.unwrap()) as Arc<dyn Store>;
+        let stores = match &database {
+            None => vec![open(SqlStore::sqlite(data.path(), StoreOptions::default()))],
+            Some(TestDatabase { url, .. }) => {
+                let opened = |number| open(SqlStore::postgres(url, None, &node(number), StoreOptions::default()));
+                vec![opened(1), opened(2)]
+            }
+        };
         // Gates keep look-ups waiting as long as others take.
         let limits = Limits { look_up_wait_ms: 60_000, ..Limits::default() };
         Self {
-            store: Arc::new(match &database {
-                None => SqlStore::sqlite(data.path(), StoreOptions::default()).unwrap(),
-                Some(database) => SqlStore::postgres(&database.url, None, &node, StoreOptions::default()).unwrap(),
-            }),
+            stores,
             sandbox: Arc::new(Sandbox::new(SandboxConfig::for_own_components(limits)).unwrap()),
             clock: Clock::system(),
             component: std::fs::read(RESTS_ON_LOOK_UPS).unwrap(),
@@ -86,9 +92,9 @@ impl Premises {
 
     /// Two administrators and one more, of whom one is the boss and an operator; others; a group that is not nested yet.
     pub(super) async fn tenant(&self, number: u64) -> World {
-        let made = self.store.create_tenant(&format!("tenant-{number}"), self.clock.now()).await.unwrap().unwrap();
+        let made = self.stores[0].create_tenant(&format!("tenant-{number}"), self.clock.now()).await.unwrap().unwrap();
         let mut world = World { tenant: made.id, model: Model::default() };
-        let pipeline = self.pipeline(Arc::clone(&self.store));
+        let pipeline = self.pipeline(Arc::clone(&self.stores[0]));
         let mut ids = Vec::new();
         for (n, user_type) in ["admin", "admin", "admin", "staff", "auditor"].into_iter().enumerate() {
             let user = User {
