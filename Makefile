@@ -11,7 +11,7 @@ TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 COMPARE := --locked --manifest-path tests/compare/Cargo.toml --target-dir $(TARGET)
 
 # The tests of the server that are run on PostgreSQL, too: modules of tests/it.
-SERVER_TESTS := admin bulk client_cases concurrency decisions discovery groups hot_groups large_groups limits me replay rfc7644 schemas search serial \
+SERVER_TESTS := admin bulk client_cases concurrency decisions discovery groups hot_groups large_groups limits me replay retention rfc7644 schemas search serial \
 	tables tenancy users waivers
 space := $(subst ,, )
 ON_POSTGRES := binary(it) and test(/^($(subst $(space),|,$(strip $(SERVER_TESTS))))::/)
@@ -77,6 +77,8 @@ bench: plugins ## Measure requests at 1,000 and 10,000 users and under abuse, du
 	@echo "==> bench: requests to a server with 1,000 and one with 10,000 users"
 	$(TARGET)/release/load --users 1000 --users 10000 --preload
 	$(CARGO) bench --package scruple-tests --bench writes
+	@echo "==> bench: durable writes in PostgreSQL"
+	SCRUPLE_TEST_STORE=postgres SCRUPLE_TEST_DURABLE=1 tests/postgres.sh $(CARGO) bench --package scruple-tests --bench postgres
 	@$(MAKE) --no-print-directory compare
 
 compare: ## Measure what a verdict costs, here and in policy engines, and write host/BENCHMARKS.md and its plot

@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
 use crate::pipeline::components::StoredComponents;
 use crate::pipeline::convoy::Convoys;
+use crate::pipeline::retention::{Exports, RetentionError};
 use crate::scim::cursor::Cursors;
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::{SqlStore, Store, StoreError, StoreOptions};
@@ -41,6 +42,8 @@ pub struct App {
     pub rates: Rates,
     /// The requests that were answered before they are carried out, as long as they are not.
     pub under_way: UnderWay,
+    /// Where decisions are written down before they are dropped.
+    pub exports: Option<Exports>,
     /// Held as long as the server runs: two servers on one folder would each believe in their own caches.
     _lock: File,
 }
@@ -66,6 +69,9 @@ pub enum AppError {
     /// Keys or the operator's token.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
+    /// Where decisions are written down before they are dropped.
+    #[error(transparent)]
+    Exports(#[from] RetentionError),
     /// The database.
     #[error("cannot open the store")]
     Store(#[from] StoreError),
@@ -135,6 +141,7 @@ impl App {
             origins: config.server.origins(),
             rates: Rates::per_second(config.scim.requests_per_second),
             under_way: UnderWay::at_most(config.scim.async_requests_max),
+            exports: config.store.decisions_exported_to.as_deref().map(Exports::to).transpose()?,
             _lock: lock,
         };
         Ok(Opened { app: Arc::new(app), operator_token })

@@ -187,11 +187,14 @@ pub struct StoreConfig {
     pub snapshots_max: usize,
     /// Changes in one transaction at the most. 1 switches group commit off.
     pub batch_max: usize,
+    /// Folder in which decisions are written down, as lines of JSON, before they are dropped because their tenant keeps them no
+    /// longer; without one, they are dropped only.
+    pub decisions_exported_to: Option<PathBuf>,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { database: None, database_ca: None, snapshots_max: 64, batch_max: 256 }
+        Self { database: None, database_ca: None, snapshots_max: 64, batch_max: 256, decisions_exported_to: None }
     }
 }
 

@@ -19,6 +19,7 @@ pub mod components;
 pub mod schemas;
 pub mod tables;
 pub mod waivers;
+pub mod retention;
 pub mod directory;
 pub mod moment;
 pub mod passwords;

@@ -196,6 +196,8 @@ pub trait Store: Send + Sync + 'static {
     async fn tenants(&self) -> Result<Vec<Tenant>, StoreError>;
     /// The tenant of that name.
     async fn tenant_named(&self, name: &str) -> Result<Option<Tenant>, StoreError>;
+    /// Every tenant whose decisions are not kept for ever, by id.
+    async fn forgetful_tenants(&self) -> Result<Vec<Tenant>, StoreError>;
     /// Deletes a tenant with everything it has; `false` if there is none of that name.
     async fn delete_tenant(&self, name: &str) -> Result<bool, StoreError>;
     /// Whom a token belongs to, if it is known and not revoked. Expiry is for the caller, who has the clock.
@@ -344,6 +346,15 @@ pub trait TenantStore: Send + Sync {
 
     /// A page of the decision log, newest first.
     async fn decisions(&self, query: DecisionQuery) -> Result<DecisionPage, StoreError>;
+    /// The oldest decisions before a time, at most so many, oldest first.
+    async fn oldest_decisions(&self, before: jiff::Timestamp, most: usize) -> Result<Vec<StoredDecision>, StoreError>;
+    /// Drops the oldest decisions before a time, and up to one of them, if one is named, at most so many; how many those are.
+    async fn drop_decisions(
+        &self,
+        before: jiff::Timestamp,
+        through: Option<DecisionId>,
+        most: usize,
+    ) -> Result<usize, StoreError>;
     /// One decision.
     async fn decision(&self, id: DecisionId) -> Result<Option<StoredDecision>, StoreError>;
 }

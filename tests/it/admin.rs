@@ -63,10 +63,18 @@ async fn a_tenants_settings_are_changed_one_by_one_or_together() {
     assert_eq!(of(&changed), (json!("entra"), json!(true), json!(1)));
     let changed = change(json!({ "profile": "okta", "respond_async": false })).await.expect_status(200).body;
     assert_eq!(of(&changed), (json!("okta"), json!(false), json!(2)));
+    for (days, generation) in [(json!(90), 2), (json!(null), 2)] {
+        let changed = change(json!({ "decisions_kept_days": days })).await.expect_status(200).body;
+        assert_eq!((&changed["decisions_kept_days"], &changed["generation"]), (&days, &json!(generation)));
+        assert_eq!(of(&changed), (json!("okta"), json!(false), json!(2)));
+    }
     for (body, code) in [
         (json!({}), "nothing-to-change"),
         (json!({ "profile": "onelogin" }), "invalid-profile"),
         (json!({ "respond_async": "on" }), "invalid-body"),
+        (json!({ "decisions_kept_days": 0 }), "invalid-days"),
+        (json!({ "decisions_kept_days": 36_501 }), "invalid-days"),
+        (json!({ "decisions_kept_days": -1 }), "invalid-body"),
         (json!({ "respond-async": true }), "invalid-body"),
     ] {
         assert_eq!(change(body).await.expect_status(400).body["code"], code);

@@ -89,6 +89,13 @@ fn a_tenant_is_set_up_used_and_read_with_the_command_line_alone() {
         (&"okta".into(), &true.into())
     );
     assert!(cli.said(&["tenant", "respond-async", "acme", "off"]).contains("afterwards"));
+    assert_eq!(
+        cli.said(&["tenant", "keep-decisions", "acme", "90"]).trim(),
+        "decisions of tenant acme are kept 90 days"
+    );
+    assert!(cli.said(&["tenant", "keep-decisions", "acme", "forever"]).contains("kept for ever"));
+    cli.fails(&["tenant", "keep-decisions", "acme", "long"], 2, "a number of days, or `forever`");
+    cli.fails(&["tenant", "keep-decisions", "acme", "0"], 4, "use 1 to 36500");
     cli.fails(&["tenant", "respond-async", "acme", "maybe"], 2, "maybe");
 
     let token = cli.said(&["token", "create", "--label", "me", "--scope", "admin"]);

@@ -31,6 +31,7 @@ mod origin;
 mod plugin_sizes;
 mod projects;
 mod replay;
+mod retention;
 mod rfc7644;
 mod schemas;
 mod search;

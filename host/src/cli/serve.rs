@@ -135,6 +135,8 @@ async fn serve(config: &Config, admin_token: Option<&str>, trial: Option<&str>) 
         serving.under_way.over().await;
         served
     };
+    let forgetful = Arc::clone(&app);
+    let forgetting = async move { forgetful.pipeline.keep_dropping_decisions(forgetful.exports.as_ref()).await };
     let operator_token = operator_token.as_deref().or(admin_token);
     let trial = async {
         if let Some(tenant) = trial {
@@ -144,6 +146,7 @@ async fn serve(config: &Config, admin_token: Option<&str>, trial: Option<&str>) 
     };
     tokio::select! {
         failed = trial => return failed,
+        () = forgetting => {}
         served = served => served.map_err(|error| Failure::Local(format!("serving failed: {error}")))?,
         () = async { stopping.notified().await; tokio::time::sleep(drain).await } => {
             warn!(drain_seconds = drain.as_secs(), "requests were still under way when the drain ended");

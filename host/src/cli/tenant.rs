@@ -31,6 +31,15 @@ pub(super) enum Tenant {
         /// `on` or `off`.
         switch: Switch,
     },
+    /// Set how long a tenant's decisions are kept. Older ones are dropped; the server's setting `[store] decisions_exported_to` has
+    /// them written down before.
+    KeepDecisions {
+        /// Its name.
+        name: String,
+        /// A number of days, or `forever`.
+        #[arg(value_parser = Kept::parse)]
+        days: Kept,
+    },
     /// Delete a tenant with everything it has.
     Delete {
         /// Its name.
@@ -39,6 +48,19 @@ pub(super) enum Tenant {
         #[arg(long, required = true)]
         yes: bool,
     },
+}
+
+/// So many days, or for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kept(Option<u32>);
+
+impl Kept {
+    fn parse(word: &str) -> Result<Self, String> {
+        match word {
+            "forever" => Ok(Self(None)),
+            days => days.parse().map(|days| Self(Some(days))).map_err(|_| "a number of days, or `forever`".to_owned()),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -73,6 +95,11 @@ impl Tenant {
                 let changed = client.patch(&["tenants", name], &json!({ "respond_async": on })).await?;
                 let when = if on { "before their requests are carried out, if they prefer that" } else { "afterwards" };
                 output.line(&changed, format!("clients of tenant {name} are answered {when}"))
+            }
+            Self::KeepDecisions { name, days: Kept(days) } => {
+                let changed = client.patch(&["tenants", name], &json!({ "decisions_kept_days": days })).await?;
+                let how_long = days.map_or("for ever".to_owned(), |days| format!("{days} days"));
+                output.line(&changed, format!("decisions of tenant {name} are kept {how_long}"))
             }
             Self::Delete { name, yes: _ } => {
                 client.delete(&["tenants", name]).await?;

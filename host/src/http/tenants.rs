@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -19,6 +19,9 @@ use crate::store::{Tenant, TenantChange};
 /// Characters of a name in a URL: of a tenant, a plugin, a constraint. A DNS label's length (RFC 1035 §2.3.4), so that
 /// a tenant's name may one day be a host name.
 const NAME_CHARS_MAX: usize = 63;
+
+/// A hundred years.
+const KEPT_DAYS_MAX: u32 = 36_500;
 
 /// A tenant to be made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -41,6 +44,8 @@ pub struct TenantBody {
     /// Whether its clients are answered before their requests are carried out, if they prefer that (`Prefer:
     /// respond-async`, RFC 9967).
     pub respond_async: bool,
+    /// How many days its decisions are kept; `null`: for ever.
+    pub decisions_kept_days: Option<u32>,
     /// When it was made (RFC 3339).
     pub created_at: String,
     /// Where its SCIM endpoint is, below the server's address.
@@ -58,6 +63,16 @@ pub struct TenantChangeBody {
     /// Whether its clients are answered before their requests are carried out, if they prefer that (`Prefer:
     /// respond-async`, RFC 9967).
     pub respond_async: Option<bool>,
+    /// How many days its decisions are kept, 1 to 36,500; `null`: for ever. Those that are older are dropped within some minutes, and can
+    /// be neither shown nor explained nor replayed any more.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 36_500, example = 90)]
+    pub decisions_kept_days: Option<Option<u32>>,
+}
+
+/// Tells `null` from nothing.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// Every tenant.
@@ -74,6 +89,7 @@ impl From<Tenant> for TenantBody {
             generation: tenant.generation,
             profile: tenant.profile.as_str(),
             respond_async: tenant.respond_async,
+            decisions_kept_days: tenant.decisions_kept_days,
             created_at: tenant.created_at.to_string(),
             name: tenant.name,
         }
@@ -131,10 +147,11 @@ pub async fn show(State(app): State<Arc<App>>, principal: Principal) -> Result<J
     Ok(Json(tenant.into()))
 }
 
-/// Changes for which provisioning clients a tenant is set up, and whether it answers before it carries out.
+/// Changes for which provisioning clients a tenant is set up, whether it answers before it carries out, and how long its decisions are
+/// kept.
 #[utoipa::path(patch, path = "/api/v1/tenants/{tenant}", tag = "tenants", params(("tenant" = String, Path)),
     request_body = TenantChangeBody, responses(
-        (status = 200, body = TenantBody), (status = 400, description = "no such profile, or nothing to change"),
+        (status = 200, body = TenantBody), (status = 400, description = "no such profile, no number of days, or nothing to change"),
 ))]
 pub async fn change(
     State(app): State<Arc<App>>,
@@ -142,9 +159,20 @@ pub async fn change(
     ApiJson(body): ApiJson<TenantChangeBody>,
 ) -> Result<Json<TenantBody>, Problem> {
     let profile = body.profile.as_deref().map(parse_profile).transpose()?;
-    let change = TenantChange { profile, respond_async: body.respond_async };
+    if let Some(Some(days)) = body.decisions_kept_days
+        && !(1..=KEPT_DAYS_MAX).contains(&days)
+    {
+        let message =
+            format!("`decisions_kept_days` is {days}: use 1 to {KEPT_DAYS_MAX}, or null to keep them for ever");
+        return Err(Problem::bad_request("invalid-days", message));
+    }
+    let (respond_async, decisions_kept_days) = (body.respond_async, body.decisions_kept_days);
+    let change = TenantChange { profile, respond_async, decisions_kept_days };
     if change == TenantChange::default() {
-        return Err(Problem::bad_request("nothing-to-change", "name what to change: `profile`, `respond_async`"));
+        return Err(Problem::bad_request(
+            "nothing-to-change",
+            "name what to change: `profile`, `respond_async`, `decisions_kept_days`",
+        ));
     }
     let tenant = app.store.tenant(principal.tenant.id).change(change).await?;
     // Whoever sends the next request is to find what was just set.

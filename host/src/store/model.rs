@@ -25,6 +25,8 @@ pub struct Tenant {
     pub profile: Profile,
     /// Whether its clients are answered before their requests are carried out, if they prefer that (RFC 9967).
     pub respond_async: bool,
+    /// How many days its decisions are kept; `None`: for ever.
+    pub decisions_kept_days: Option<u32>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -36,6 +38,8 @@ pub struct TenantChange {
     pub profile: Option<Profile>,
     /// [`Tenant::respond_async`].
     pub respond_async: Option<bool>,
+    /// [`Tenant::decisions_kept_days`].
+    pub decisions_kept_days: Option<Option<u32>>,
 }
 
 /// What a tenant's resources are, and how its clients' requests are read. One value for each generation, so that whatever

@@ -226,6 +226,10 @@ impl Store for SqlStore {
         self.inner.pool.read(tenants::all).await
     }
 
+    async fn forgetful_tenants(&self) -> Result<Vec<Tenant>, StoreError> {
+        self.inner.pool.read(tenants::forgetful).await
+    }
+
     async fn tenant_named(&self, name: &str) -> Result<Option<Tenant>, StoreError> {
         let name = name.to_owned();
         self.inner.pool.read(move |connection| tenants::named(connection, &name)).await

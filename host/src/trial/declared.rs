@@ -61,7 +61,7 @@ impl Declared {
             return Ok(());
         }
         let store = store.tenant(tenant);
-        let profile = TenantChange { profile: Some(self.profile), respond_async: None };
+        let profile = TenantChange { profile: Some(self.profile), ..TenantChange::default() };
         store.change(profile).await.map_err(local)?;
         let change = NewDefinitions {
             definitions: self.definitions.clone(),

@@ -89,6 +89,7 @@ gated! {
     } else {
         fn create_tenant(name: &str, at: Timestamp) -> Result<Option<Tenant>, StoreError>;
         fn tenants() -> Result<Vec<Tenant>, StoreError>;
+        fn forgetful_tenants() -> Result<Vec<Tenant>, StoreError>;
         fn tenant_named(name: &str) -> Result<Option<Tenant>, StoreError>;
         fn delete_tenant(name: &str) -> Result<bool, StoreError>;
         fn token_owner(hash: &TokenHash) -> Result<Option<TokenOwner>, StoreError>;
@@ -165,6 +166,8 @@ gated! {
         fn decisions_of(txn: Txn) -> Result<Vec<StoredDecision>, StoreError>;
         fn finish(finish: Finish) -> Result<(), StoreError>;
         fn decisions(query: DecisionQuery) -> Result<DecisionPage, StoreError>;
+        fn oldest_decisions(before: Timestamp, most: usize) -> Result<Vec<StoredDecision>, StoreError>;
+        fn drop_decisions(before: Timestamp, through: Option<DecisionId>, most: usize) -> Result<usize, StoreError>;
         fn decision(id: DecisionId) -> Result<Option<StoredDecision>, StoreError>;
     }
 }

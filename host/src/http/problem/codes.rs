@@ -2,7 +2,7 @@
 //! list; another one holds the list against the sources.
 
 /// By where they come from: any request, then the resources in the order one comes to need them.
-pub const CODES: [&str; 62] = [
+pub const CODES: [&str; 63] = [
     "unauthorized",
     "forbidden",
     "not-found",
@@ -21,6 +21,7 @@ pub const CODES: [&str; 62] = [
     "name-taken",
     "nothing-to-change",
     "invalid-profile",
+    "invalid-days",
     "invalid-label",
     "invalid-scope",
     "invalid-user",

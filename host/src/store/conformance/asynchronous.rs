@@ -108,7 +108,8 @@ pub(crate) async fn the_decisions_of_an_accepted_request_are_found_by_it(store: 
 pub(crate) async fn what_is_set_of_a_tenant_is_set_and_the_rest_stays(store: &dyn Store) {
     let acme = World::new(store, "acme").await;
     World::new(store, "other").await;
-    let change = |profile, respond_async| acme.tenant.change(TenantChange { profile, respond_async });
+    let change =
+        |profile, respond_async| acme.tenant.change(TenantChange { profile, respond_async, ..TenantChange::default() });
     let changed = change(None, Some(true)).await.unwrap();
     assert_eq!((changed.profile, changed.respond_async, changed.generation), (Profile::Rfc, true, 0));
     let changed = change(Some(Profile::Okta), None).await.unwrap();

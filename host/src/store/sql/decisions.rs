@@ -5,7 +5,7 @@ use super::driver::{self, Connection, OptionalExtension, Row, params};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::row::{json, uuid};
+use super::row::{integer, json, uuid};
 use crate::decision::{DecisionId, Outcome, TenantId, Txn};
 use crate::store::write_set::DecisionRow;
 use crate::store::{DecisionPage, DecisionQuery, StoreError, StoredDecision};
@@ -58,6 +58,36 @@ pub(super) fn of_request(
     let mut statement = connection.prepare_cached(OF_REQUEST)?;
     let decisions = statement.query_map(params![tenant.0, txn], stored)?.collect::<Result<_, _>>()?;
     Ok(decisions)
+}
+
+/// The oldest of those before a time, oldest first.
+pub(super) fn oldest(
+    connection: &Connection,
+    tenant: TenantId,
+    before: Timestamp,
+    most: usize,
+) -> Result<Vec<StoredDecision>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT id, record FROM decision WHERE tenant_id = ?1 AND id < ?2 ORDER BY id LIMIT ?3")?;
+    let decisions = statement.query_map(params![tenant.0, first_id_of(before), integer(most)], stored)?;
+    Ok(decisions.collect::<Result<_, _>>()?)
+}
+
+/// Drops the oldest of those before a time, and up to one of them, if one is named; how many those are.
+pub(super) fn drop_oldest(
+    connection: &Connection,
+    tenant: TenantId,
+    (before, through): (Timestamp, Option<DecisionId>),
+    most: usize,
+) -> Result<usize, StoreError> {
+    let bound = first_id_of(before);
+    let dropped = connection
+        .prepare_cached(
+            "DELETE FROM decision WHERE tenant_id = ?1 AND id IN \
+             (SELECT id FROM decision WHERE tenant_id = ?1 AND id < ?2 AND id <= ?3 ORDER BY id LIMIT ?4)",
+        )?
+        .execute(params![tenant.0, bound, through.map_or(bound, |through| through.0), integer(most)])?;
+    Ok(dropped)
 }
 
 fn stored(row: &Row<'_>) -> driver::Result<StoredDecision> {

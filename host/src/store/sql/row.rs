@@ -39,6 +39,12 @@ pub(super) fn unsigned(row: &Row<'_>, column: usize) -> driver::Result<u64> {
     u64::try_from(number).map_err(|error| damaged(column, error))
 }
 
+/// A small number that is never negative, if there is one.
+pub(super) fn optional_unsigned(row: &Row<'_>, column: usize) -> driver::Result<Option<u32>> {
+    let number: Option<i64> = row.get(column)?;
+    number.map(u32::try_from).transpose().map_err(|error| damaged(column, error))
+}
+
 /// A size or a limit as a database has it: a limit beyond what it can count is no limit.
 pub(super) fn integer(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)

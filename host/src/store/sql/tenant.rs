@@ -298,6 +298,19 @@ impl TenantStore for SqlTenant {
         self.read(move |connection, tenant| decisions::page(connection, tenant, &query)).await
     }
 
+    async fn oldest_decisions(&self, before: Timestamp, most: usize) -> Result<Vec<StoredDecision>, StoreError> {
+        self.read(move |connection, tenant| decisions::oldest(connection, tenant, before, most)).await
+    }
+
+    async fn drop_decisions(
+        &self,
+        before: Timestamp,
+        through: Option<DecisionId>,
+        most: usize,
+    ) -> Result<usize, StoreError> {
+        self.write(move |connection, tenant| decisions::drop_oldest(connection, tenant, (before, through), most)).await
+    }
+
     async fn decision(&self, id: DecisionId) -> Result<Option<StoredDecision>, StoreError> {
         self.read(move |connection, tenant| decisions::one(connection, tenant, id)).await
     }

@@ -3,7 +3,7 @@
 use super::driver::{self, Connection, OptionalExtension, Row, params};
 use jiff::Timestamp;
 
-use super::row::{timestamp, word};
+use super::row::{optional_unsigned, timestamp, word};
 use crate::decision::TenantId;
 use crate::scim::profile::Profile;
 use crate::store::{StoreError, Tenant, TenantChange};
@@ -38,7 +38,7 @@ const TABLES: [&str; 22] = [
     "table_row",
 ];
 
-const COLUMNS: &str = "tenant_id, name, generation, profile, respond_async, created_at";
+const COLUMNS: &str = "tenant_id, name, generation, profile, respond_async, decisions_kept_days, created_at";
 
 /// From [`COLUMNS`], of which the first is at `first`.
 pub(super) fn from_columns(row: &Row<'_>, first: usize) -> driver::Result<Tenant> {
@@ -48,12 +48,21 @@ pub(super) fn from_columns(row: &Row<'_>, first: usize) -> driver::Result<Tenant
         generation: row.get(first + 2)?,
         profile: word(row, first + 3, Profile::parse)?,
         respond_async: row.get(first + 4)?,
-        created_at: timestamp(row, first + 5)?,
+        decisions_kept_days: optional_unsigned(row, first + 5)?,
+        created_at: timestamp(row, first + 6)?,
     })
 }
 
 fn from_row(row: &Row<'_>) -> driver::Result<Tenant> {
     from_columns(row, 0)
+}
+
+/// Those whose decisions are not kept for ever, by id.
+pub(super) fn forgetful(connection: &Connection) -> Result<Vec<Tenant>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM tenant WHERE decisions_kept_days IS NOT NULL AND name IS NOT NULL ORDER BY tenant_id"
+    );
+    Ok(connection.prepare_cached(&sql)?.query_map(params![], from_row)?.collect::<Result<_, _>>()?)
 }
 
 /// `None` if the name is taken.
@@ -93,12 +102,14 @@ pub(super) fn must_exist(connection: &Connection, tenant: TenantId) -> Result<()
 pub(super) fn change(connection: &Connection, tenant: TenantId, change: TenantChange) -> Result<Tenant, StoreError> {
     let sql = format!(
         "UPDATE tenant SET generation = generation + CASE WHEN CAST(?2 AS TEXT) IS NULL THEN 0 ELSE 1 END, profile = coalesce(?2, profile), \
-         respond_async = coalesce(?3, respond_async) WHERE tenant_id = ?1 AND name IS NOT NULL RETURNING {COLUMNS}"
+         respond_async = coalesce(?3, respond_async), \
+         decisions_kept_days = CASE WHEN ?4 = 0 THEN decisions_kept_days ELSE CAST(?5 AS BIGINT) END WHERE tenant_id = ?1 AND name IS NOT NULL RETURNING {COLUMNS}"
     );
     let profile = change.profile.map(Profile::as_str);
+    let kept: Option<Option<i64>> = change.decisions_kept_days.map(|days| days.map(i64::from));
     connection
         .prepare_cached(&sql)?
-        .query_row(params![tenant.0, profile, change.respond_async], from_row)
+        .query_row(params![tenant.0, profile, change.respond_async, kept.is_some(), kept.flatten()], from_row)
         .optional()?
         .ok_or(StoreError::NoTenant)
 }

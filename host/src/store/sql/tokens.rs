@@ -24,7 +24,7 @@ fn from_row(row: &Row<'_>) -> driver::Result<Token> {
 /// Whom a token belongs to: one query, since every request asks.
 pub(super) fn owner(connection: &Connection, hash: &TokenHash) -> Result<Option<TokenOwner>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT k.token_id, k.label, k.scopes, k.created_at, k.expires_at, k.user_id, t.tenant_id, t.name, t.generation, t.profile, t.respond_async, t.created_at \
+        "SELECT k.token_id, k.label, k.scopes, k.created_at, k.expires_at, k.user_id, t.tenant_id, t.name, t.generation, t.profile, t.respond_async, t.decisions_kept_days, t.created_at \
          FROM token k JOIN tenant t ON t.tenant_id = k.tenant_id \
          WHERE k.token_hash = ?1 AND k.revoked_at IS NULL AND t.name IS NOT NULL",
     )?;
