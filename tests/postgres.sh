@@ -56,12 +56,16 @@ cat >>"$folder/data/postgresql.conf" <<CONF
 listen_addresses = ''
 unix_socket_directories = '$folder'
 max_connections = 400
-fsync = off
-full_page_writes = off
 shared_buffers = 64MB
 max_pred_locks_per_transaction = 256
 log_min_messages = warning
 CONF
+# What measures wants to wait for the disk.
+if [ -z "${SCRUPLE_TEST_DURABLE:-}" ]; then
+    printf 'fsync = off\nfull_page_writes = off\n' >>"$folder/data/postgresql.conf"
+else
+    printf 'max_wal_size = 4GB\n' >>"$folder/data/postgresql.conf"
+fi
 "${as[@]}" "$bin/pg_ctl" --pgdata "$folder/data" --log "$folder/log" --silent --wait start >/dev/null ||
     { cat "$folder/log" >&2; exit 1; }
 

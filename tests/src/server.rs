@@ -28,7 +28,7 @@ pub struct TestServer {
     pub app: Arc<App>,
     data: TempDir,
     // After the app, which uses it.
-    _database: Option<TestDatabase>,
+    database: Option<TestDatabase>,
 }
 
 impl TestServer {
@@ -60,7 +60,12 @@ impl TestServer {
         let address = listener.local_addr().expect("an address");
         let router = build_handler(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { address, app, data, _database: database }
+        Self { address, app, data, database }
+    }
+
+    /// The address of the database that it has everything in, where that is not a file.
+    pub fn database(&self) -> Option<&str> {
+        self.database.as_ref().map(|database| database.url.as_str())
     }
 
     /// The folder of everything it keeps.
