@@ -8,6 +8,7 @@ pub mod asynchronous;
 pub mod change_set;
 pub mod model;
 pub mod query;
+pub mod queued;
 pub mod schema;
 pub mod signing;
 pub mod sql;
@@ -16,7 +17,6 @@ pub mod waiver;
 pub mod write_set;
 
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -35,6 +35,7 @@ pub use model::{
     PluginVersion, StoredDecision, Tenant, TenantChange, TenantModel, Token, TokenHash, TokenOwner,
 };
 pub use query::{Choose, Found, Matches, Page, Reference, Represented, ShowError, Shown, Wanted};
+pub use queued::{Committing, Premise, Queued};
 pub use signing::{
     ActivateError, AddVersionError, NewSigningKey, NewSigningPolicy, Signed, Signing, SigningKey, SigningKeyError,
     SigningPolicyError, Unsigned,
@@ -148,9 +149,6 @@ pub enum CommitError {
     Store(#[from] StoreError),
 }
 
-/// What a commit that is queued comes to. Whoever drops it does not call the commit back.
-pub type Committing = Pin<Box<dyn Future<Output = Result<(), CommitError>> + Send>>;
-
 /// Definitions that did not become the tenant's. Nothing of them was written.
 #[derive(Debug, Error)]
 pub enum DefineError {
@@ -220,12 +218,13 @@ pub trait TenantStore: Send + Sync {
     /// for a second one while holding the first may wait for himself.
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError>;
     /// Queues the change to be written with its decision in one transaction, if version, generation and look-ups still hold then.
-    /// What it comes to is known once it is durable. Of one resource's changes, what is queued first is tried first: one may
+    /// What it comes to is known once it is durable. Of one resource's updates, what is queued first is tried first: one may
     /// rest on what another one that is queued makes of the resource, and is not written if that is not.
-    async fn queue_commit(&self, change: Arc<AdmittedChange>) -> Result<Committing, CommitError>;
+    async fn queue_commit(&self, change: Arc<AdmittedChange>, rests_on: Option<Premise>)
+    -> Result<Queued, CommitError>;
     /// Does that and waits for it.
     async fn commit(&self, change: Arc<AdmittedChange>) -> Result<(), CommitError> {
-        self.queue_commit(change).await?.await
+        self.queue_commit(change, None).await?.committing.await
     }
     /// Writes the decision on a change that was refused. Returns once it is durable.
     async fn record_refusal(&self, record: Arc<DecisionRecord>) -> Result<(), StoreError>;

@@ -24,7 +24,7 @@ use scruple::decision::{Actor, DecisionId, TenantId};
 use scruple::pipeline::write::{Caller, Change, Precondition, WriteRequest};
 use scruple::scim::projection::AttributeNames;
 use scruple_tests::bench::full_user;
-use scruple_tests::components::FIVE_READS;
+use scruple_tests::components::{FIVE_READS, PROTECTED_ACCOUNTS};
 use scruple_tests::server::OPERATOR_TOKEN;
 use scruple_tests::{ServerProcess, TestServer};
 use serde_json::{Value, json};
@@ -349,6 +349,9 @@ fn main() {
         let second = another(&server, data.path(), &url);
         let nodes = Arc::new([first, second]);
         creates(&nodes, tenant, &url).await;
+        // That one allows users alone. This one reads what a group is called and who leaves it.
+        acme.set("five-reads", json!({ "plugin": "five-reads", "mode": "off" })).await.expect_status(200);
+        acme.enforce(PROTECTED_ACCOUNTS, json!({ "groups": [{ "displayName": "Others", "minimum": 1 }] })).await;
         one_group(&nodes, tenant).await;
     });
 }

@@ -4,17 +4,18 @@
 //! sixty-four clients add members to would be written once per transaction, however short each change is. So where
 //! changes of a resource meet, each is judged on what those before it make of the resource, though they are not durable yet,
 //! and sets out behind them. The store tries them in that order; if one is not written, those behind it are
-//! not either, since they expect a version that never came to be, and are judged anew. As the
+//! not either, and are judged anew. As the
 //! [turnstile](super::turnstile), convoys are never needed for correctness.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use crate::change::Removed;
 use crate::decision::{AdmittedChange, TenantId};
 use crate::scim::resource::ResourceId;
+use crate::store::Premise;
 
 /// Which tenant's resource.
 type Resource = (TenantId, ResourceId);
@@ -29,11 +30,11 @@ struct Convoy {
     ahead: Mutex<Vec<Ahead>>,
 }
 
-/// A change on its way. `true`: it has arrived. Closed without that: it has not.
+/// A change on its way.
 #[derive(Clone)]
 struct Ahead {
     change: Arc<AdmittedChange>,
-    arrived: watch::Receiver<bool>,
+    premise: Premise,
 }
 
 /// Somebody who changes a resource along with others. The convoy is there as long as one of them is.
@@ -75,7 +76,7 @@ impl Traveller<'_> {
     pub async fn lead_alone(&self) -> Lead {
         let mut lead = self.lead().await;
         for ahead in lead.ahead.drain(..) {
-            ahead.arrives().await;
+            ahead.premise.is_written().await;
         }
         Lead { is_alone: true, ..lead }
     }
@@ -93,12 +94,6 @@ impl Drop for Traveller<'_> {
     }
 }
 
-impl Ahead {
-    async fn arrives(mut self) -> bool {
-        self.arrived.wait_for(|arrived| *arrived).await.is_ok()
-    }
-}
-
 /// The place at the head of a convoy: as long as somebody has it, nobody else is judged.
 pub struct Lead {
     convoy: Arc<Convoy>,
@@ -113,6 +108,11 @@ impl Lead {
         self.ahead.iter().map(|ahead| Arc::clone(&ahead.change)).collect()
     }
 
+    /// The last of them, which all that is judged by them rests on.
+    pub fn premise(&self) -> Option<Premise> {
+        self.ahead.last().map(|last| last.premise.clone())
+    }
+
     /// Leaves the head without a change of its own, and waits for those ahead: whether they have arrived, so that what
     /// was judged by them holds.
     pub async fn leave(self) -> bool {
@@ -120,24 +120,23 @@ impl Lead {
         drop(guard);
         match ahead.pop() {
             // Each of the others was needed for it.
-            Some(last) => last.arrives().await,
+            Some(last) => last.premise.is_written().await,
             None => true,
         }
     }
 
     /// Sets out with a change, which is queued. The next one follows, unless this one travels alone.
-    pub fn set_out(self, change: &Arc<AdmittedChange>) -> UnderWay {
+    pub fn set_out(self, change: &Arc<AdmittedChange>, premise: Premise) -> UnderWay {
         let Self { convoy, guard, is_alone, .. } = self;
-        let (arrival, arrived) = watch::channel(false);
         // All that it does to members must be known to those who are judged by it.
         let is_listed = matches!(change.planned().members.removed, Removed::These(_));
         let guard = if is_alone || !is_listed {
             Some(guard)
         } else {
-            lock(&convoy.ahead).push(Ahead { change: Arc::clone(change), arrived });
+            lock(&convoy.ahead).push(Ahead { change: Arc::clone(change), premise });
             None
         };
-        UnderWay { convoy, change: Arc::clone(change), arrival, is_over: false, _guard: guard }
+        UnderWay { convoy, change: Arc::clone(change), is_over: false, _guard: guard }
     }
 }
 
@@ -145,7 +144,6 @@ impl Lead {
 pub struct UnderWay {
     convoy: Arc<Convoy>,
     change: Arc<AdmittedChange>,
-    arrival: watch::Sender<bool>,
     is_over: bool,
     _guard: Option<OwnedMutexGuard<()>>,
 }
@@ -155,7 +153,6 @@ impl UnderWay {
     pub fn arrived(mut self) {
         self.is_over = true;
         lock(&self.convoy.ahead).retain(|ahead| !Arc::ptr_eq(&ahead.change, &self.change));
-        self.arrival.send_replace(true);
     }
 }
 

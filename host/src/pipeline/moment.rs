@@ -7,7 +7,7 @@ use crate::change::Removed;
 use crate::decision::{AdmittedChange, LookUp};
 use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
-use crate::store::{Found, FoundRow, QueryError, Snapshot, StoreError};
+use crate::store::{Found, FoundRow, QueryError, Snapshot, StoreError, TenantModel};
 
 /// A snapshot, and of one resource what changes make of it that are on their way to the store. What they change is that
 /// resource and its members and nothing else; look-ups do not know of it, and are asked again at the commit.
@@ -41,6 +41,11 @@ impl Moment {
 
     fn ahead_of(&self, id: ResourceId) -> Option<&Ahead> {
         self.ahead.as_ref().filter(|ahead| ahead.resource.id == id)
+    }
+
+    /// The tenant's resource types, and the generation that they and its constraints are of.
+    pub async fn model(&self) -> Result<Arc<TenantModel>, StoreError> {
+        self.snapshot.model().await
     }
 
     /// One resource, without its members and groups.

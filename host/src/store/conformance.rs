@@ -45,6 +45,7 @@ macro_rules! conformance {
             an_id_that_is_none_of_ours_names_nothing,
             only_what_is_there_becomes_a_member,
             what_is_queued_of_one_resource_is_done_in_that_order_up_to_what_fails,
+            what_rests_on_what_was_not_written_is_not_written_whatever_the_version,
             what_is_deleted_leaves_its_groups_which_change_by_that,
             a_snapshot_does_not_see_what_is_written_after_its_first_question,
             tenants_do_not_see_each_other,

@@ -12,11 +12,12 @@ use scruple::scim::resource::{Member, Resource, ResourceId};
 use scruple::scim::schema::ResourceType;
 use scruple::store::{
     ActivateError, Activation, ActivationState, AddVersionError, AsyncRequest, ChangeSet, ChangeSetError, Choose,
-    CommitError, Committing, DecisionPage, DecisionQuery, DefineError, Defined, Finish, Found, FoundRow, Matches,
-    NewAsyncRequest, NewDefinitions, NewSigningKey, NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, Page,
-    PluginVersion, QueryError, Reference, Represented, ShowError, Shown, Signed, Signing, SigningKey, SigningKeyError,
-    SigningPolicyError, Snapshot, Store, StoreError, StoredDecision, StoredWaiver, TableChangeError, TableRevision,
-    TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token, TokenHash, TokenOwner, Wanted,
+    CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish, Found, FoundRow, Matches, NewAsyncRequest,
+    NewDefinitions, NewSigningKey, NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, Page, PluginVersion,
+    Premise, QueryError, Queued, Reference, Represented, ShowError, Shown, Signed, Signing, SigningKey,
+    SigningKeyError, SigningPolicyError, Snapshot, Store, StoreError, StoredDecision, StoredWaiver, TableChangeError,
+    TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token, TokenHash,
+    TokenOwner, Wanted,
 };
 
 use super::gates::{Gate, Gates, Writer};
@@ -107,11 +108,15 @@ gated! {
             Ok(Arc::new(GatedSnapshot { inner, store: self.store.clone() }))
         }
 
-        async fn queue_commit(&self, change: Arc<AdmittedChange>) -> Result<Committing, CommitError> {
+        async fn queue_commit(
+            &self,
+            change: Arc<AdmittedChange>,
+            rests_on: Option<Premise>,
+        ) -> Result<Queued, CommitError> {
             self.store.gates.pass(Gate::Commit).await;
-            let committing = self.inner.queue_commit(change).await?;
+            let Queued { premise, committing } = self.inner.queue_commit(change, rests_on).await?;
             let (store, writer) = (self.store.clone(), self.writer);
-            Ok(Box::pin(async move {
+            let committing = Box::pin(async move {
                 let committed = committing.await;
                 match &committed {
                     Ok(()) => store.gates.commit(writer),
@@ -119,7 +124,8 @@ gated! {
                     Err(_) => {}
                 }
                 committed
-            }))
+            });
+            Ok(Queued { premise, committing })
         }
 
         async fn put_table(&self, new: NewTable, kept: TablesKept) -> Result<(TableRevision, bool), TableChangeError> {

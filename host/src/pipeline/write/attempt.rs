@@ -11,8 +11,9 @@ use crate::decision::{AdmittedChange, KeptSecret, Outcome, TenantId};
 use crate::pipeline::Pipeline;
 use crate::pipeline::answer::{Answer, Showing};
 use crate::pipeline::convoy::Lead;
+use crate::pipeline::moment::Moment;
 use crate::scim::resource::Resource;
-use crate::store::{CommitError, StoreError};
+use crate::store::{CommitError, Queued, StoreError};
 
 /// One try's outcome: done with, or to be tried again.
 pub(super) enum Attempt {
@@ -34,7 +35,8 @@ impl Pipeline {
         hashes: &mut Option<Arc<[KeptSecret]>>,
     ) -> Result<Attempt, WriteError> {
         let ahead = lead.as_ref().map(Lead::ahead).unwrap_or_default();
-        let judged = self.judge(caller, place, request, at, ids, &ahead).await;
+        let moment = Moment::after(self.store.tenant(caller.tenant).snapshot().await?, &ahead).await?;
+        let judged = self.judge(caller, place, request, at, ids, moment).await;
         if !matches!(judged, Ok(Judgement::Decided { decided: Ok(_), .. }))
             && let Some(lead) = lead.take()
         {
@@ -63,11 +65,11 @@ impl Pipeline {
             }
             Judgement::Decided { decided: Ok(admitted), showing } => {
                 // Once a request: a hash is made to be dear.
-                let kept = match hashes {
-                    Some(kept) => Arc::clone(kept),
+                let secrets = match hashes {
+                    Some(secrets) => Arc::clone(secrets),
                     None => Arc::clone(hashes.insert(self.passwords.keep(&admitted.planned().secrets).await?)),
                 };
-                self.commit(caller.tenant, &showing, Arc::new(admitted.keep_secrets(kept)), lead).await
+                self.commit(caller.tenant, &showing, Arc::new(admitted.keep_secrets(secrets)), lead).await
             }
         }
     }
@@ -80,9 +82,10 @@ impl Pipeline {
         lead: Option<Lead>,
     ) -> Result<Attempt, WriteError> {
         let tenant_store = self.store.tenant(tenant);
-        let committed = match tenant_store.queue_commit(Arc::clone(&admitted)).await {
-            Ok(committing) => {
-                let under_way = lead.map(|lead| lead.set_out(&admitted));
+        let rests_on = lead.as_ref().and_then(Lead::premise);
+        let committed = match tenant_store.queue_commit(Arc::clone(&admitted), rests_on).await {
+            Ok(Queued { premise, committing }) => {
+                let under_way = lead.map(|lead| lead.set_out(&admitted, premise));
                 let committed = committing.await;
                 if let (Some(under_way), Ok(())) = (under_way, &committed) {
                     under_way.arrived();

@@ -62,8 +62,7 @@ impl Judgement {
 }
 
 impl Pipeline {
-    /// Plans a request against a snapshot, and what changes of its resource that are on their way make of that, and has the
-    /// tenant's constraints judge it.
+    /// Plans a request against a moment and has the tenant's constraints judge it.
     pub(super) async fn judge(
         &self,
         caller: &Caller,
@@ -71,10 +70,9 @@ impl Pipeline {
         request: &WriteRequest,
         at: Timestamp,
         NewIds { decision, resource: new_id }: NewIds,
-        ahead: &[Arc<AdmittedChange>],
+        moment: Moment,
     ) -> Result<Judgement, WriteError> {
-        let snapshot = self.store.tenant(caller.tenant).snapshot().await?;
-        let model = snapshot.model().await?;
+        let model = moment.model().await?;
         let constraints = self.constraints(caller.tenant, model.generation).await?;
         if constraints.generation != model.generation {
             return Ok(Judgement::Moved(CommitError::GenerationMoved));
@@ -82,7 +80,6 @@ impl Pipeline {
 
         let resource_type = served(&model, &request.endpoint)?;
         let showing = Showing::of(caller.tenant, &model, resource_type, request)?;
-        let moment = Moment::after(snapshot, ahead).await?;
         let draft = draft(&moment, reading(&model, resource_type, &self.limits), &request.change, at, new_id).await?;
         let members = settle_members(&moment, &draft, self.limits.members_listed_max).await?;
         let before = draft.before.clone();

@@ -8,6 +8,7 @@ use super::judge::Judgement;
 use super::{Caller, NewIds, TRIES_MAX, WriteError, WriteRequest};
 use crate::decision::DecisionRecord;
 use crate::pipeline::Pipeline;
+use crate::pipeline::moment::Moment;
 
 impl Pipeline {
     /// What would be recorded of a request now; `None` if it asks for what is the case already, so that nothing is judged.
@@ -20,7 +21,8 @@ impl Pipeline {
     ) -> Result<Option<Arc<DecisionRecord>>, WriteError> {
         let place = self.sandbox.admit_write(caller.tenant)?;
         for _ in 0..TRIES_MAX {
-            return Ok(match self.judge(caller, &place, request, at, ids, &[]).await? {
+            let moment = Moment::from(self.store.tenant(caller.tenant).snapshot().await?);
+            return Ok(match self.judge(caller, &place, request, at, ids, moment).await? {
                 Judgement::Moved(_) => continue,
                 Judgement::Unchanged { .. } => None,
                 Judgement::TakenBack { record, .. } => Some(Arc::from(record)),

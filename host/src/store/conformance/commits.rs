@@ -7,6 +7,7 @@ use super::world::{
 };
 use crate::change::{MembersChange, Removed};
 use crate::decision::{ConstraintName, LookUp, LookUpAnswer, Mode, Read, Verdict};
+use crate::scim::resource::Resource;
 use crate::store::{CommitError, DecisionQuery, Store};
 
 async fn decisions_of(world: &World) -> usize {
@@ -179,12 +180,14 @@ pub(crate) async fn what_is_queued_of_one_resource_is_done_in_that_order_up_to_w
     users[FAILS] = user("nobody");
     let mut team = acme.group("team", &[]).await;
 
-    let mut queued = Vec::new();
+    let (mut queued, mut rests_on) = (Vec::new(), None);
     for user in &users {
         let after = changed(&team, json!({ "displayName": format!("with {}", user.attributes["userName"]) }));
         let joins = MembersChange { added: vec![member(user)], removed: Removed::default() };
         let change = admitted(0, Some(&team), Some(&after), joins, Vec::new());
-        queued.push(acme.tenant.queue_commit(change).await.unwrap());
+        let next = acme.tenant.queue_commit(change, rests_on).await.unwrap();
+        rests_on = Some(next.premise.clone());
+        queued.push(next.committing);
         team = after;
     }
     // Whoever goes away does not call its change back.
@@ -206,6 +209,32 @@ pub(crate) async fn what_is_queued_of_one_resource_is_done_in_that_order_up_to_w
     drop(snapshot);
     let log = DecisionQuery { limit: 1_000, resource: Some(team.id.0), ..DecisionQuery::default() };
     assert_eq!(acme.tenant.decisions(log).await.unwrap().decisions.len(), 1 + FAILS);
+}
+
+/// A version has a number, and what was not written leaves its number to another.
+pub(crate) async fn what_rests_on_what_was_not_written_is_not_written_whatever_the_version(store: &dyn Store) {
+    let acme = World::new(store, "acme").await;
+    let (ada, team) = (acme.user("ada").await, acme.group("team", &[]).await);
+    let joins = |who| MembersChange { added: vec![member(who)], removed: Removed::default() };
+    let queue = |before: &Resource, after: &Resource, members, rests_on| {
+        let (acme, change) = (acme.clone(), admitted(0, Some(before), Some(after), members, Vec::new()));
+        async move { acme.tenant.queue_commit(change, rests_on).await }
+    };
+    let with_nobody = changed(&team, json!({ "displayName": "with nobody" }));
+    let nobody = user("nobody");
+    let failing = queue(&team, &with_nobody, joins(&nobody), None).await.unwrap();
+    let other = changed(&team, json!({ "displayName": "other" }));
+    let written = queue(&team, &other, MembersChange::default(), None).await.unwrap();
+    let behind = changed(&with_nobody, json!({}));
+    let first = queue(&with_nobody, &behind, joins(&ada), Some(failing.premise.clone())).await.unwrap();
+    assert!(matches!(failing.committing.await, Err(CommitError::MemberMoved)));
+    written.committing.await.unwrap();
+    assert!(matches!(first.committing.await, Err(CommitError::VersionMoved)));
+    let late = queue(&with_nobody, &behind, joins(&ada), Some(failing.premise.clone())).await.unwrap();
+    assert!(matches!(late.committing.await, Err(CommitError::VersionMoved)));
+    assert_eq!((failing.premise.is_written().await, written.premise.is_written().await), (false, true));
+    assert_eq!(acme.get(&team).await, Some(other));
+    assert_eq!(acme.snapshot().await.members(team.id, None, 10).await.unwrap(), []);
 }
 
 pub(crate) async fn what_is_deleted_leaves_its_groups_which_change_by_that(store: &dyn Store) {

@@ -17,6 +17,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::lanes::QueuedUpdate;
 pub(super) use self::owner::{alone, claim, must_be_ours};
 pub(super) use self::server::Server;
 pub(super) use self::session::Session;

@@ -12,14 +12,15 @@ use super::redefine::Redefinition;
 use super::snapshot::SqlSnapshot;
 use super::table_upload::TableUpload;
 use super::{
-    Inner, activations, asynchronous, change_set, decisions, plugins, signing, staged, tables, tenants, tokens, waivers,
+    Inner, activations, asynchronous, change_set, decisions, plugins, signing, staged, tables, tenants, tokens,
+    waivers, writer,
 };
 use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, TenantId, Txn, WaiverId};
 use crate::store::write_set::{DecisionRow, MembersWrite, WriteSet};
 use crate::store::{
     ActivateError, Activation, ActivationState, AddVersionError, AsyncRequest, ChangeSet, ChangeSetError, CommitError,
-    Committing, DecisionPage, DecisionQuery, DefineError, Defined, Finish, NewAsyncRequest, NewDefinitions,
-    NewSigningKey, NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, PluginVersion, Signed, Signing,
+    DecisionPage, DecisionQuery, DefineError, Defined, Finish, NewAsyncRequest, NewDefinitions, NewSigningKey,
+    NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, PluginVersion, Premise, Queued, Signed, Signing,
     SigningKey, SigningKeyError, SigningPolicyError, Snapshot, StoreError, StoredDecision, StoredWaiver,
     TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token,
 };
@@ -58,7 +59,11 @@ impl TenantStore for SqlTenant {
         Ok(Arc::new(SqlSnapshot::new(self.tenant, shared, pool, lease)))
     }
 
-    async fn queue_commit(&self, change: Arc<AdmittedChange>) -> Result<Committing, CommitError> {
+    async fn queue_commit(
+        &self,
+        change: Arc<AdmittedChange>,
+        rests_on: Option<Premise>,
+    ) -> Result<Queued, CommitError> {
         let write = WriteSet::of(&change)?;
         let (tenant, shared) = (self.tenant, Arc::clone(&self.inner.shared));
         if matches!(write.members, MembersWrite::Set { .. }) {
@@ -66,10 +71,10 @@ impl TenantStore for SqlTenant {
             let filling = Filling { tenant, shared, pool, writer };
             let threads = Arc::clone(self.inner.pool.threads());
             // What is begun is committed or given up, also when the caller goes away.
-            return Ok(Box::pin(async move { threads.detached(filling.commit(write)).await }));
+            return Ok(writer::queued(async move { threads.detached(filling.commit(write)).await }, rests_on));
         }
         shared.fillings.wait(tenant, write.id).await;
-        self.inner.writer.queue_commit(tenant, shared, write).await
+        self.inner.writer.queue_commit(tenant, shared, write, rests_on).await
     }
 
     async fn record_refusal(&self, record: Arc<DecisionRecord>) -> Result<(), StoreError> {

@@ -2,16 +2,38 @@
 
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use super::driver::Connection;
 use super::{Shared, commit, postgres, sqlite};
 use crate::decision::TenantId;
+use crate::store::queued::Fate;
 use crate::store::write_set::WriteSet;
-use crate::store::{CommitError, Committing, StoreError};
+use crate::store::{CommitError, Premise, Queued, StoreError};
 
 /// The way to write.
 pub(super) enum Writer {
     Sqlite(sqlite::Writer),
     Postgres(Arc<postgres::Writer>),
+}
+
+/// What is not begun before it is waited for, and before what it rests on is written.
+pub(super) fn queued(
+    commit: impl Future<Output = Result<(), CommitError>> + Send + 'static,
+    rests_on: Option<Premise>,
+) -> Queued {
+    let (fate, premise) = Fate::open();
+    let committing = async move {
+        if let Some(rests_on) = rests_on
+            && !rests_on.is_written().await
+        {
+            return Err(CommitError::VersionMoved);
+        }
+        let committed = commit.await;
+        fate.ends(committed.is_ok());
+        committed
+    };
+    Queued { premise, committing: Box::pin(committing) }
 }
 
 /// A way to write for those who may outlive the store.
@@ -42,19 +64,32 @@ impl Writer {
         tenant: TenantId,
         shared: Arc<Shared>,
         write: WriteSet,
-    ) -> Result<Committing, CommitError> {
+        rests_on: Option<Premise>,
+    ) -> Result<Queued, CommitError> {
+        let (fate, premise) = Fate::open();
         let answer = match self {
             Self::Sqlite(writer) => {
-                let work = move |connection: &Connection| commit::commit(connection, tenant, &shared, &write);
-                writer.loose_end().queue(work).await?
+                let work = move |connection: &Connection| {
+                    if rests_on.is_some_and(|premise| !premise.holds()) {
+                        return Err(CommitError::VersionMoved);
+                    }
+                    commit::commit(connection, tenant, &shared, &write)
+                };
+                writer.loose_end().queue(work, Some(fate)).await?
             }
-            Self::Postgres(writer) if write.is_update() => writer.queue_update(tenant, &shared, Arc::new(write)),
+            Self::Postgres(writer) if write.is_update() => {
+                let (reply, answer) = oneshot::channel();
+                let queued = postgres::QueuedUpdate { write: Arc::new(write), rests_on, fate, reply };
+                writer.queue_update(tenant, &shared, queued);
+                answer
+            }
             Self::Postgres(writer) => {
                 let writer = Arc::clone(writer);
-                return Ok(Box::pin(async move { writer.commit(tenant, &shared, Arc::new(write)).await }));
+                let committing = async move { writer.commit(tenant, &shared, Arc::new(write)).await };
+                return Ok(queued(committing, rests_on));
             }
         };
-        Ok(Box::pin(async { answer.await.map_err(|_| StoreError::Closed)? }))
+        Ok(Queued { premise, committing: Box::pin(async { answer.await.map_err(|_| StoreError::Closed)? }) })
     }
 
     /// A way to write that does not keep the store from closing.

@@ -14,11 +14,12 @@ use super::text::escaped;
 use crate::decision::TenantId;
 use crate::scim::index::IndexEntry;
 use crate::store::StoreError;
-use crate::store::sql::driver::{Error, Result};
+use crate::store::sql::driver::Error;
 use crate::store::sql::names::Names;
 use crate::store::write_set::{MembersWrite, ResourceRow, ResourceWrite, WriteSet};
 
-/// The guard: each part that writes takes its row from it, so that without it none does anything. They all see the database as it
+/// The guard: each part that writes takes its row from it, so that without it none does anything, and the end is a division by zero, which
+/// undoes what statements before it in the transaction have done. They all see the database as it
 /// was before the statement; that no other transaction has changed it meanwhile is what SERIALIZABLE is for.
 macro_rules! statement {
     ($version:literal, $resource:literal) => {
@@ -41,7 +42,7 @@ macro_rules! statement {
                ON CONFLICT(tenant_id, id, attr) DO UPDATE SET hash = excluded.hash) \
              , logged AS (INSERT INTO decision(tenant_id, id, at, outcome, resource_id, constraints, record, txn) \
                SELECT $1, $21, $22, $23, $4, $24, $25, $26 FROM guard) \
-             SELECT count(*) FROM guard"
+             SELECT 1 / count(*) FROM guard"
         )
     };
 }
@@ -95,7 +96,7 @@ pub(super) fn is_one_statement(write: &WriteSet) -> bool {
 struct Entries(Vec<i64>, Vec<String>);
 
 impl Entries {
-    fn of(entries: &[IndexEntry], unique: bool, names: &Names) -> std::result::Result<Self, StoreError> {
+    fn of(entries: &[IndexEntry], unique: bool, names: &Names) -> Result<Self, StoreError> {
         let mut columns = Self(Vec::new(), Vec::new());
         for entry in entries.iter().filter(|entry| entry.unique == unique) {
             columns.0.push(names.number(&entry.attribute)?);
@@ -126,7 +127,7 @@ struct Parameters<'w> {
 
 impl<'w> Parameters<'w> {
     /// `None` if it is nothing for one statement.
-    fn of(tenant: TenantId, names: &Names, write: &'w WriteSet) -> std::result::Result<Option<Self>, StoreError> {
+    fn of(tenant: TenantId, names: &Names, write: &'w WriteSet) -> Result<Option<Self>, StoreError> {
         let (expected_version, row) = match &write.resource {
             ResourceWrite::Insert(row) => (None, row),
             ResourceWrite::Update { expected_version, row } => (Some(*expected_version), row),
@@ -150,12 +151,9 @@ impl<'w> Parameters<'w> {
             keys_new: Entries::of(&write.entries_added, true, names)?,
             attrs_gone: Entries::of(&write.entries_removed, false, names)?,
             attrs_new: Entries::of(&write.entries_added, false, names)?,
-            members_new: (
-                added.iter().map(|member| member.id.0).collect(),
-                types.collect::<std::result::Result<_, StoreError>>()?,
-            ),
+            members_new: (added.iter().map(|member| member.id.0).collect(), types.collect::<Result<_, StoreError>>()?),
             members_gone: removed.iter().map(|member| member.id.0).collect(),
-            secrets_new: (paths.collect::<std::result::Result<_, StoreError>>()?, hashes),
+            secrets_new: (paths.collect::<Result<_, StoreError>>()?, hashes),
             decided: (
                 decision.at.as_microsecond(),
                 decision.outcome.as_str(),
@@ -205,38 +203,34 @@ impl<'w> Parameters<'w> {
     }
 }
 
-/// Writes all of each or nothing of it: of each, which. Several are written one after the other in one transaction, so that each
-/// sees what those before it have written; it is one way to the server and back for all of them.
+/// Writes all of them or nothing. Several are written one after the other in one transaction, so that each sees what those before it
+/// have written; it is one way to the server and back for all of them.
 pub(super) async fn run(
     session: &Session,
     tenant: TenantId,
     names: &Names,
     writes: &[Arc<WriteSet>],
-) -> std::result::Result<Vec<Done>, StoreError> {
+) -> Result<Done, StoreError> {
     let parameters = writes.iter().map(|write| Parameters::of(tenant, names, write));
-    let Some(parameters) = parameters.collect::<std::result::Result<Option<Vec<_>>, StoreError>>()? else {
-        return Ok(vec![Done::Nothing; writes.len()]);
+    let Some(parameters) = parameters.collect::<Result<Option<Vec<_>>, StoreError>>()? else {
+        return Ok(Done::Nothing);
     };
-    let answers = match parameters.as_slice() {
-        [only] => session.query_raw(only.sql(), &only.values()).await.map(|rows| vec![rows]),
+    let done = match parameters.as_slice() {
+        [only] => session.query_raw(only.sql(), &only.values()).await.map(drop),
         many => {
             let statements: Vec<_> = many.iter().map(|each| (each.sql(), each.values())).collect();
-            session.transact_raw(&statements).await
+            session.transact_raw(&statements).await.map(drop)
         }
     };
-    match answers {
-        Ok(answers) => Ok(answers.iter().map(|rows| passed(rows)).collect::<Result<_>>()?),
-        // Somebody else has the value, or the id.
-        Err(Error::Postgres(error)) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
-            Ok(vec![Done::Nothing; writes.len()])
+    match done {
+        Ok(()) => Ok(Done::All),
+        // The guard has not let it through; or somebody else has the value, or the id.
+        Err(Error::Postgres(error))
+            if matches!(error.code(), Some(&SqlState::DIVISION_BY_ZERO | &SqlState::UNIQUE_VIOLATION)) =>
+        {
+            Ok(Done::Nothing)
         }
-        Err(error) if error.is_conflict() => Ok(vec![Done::Conflict; writes.len()]),
+        Err(error) if error.is_conflict() => Ok(Done::Conflict),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Whether the guard has let it through.
-fn passed(rows: &[tokio_postgres::Row]) -> Result<Done> {
-    let passed: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
-    Ok(if passed == 1 { Done::All } else { Done::Nothing })
 }

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
 use super::commit::{self, Done};
-use super::lanes::{Lane, Lanes, Queued, Turn};
+use super::lanes::{Lane, Lanes, QueuedUpdate, Turn};
 use super::server::Server;
 use super::session::Session;
 use crate::decision::TenantId;
@@ -84,15 +84,13 @@ impl Writer {
         self: &Arc<Self>,
         tenant: TenantId,
         shared: &Arc<Shared>,
-        write: Arc<WriteSet>,
-    ) -> oneshot::Receiver<Result<(), CommitError>> {
-        let (reply, answer) = oneshot::channel();
-        let lane = (tenant, write.id);
-        if self.lanes.join(lane, Queued { write, reply }) {
+        queued: QueuedUpdate,
+    ) {
+        let lane = (tenant, queued.write.id);
+        if self.lanes.join(lane, queued) {
             let (writer, shared) = (Arc::clone(self), Arc::clone(shared));
             self.server.runtime().spawn(async move { writer.serve(lane, &shared).await });
         }
-        answer
     }
 
     /// Goes along a lane to its end.
@@ -103,28 +101,29 @@ impl Writer {
             let writes: Vec<_> = queued.iter().map(|queued| Arc::clone(&queued.write)).collect();
             let done = match writes.as_slice() {
                 [] => return,
-                [_] => Ok(vec![Done::Nothing]),
-                many => self.commit_together(lane.0, shared, many).await,
+                [_] => Ok(Done::Nothing),
+                // Each is judged on what the one before it makes of the resource: all of them or none.
+                many if rest_on_each_other(&queued) => self.commit_together(lane.0, shared, many).await,
+                _ => Ok(Done::Nothing),
             };
-            let done = match done {
+            match done {
+                Ok(Done::All) => queued.into_iter().for_each(|queued| queued.answer(Ok(()))),
                 // It may be done or not.
                 Err(error) if error.is_passing() => {
                     let error = Arc::new(error);
                     let unreachable = || StoreError::Unreachable(Box::new(Arc::clone(&error)));
                     queued.into_iter().for_each(|queued| queued.answer(Err(unreachable().into())));
-                    continue;
                 }
-                // One of them is at fault, and nothing is done.
-                Err(_) => vec![Done::Nothing; writes.len()],
-                Ok(done) => done,
-            };
-            for (queued, done) in queued.into_iter().zip(done) {
-                let done = match done {
-                    Done::All => Ok(()),
-                    // Alone it is done after all, or told what stands in the way.
-                    Done::Nothing | Done::Conflict => self.commit(lane.0, shared, Arc::clone(&queued.write)).await,
-                };
-                queued.answer(done);
+                // Nothing is done. Alone each is done after all, or told what stands in the way.
+                Ok(Done::Nothing | Done::Conflict) | Err(_) => {
+                    for queued in queued {
+                        let done = match queued.may_rest() {
+                            true => self.commit(lane.0, shared, Arc::clone(&queued.write)).await,
+                            false => Err(CommitError::VersionMoved),
+                        };
+                        queued.answer(done);
+                    }
+                }
             }
         }
     }
@@ -137,8 +136,8 @@ impl Writer {
         write: Arc<WriteSet>,
     ) -> Result<(), CommitError> {
         if commit::is_one_statement(&write) {
-            let write = std::slice::from_ref(&write);
-            if let [Done::All] = self.commit_together(tenant, shared, write).await?.as_slice() {
+            let only = std::slice::from_ref(&write);
+            if self.commit_together(tenant, shared, only).await? == Done::All {
                 return Ok(());
             }
         }
@@ -146,13 +145,13 @@ impl Writer {
         self.write(move |connection| super::super::commit::commit(connection, tenant, &shared, &write)).await
     }
 
-    /// Commits with one statement each, in one transaction: of each, whether it is written.
+    /// Commits with one statement each, in one transaction: all of them or none.
     async fn commit_together(
         &self,
         tenant: TenantId,
         shared: &Shared,
         writes: &[Arc<WriteSet>],
-    ) -> Result<Vec<Done>, StoreError> {
+    ) -> Result<Done, StoreError> {
         let _leave = self.leave.acquire().await.map_err(|_| StoreError::Closed)?;
         for attempt in 0..ATTEMPTS_MAX {
             if attempt > 0 {
@@ -164,12 +163,12 @@ impl Writer {
             };
             let done = commit::run(&session, tenant, &shared.names, writes).await;
             self.give_back(session);
-            let done = done?;
-            if !done.contains(&Done::Conflict) {
-                return Ok(done);
+            match done? {
+                Done::Conflict => {}
+                done => return Ok(done),
             }
         }
-        Ok(vec![Done::Conflict; writes.len()])
+        Ok(Done::Conflict)
     }
 
     fn transact<T, E: From<StoreError>>(&self, work: &mut impl FnMut(&Connection) -> Result<T, E>) -> Result<T, E> {
@@ -221,6 +220,16 @@ impl Writer {
     pub(in crate::store::sql) fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
+}
+
+/// Whether each rests on the one before it, or on what is written.
+fn rest_on_each_other(queued: &[QueuedUpdate]) -> bool {
+    let mut before: Option<&QueuedUpdate> = None;
+    queued.iter().all(|queued| {
+        let rests = queued.may_rest() || before.is_some_and(|before| queued.rests_on_fate(&before.fate));
+        before = Some(queued);
+        rests
+    })
 }
 
 /// Twice as long each time, and of those who were in each other's way none as long as the other.

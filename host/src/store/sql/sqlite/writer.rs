@@ -16,6 +16,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::store::StoreError;
+use crate::store::queued::Fate;
 use crate::store::sql::driver::{self, Connection, params};
 use crate::store::sql::{member_sets, tables};
 
@@ -69,13 +70,15 @@ impl LooseEnd {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.queue(work).await?.await.map_err(|_| StoreError::Closed)?
+        self.queue(work, None).await?.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Queues `work`, behind all that is queued already, and returns where it is told what it came to.
+    /// Queues `work`, behind all that is queued already, and returns where it is told what it came to. Those who rest on it know
+    /// its `fate`.
     pub(in crate::store::sql) async fn queue<T, E>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        fate: Option<Fate>,
     ) -> Result<oneshot::Receiver<Result<T, E>>, StoreError>
     where
         T: Send + 'static,
@@ -84,7 +87,7 @@ impl LooseEnd {
         // Not for longer than this: the thread ends when every sender is gone, and who waits for that shall not wait for us.
         let queue = self.0.as_ref().and_then(mpsc::WeakSender::upgrade).ok_or(StoreError::Closed)?;
         let (reply, answer) = oneshot::channel();
-        let request = Request { work: Some(work), result: None, reply };
+        let request = Request { work: Some(work), result: None, reply, fate };
         queue.send(Box::new(request)).await.map_err(|_| StoreError::Closed)?;
         Ok(answer)
     }
@@ -106,6 +109,7 @@ struct Request<W, T, E> {
     work: Option<W>,
     result: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
+    fate: Option<Fate>,
 }
 
 impl<W, T, E> Job for Request<W, T, E>
@@ -120,6 +124,9 @@ where
         let result = catch_unwind(AssertUnwindSafe(|| work(connection)))
             .unwrap_or_else(|_| Err(StoreError::Damaged("a request to the store panicked".to_owned()).into()));
         let keep = result.is_ok();
+        if let Some(fate) = self.fate.as_ref().filter(|_| keep) {
+            fate.carried();
+        }
         self.result = Some(result);
         keep
     }
@@ -131,6 +138,10 @@ where
             (_, Err(error)) => Err(StoreError::Database(Box::new(error)).into()),
             (None, Ok(())) => Err(StoreError::Closed.into()),
         };
+        // Before the next transaction begins, in which others may rest on it.
+        if let Some(fate) = self.fate {
+            fate.ends(result.is_ok());
+        }
         // Nobody may be waiting any more.
         drop(self.reply.send(result));
     }
