@@ -7,6 +7,7 @@
 pub mod asynchronous;
 pub mod change_set;
 pub mod model;
+pub mod node;
 pub mod query;
 pub mod queued;
 pub mod schema;
@@ -34,6 +35,7 @@ pub use model::{
     Activation, ActivationState, Broken, DecisionPage, DecisionQuery, Defined, NewDefinitions, NewToken, NewVersion,
     PluginVersion, StoredDecision, Tenant, TenantChange, TenantModel, Token, TokenHash, TokenOwner,
 };
+pub use node::{Active, LiveNode, Membership, NewNode};
 pub use query::{Choose, Found, Matches, Page, Reference, Represented, ShowError, Shown, Wanted};
 pub use queued::{Committing, Premise, Queued};
 pub use signing::{
@@ -77,6 +79,19 @@ pub enum StoreError {
         "the database belongs to nodes with another key: copy `secret.key` from the data folder of one of them into that of this one"
     )]
     OtherKeys,
+    /// Another node has the id of this one.
+    #[error(
+        "another server{} works with the database under the id of this one, {id}: stop that one, or, if the data folder was copied, delete `node.id` in the copy",
+        of_machine(host, listen)
+    )]
+    NodeInUse {
+        /// The id.
+        id: uuid::Uuid,
+        /// The other's machine; empty if it is not known.
+        host: String,
+        /// Where the other listens.
+        listen: String,
+    },
     /// Others were in the way each time.
     #[error("too many write the same at once")]
     Contended,
@@ -114,6 +129,10 @@ pub enum StoreError {
         /// Its number.
         version: i64,
     },
+}
+
+fn of_machine(host: &str, listen: &str) -> String {
+    if host.is_empty() { String::new() } else { format!(" (on `{host}`, {listen})") }
 }
 
 impl StoreError {
@@ -204,6 +223,11 @@ pub trait Store: Send + Sync + 'static {
     async fn component(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError>;
     /// Every request that this node has accepted and not finished, in the order of their acceptance; for its start.
     async fn unfinished(&self) -> Result<Vec<(TenantId, Txn)>, StoreError>;
+    /// Has a node take part in the work with this store: from then on it is known to the others. An error if one with its id
+    /// does already.
+    async fn join(&self, node: NewNode) -> Result<Arc<dyn Membership>, StoreError>;
+    /// The nodes that live, the oldest first.
+    async fn nodes(&self) -> Result<Vec<LiveNode>, StoreError>;
     /// Whether the store can be reached; for readiness.
     async fn ping(&self) -> Result<(), StoreError>;
     /// What one tenant has.
@@ -266,6 +290,8 @@ pub trait TenantStore: Send + Sync {
         &self,
         at: jiff::Timestamp,
     ) -> Result<(Arc<TenantModel>, Vec<Activation>, Vec<StoredWaiver>), StoreError>;
+    /// On how many nodes the present generation is active.
+    async fn active(&self) -> Result<Active, StoreError>;
     /// Makes a waiver. Raises the generation.
     async fn add_waiver(&self, waiver: NewWaiver) -> Result<StoredWaiver, StoreError>;
     /// The newest waivers, also those that have ended, newest first.

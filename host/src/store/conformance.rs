@@ -7,6 +7,7 @@ mod change_sets;
 mod commits;
 mod decision_log;
 mod member_sets;
+mod nodes;
 mod queries;
 mod shown;
 mod signing;
@@ -20,6 +21,7 @@ pub(crate) use change_sets::*;
 pub(crate) use commits::*;
 pub(crate) use decision_log::*;
 pub(crate) use member_sets::*;
+pub(crate) use nodes::*;
 pub(crate) use queries::*;
 pub(crate) use shown::*;
 pub(crate) use signing::*;
@@ -94,6 +96,9 @@ macro_rules! conformance {
             a_waiver_is_counted_with_the_change_that_is_committed_by_it,
             a_refusal_is_recorded_in_full,
             the_log_is_searched_by_time_outcome_constraint_and_resource,
+            a_node_is_listed_from_its_start_to_its_end,
+            a_change_is_looked_for_until_the_node_is_prepared,
+            a_deleted_tenant_is_not_waited_for,
             components_are_signed_by_keys_that_are_known,
             what_is_not_signed_as_required_is_neither_taken_nor_put_to_work,
         );

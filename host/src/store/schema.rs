@@ -34,6 +34,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 9, template: include_str!("schema/0009_count_stripes.sql") },
     Migration { version: 10, template: include_str!("schema/0010_async_node.sql") },
     Migration { version: 11, template: include_str!("schema/0011_retention.sql") },
+    Migration { version: 12, template: include_str!("schema/0012_nodes.sql") },
 ];
 
 /// The shape that this program reads and writes.

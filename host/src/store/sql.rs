@@ -17,9 +17,11 @@ mod filling;
 mod find;
 mod look_up;
 mod member_sets;
+mod membership;
 mod migrate;
 mod models;
 mod names;
+mod nodes;
 mod page;
 mod plugins;
 mod pool;
@@ -53,6 +55,7 @@ use uuid::Uuid;
 
 use self::driver::{Connection, params};
 use self::filling::Fillings;
+use self::membership::SqlMembership;
 use self::models::Models;
 use self::names::Names;
 use self::pool::{Pool, Source};
@@ -62,7 +65,7 @@ use self::threads::Threads;
 use self::writer::Writer;
 use crate::decision::{TenantId, Txn};
 use crate::scim::schema::SchemaRegistry;
-use crate::store::{Store, StoreError, Tenant, TenantStore, TokenHash, TokenOwner};
+use crate::store::{LiveNode, Membership, NewNode, Store, StoreError, Tenant, TenantStore, TokenHash, TokenOwner};
 
 /// The file's name in the data directory.
 const FILE: &str = "scruple.db";
@@ -167,7 +170,8 @@ impl SqlStore {
         node: &Node,
         options: StoreOptions,
     ) -> Result<Self, StoreError> {
-        let threads = Pool::threads_for(options.snapshots_max).saturating_add(postgres::WRITERS_MAX);
+        let threads =
+            Pool::threads_for(options.snapshots_max).saturating_add(postgres::WRITERS_MAX + postgres::CALLS_MAX);
         let threads = Arc::new(Threads::start(threads)?);
         let server = Arc::new(postgres::Server::new(url, ca_file, threads.handle()?.clone())?);
         let connection = Connection::Postgres(server.connect()?);
@@ -262,6 +266,14 @@ impl Store for SqlStore {
     async fn unfinished(&self) -> Result<Vec<(TenantId, Txn)>, StoreError> {
         let node = self.inner.shared.node;
         self.inner.pool.read(move |connection| asynchronous::unfinished(connection, node)).await
+    }
+
+    async fn join(&self, node: NewNode) -> Result<Arc<dyn Membership>, StoreError> {
+        Ok(Arc::new(SqlMembership::begin(Arc::clone(&self.inner), node).await?))
+    }
+
+    async fn nodes(&self) -> Result<Vec<LiveNode>, StoreError> {
+        self.inner.pool.read(nodes::live).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

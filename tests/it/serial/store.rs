@@ -11,13 +11,13 @@ use scruple::scim::filter::Filter;
 use scruple::scim::resource::{Member, Resource, ResourceId};
 use scruple::scim::schema::ResourceType;
 use scruple::store::{
-    ActivateError, Activation, ActivationState, AddVersionError, AsyncRequest, ChangeSet, ChangeSetError, Choose,
-    CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish, Found, FoundRow, Matches, NewAsyncRequest,
-    NewDefinitions, NewSigningKey, NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, Page, PluginVersion,
-    Premise, QueryError, Queued, Reference, Represented, ShowError, Shown, Signed, Signing, SigningKey,
-    SigningKeyError, SigningPolicyError, Snapshot, Store, StoreError, StoredDecision, StoredWaiver, TableChangeError,
-    TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token, TokenHash,
-    TokenOwner, Wanted,
+    ActivateError, Activation, ActivationState, Active, AddVersionError, AsyncRequest, ChangeSet, ChangeSetError,
+    Choose, CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish, Found, FoundRow, LiveNode, Matches,
+    Membership, NewAsyncRequest, NewDefinitions, NewNode, NewSigningKey, NewSigningPolicy, NewTable, NewToken,
+    NewVersion, NewWaiver, Page, PluginVersion, Premise, QueryError, Queued, Reference, Represented, ShowError, Shown,
+    Signed, Signing, SigningKey, SigningKeyError, SigningPolicyError, Snapshot, Store, StoreError, StoredDecision,
+    StoredWaiver, TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel,
+    TenantStore, Token, TokenHash, TokenOwner, Wanted,
 };
 
 use super::gates::{Gate, Gates, Writer};
@@ -96,6 +96,8 @@ gated! {
         fn token_owner(hash: &TokenHash) -> Result<Option<TokenOwner>, StoreError>;
         fn component(digest: &str) -> Result<Option<Vec<u8>>, StoreError>;
         fn unfinished() -> Result<Vec<(TenantId, Txn)>, StoreError>;
+        fn join(node: NewNode) -> Result<Arc<dyn Membership>, StoreError>;
+        fn nodes() -> Result<Vec<LiveNode>, StoreError>;
         fn ping() -> Result<(), StoreError>;
     }
 }
@@ -148,6 +150,7 @@ gated! {
         fn set_signing_policy(policy: NewSigningPolicy) -> Result<Signing, SigningPolicyError>;
         fn signatures(digest: Option<&str>) -> Result<Vec<Signed>, StoreError>;
         fn versions(plugin: Option<&str>) -> Result<Vec<PluginVersion>, StoreError>;
+        fn active() -> Result<Active, StoreError>;
         fn change(change: TenantChange) -> Result<Tenant, StoreError>;
         fn define(change: NewDefinitions) -> Result<Defined, DefineError>;
         fn model() -> Result<Arc<TenantModel>, StoreError>;

@@ -85,7 +85,7 @@ impl Filling {
             if view.version(&resource_type, group)? != expected {
                 return Err(CommitError::VersionMoved);
             }
-            Ok(member_sets::begin(connection, tenant, group)?)
+            Ok(member_sets::begin(connection, tenant, group, shared.node)?)
         };
         let number = self.writer.write(begin).await?;
         let committed = self.fill_and_commit(number, write).await;

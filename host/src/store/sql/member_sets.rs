@@ -101,15 +101,16 @@ impl<'a> MemberSet<'a> {
 }
 
 /// Gives a group a set to be filled, which nobody sees; its number.
-pub(super) fn begin(connection: &Connection, tenant: TenantId, group: ResourceId) -> driver::Result<i64> {
+pub(super) fn begin(connection: &Connection, tenant: TenantId, group: ResourceId, node: Uuid) -> driver::Result<i64> {
     connection
         .prepare_cached(concat!(
-            "INSERT INTO member_set_hidden(tenant_id, group_id, set_no, filling) SELECT ?1, ?2, 1 + max(n), 1 FROM (SELECT ",
+            "INSERT INTO member_set_hidden(tenant_id, group_id, set_no, filling, node) \
+             SELECT ?1, ?2, 1 + max(n), 1, ?3 FROM (SELECT ",
             live_set!(),
             " AS n UNION ALL SELECT set_no FROM member_set_hidden WHERE tenant_id = ?1 AND group_id = ?2) AS known \
              RETURNING set_no",
         ))?
-        .query_row(params![tenant.0, group], |row| row.get(0))
+        .query_row(params![tenant.0, group, node], |row| row.get(0))
 }
 
 /// Gives up a set that was being filled.

@@ -7,6 +7,7 @@
 
 mod commit;
 mod lanes;
+mod own_session;
 mod owner;
 mod server;
 mod session;
@@ -18,6 +19,7 @@ mod writer;
 mod tests;
 
 pub(super) use self::lanes::QueuedUpdate;
+pub(super) use self::own_session::{CALLS_MAX, OwnSession};
 pub(super) use self::owner::{alone, claim, must_be_ours};
 pub(super) use self::server::Server;
 pub(super) use self::session::Session;

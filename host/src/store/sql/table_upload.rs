@@ -4,6 +4,8 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::driver::Connection;
 
 use super::writer::LooseEnd;
@@ -19,6 +21,7 @@ const WRITTEN_AT_ONCE: usize = 2_000;
 pub(super) struct TableUpload {
     pub(super) tenant: TenantId,
     pub(super) writer: LooseEnd,
+    pub(super) node: Uuid,
     pub(super) new: Arc<NewTable>,
     pub(super) kept: TablesKept,
 }
@@ -33,7 +36,7 @@ impl TableUpload {
         };
         let in_force = move |connection: &Connection, new: &NewTable| in_force(connection, tenant, new);
         let add = move |connection: &Connection, new: &NewTable, state: TableState| {
-            tables::uncover(connection, tenant, &new.name, state.contents)?;
+            tables::finish(connection, tenant, &new.name, state.contents)?;
             tables::add(connection, tenant, (&new.name, Some(&state)), (&new.by, new.at), kept)
         };
         self.run(room, in_force, add).await
@@ -59,14 +62,14 @@ impl TableUpload {
         find: impl Fn(&Connection, &NewTable) -> Result<Option<T>, StoreError> + Clone + Send + 'static,
         add: impl Fn(&Connection, &NewTable, TableState) -> Result<T, TableChangeError> + Send + 'static,
     ) -> Result<(T, bool), TableChangeError> {
-        let (tenant, new, find_first) = (self.tenant, Arc::clone(&self.new), find.clone());
+        let (tenant, node, new, find_first) = (self.tenant, self.node, Arc::clone(&self.new), find.clone());
         let begin = move |connection: &Connection| {
             tenants::must_exist(connection, tenant)?;
             if let Some(found) = find_first(connection, &new)? {
                 return Ok(Err(found));
             }
             check(connection, &new)?;
-            let contents = tables::begin(connection, tenant, &new.name)?;
+            let contents = tables::begin(connection, tenant, &new.name, node)?;
             Ok::<_, TableChangeError>(Ok(contents))
         };
         let contents = match self.writer.write(begin).await? {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::driver::{self, Connection, OptionalExtension, Row, params};
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::row::{integer, timestamp, unsigned};
 use super::tenants;
@@ -261,15 +262,16 @@ fn contents_of(connection: &Connection, tenant: TenantId, name: &str) -> Result<
 }
 
 /// Gives contents that are to be written a number. Nobody sees them.
-pub(super) fn begin(connection: &Connection, tenant: TenantId, name: &str) -> driver::Result<i64> {
+pub(super) fn begin(connection: &Connection, tenant: TenantId, name: &str, node: Uuid) -> driver::Result<i64> {
     connection
         .prepare_cached(
-            "INSERT INTO table_contents_hidden(tenant_id, name, contents, filling) SELECT ?1, ?2, 1 + coalesce(max(n), 0), 1 FROM ( \
+            "INSERT INTO table_contents_hidden(tenant_id, name, contents, filling, node) \
+             SELECT ?1, ?2, 1 + coalesce(max(n), 0), 1, ?3 FROM ( \
              SELECT contents AS n FROM table_revision WHERE tenant_id = ?1 AND name = ?2 UNION ALL \
              SELECT contents FROM table_contents_hidden WHERE tenant_id = ?1 AND name = ?2) AS known \
              RETURNING contents",
         )?
-        .query_row(params![tenant.0, name], |row| row.get(0))
+        .query_row(params![tenant.0, name, node], |row| row.get(0))
 }
 
 /// Writes a row of contents that nobody sees yet.
@@ -293,14 +295,25 @@ pub(super) fn uncover(connection: &Connection, tenant: TenantId, name: &str, con
         .map(drop)
 }
 
-/// Contents that are written stay hidden until a revision is to have them.
-pub(super) fn stage(connection: &Connection, tenant: TenantId, name: &str, contents: i64) -> driver::Result<()> {
-    connection
+/// The same for contents that were being written. Who was taken for dead meanwhile has lost some of them, maybe, and begins
+/// anew.
+pub(super) fn finish(connection: &Connection, tenant: TenantId, name: &str, contents: i64) -> Result<(), StoreError> {
+    let finished = connection
         .prepare_cached(
-            "UPDATE table_contents_hidden SET filling = 2 WHERE tenant_id = ?1 AND name = ?2 AND contents = ?3",
+            "DELETE FROM table_contents_hidden WHERE tenant_id = ?1 AND name = ?2 AND contents = ?3 AND filling = 1",
         )?
-        .execute(params![tenant.0, name, contents])
-        .map(drop)
+        .execute(params![tenant.0, name, contents])?;
+    if finished == 1 { Ok(()) } else { Err(StoreError::Contended) }
+}
+
+/// Contents that are written stay hidden until a revision is to have them.
+pub(super) fn stage(connection: &Connection, tenant: TenantId, name: &str, contents: i64) -> Result<(), StoreError> {
+    let staged = connection
+        .prepare_cached(
+            "UPDATE table_contents_hidden SET filling = 2 WHERE tenant_id = ?1 AND name = ?2 AND contents = ?3 AND filling = 1",
+        )?
+        .execute(params![tenant.0, name, contents])?;
+    if staged == 1 { Ok(()) } else { Err(StoreError::Contended) }
 }
 
 /// Gives up contents that were being written, or staged.

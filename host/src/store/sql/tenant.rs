@@ -12,16 +12,16 @@ use super::redefine::Redefinition;
 use super::snapshot::SqlSnapshot;
 use super::table_upload::TableUpload;
 use super::{
-    Inner, activations, asynchronous, change_set, decisions, plugins, signing, staged, tables, tenants, tokens,
+    Inner, activations, asynchronous, change_set, decisions, nodes, plugins, signing, staged, tables, tenants, tokens,
     waivers, writer,
 };
 use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, TenantId, Txn, WaiverId};
 use crate::store::write_set::{DecisionRow, MembersWrite, WriteSet};
 use crate::store::{
-    ActivateError, Activation, ActivationState, AddVersionError, AsyncRequest, ChangeSet, ChangeSetError, CommitError,
-    DecisionPage, DecisionQuery, DefineError, Defined, Finish, NewAsyncRequest, NewDefinitions, NewSigningKey,
-    NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, PluginVersion, Premise, Queued, Signed, Signing,
-    SigningKey, SigningKeyError, SigningPolicyError, Snapshot, StoreError, StoredDecision, StoredWaiver,
+    ActivateError, Activation, ActivationState, Active, AddVersionError, AsyncRequest, ChangeSet, ChangeSetError,
+    CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish, NewAsyncRequest, NewDefinitions,
+    NewSigningKey, NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, PluginVersion, Premise, Queued, Signed,
+    Signing, SigningKey, SigningKeyError, SigningPolicyError, Snapshot, StoreError, StoredDecision, StoredWaiver,
     TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token,
 };
 
@@ -132,6 +132,10 @@ impl TenantStore for SqlTenant {
         self.read(move |connection, tenant| plugins::all(connection, tenant, plugin.as_deref())).await
     }
 
+    async fn active(&self) -> Result<Active, StoreError> {
+        self.read(nodes::active).await
+    }
+
     async fn model(&self) -> Result<Arc<TenantModel>, StoreError> {
         let shared = Arc::clone(&self.inner.shared);
         self.read(move |connection, tenant| shared.models.get_committed(connection, tenant)).await
@@ -216,14 +220,16 @@ impl TenantStore for SqlTenant {
 
     async fn put_table(&self, new: NewTable, kept: TablesKept) -> Result<(TableRevision, bool), TableChangeError> {
         let writer = self.inner.writer.loose_end();
-        let upload = TableUpload { tenant: self.tenant, writer, new: Arc::new(new), kept };
+        let upload =
+            TableUpload { tenant: self.tenant, writer, node: self.inner.shared.node, new: Arc::new(new), kept };
         // What is begun is finished or given up, also when the caller goes away.
         self.inner.pool.threads().detached(upload.put()).await
     }
 
     async fn stage_table(&self, new: NewTable, kept: TablesKept) -> Result<(TableState, bool), TableChangeError> {
         let writer = self.inner.writer.loose_end();
-        let upload = TableUpload { tenant: self.tenant, writer, new: Arc::new(new), kept };
+        let upload =
+            TableUpload { tenant: self.tenant, writer, node: self.inner.shared.node, new: Arc::new(new), kept };
         self.inner.pool.threads().detached(upload.stage()).await
     }
 

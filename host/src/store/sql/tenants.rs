@@ -3,6 +3,7 @@
 use super::driver::{self, Connection, OptionalExtension, Row, params};
 use jiff::Timestamp;
 
+use super::nodes;
 use super::row::{optional_unsigned, timestamp, word};
 use crate::decision::TenantId;
 use crate::scim::profile::Profile;
@@ -13,7 +14,7 @@ use crate::store::{StoreError, Tenant, TenantChange};
 const PURGE_ROWS: i64 = 2_000;
 
 /// Every table that has rows of a tenant, but for `tenant` itself.
-const TABLES: [&str; 22] = [
+const TABLES: [&str; 24] = [
     "token",
     "definitions",
     "secret",
@@ -36,6 +37,8 @@ const TABLES: [&str; 22] = [
     "table_staged",
     "table_contents_hidden",
     "table_row",
+    "tenant_changed",
+    "node_prepared",
 ];
 
 const COLUMNS: &str = "tenant_id, name, generation, profile, respond_async, decisions_kept_days, created_at";
@@ -107,22 +110,28 @@ pub(super) fn change(connection: &Connection, tenant: TenantId, change: TenantCh
     );
     let profile = change.profile.map(Profile::as_str);
     let kept: Option<Option<i64>> = change.decisions_kept_days.map(|days| days.map(i64::from));
-    connection
+    let changed = connection
         .prepare_cached(&sql)?
         .query_row(params![tenant.0, profile, change.respond_async, kept.is_some(), kept.flatten()], from_row)
         .optional()?
-        .ok_or(StoreError::NoTenant)
+        .ok_or(StoreError::NoTenant)?;
+    if profile.is_some() {
+        nodes::note_change(connection, tenant, changed.generation)?;
+    }
+    Ok(changed)
 }
 
 /// Raises the generation, which it returns: what was planned and judged before does not commit any more.
 pub(super) fn raise_generation(connection: &Connection, tenant: TenantId) -> Result<i64, StoreError> {
-    connection
+    let generation = connection
         .prepare_cached(
             "UPDATE tenant SET generation = generation + 1 WHERE tenant_id = ?1 AND name IS NOT NULL RETURNING generation",
         )?
         .query_row(params![tenant.0], |row| row.get(0))
         .optional()?
-        .ok_or(StoreError::NoTenant)
+        .ok_or(StoreError::NoTenant)?;
+    nodes::note_change(connection, tenant, generation)?;
+    Ok(generation)
 }
 
 /// For which clients the tenant is set up.
@@ -181,7 +190,8 @@ fn delete_some(connection: &Connection, table: &str, tenant: TenantId) -> driver
         "plugin_version" => "plugin, version",
         "component_signature" => "digest, public_key",
         "signing_key" => "name",
-        "signing_policy" => "tenant_id",
+        "node_prepared" => "node_id",
+        "signing_policy" | "tenant_changed" => "tenant_id",
         "table_revision" => "name, revision",
         "table_staged" | "table_contents_hidden" => "name, contents",
         "table_row" => "name, contents, key",

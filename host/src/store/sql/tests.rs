@@ -63,7 +63,7 @@ async fn fill(store: &SqlStore, world: &World) {
                 INSERT INTO secret SELECT tenant_id, zeroblob(16), 1, '' FROM tenant; \
                 INSERT INTO async_request SELECT tenant_id, zeroblob(16), 0, NULL, '', NULL, NULL FROM tenant; \
                  INSERT INTO member_set SELECT tenant_id, zeroblob(16), 1 FROM tenant; \
-                 INSERT INTO member_set_hidden SELECT tenant_id, zeroblob(16), 2, 1 FROM tenant; \
+                 INSERT INTO member_set_hidden SELECT tenant_id, zeroblob(16), 2, 1, NULL FROM tenant; \
                  INSERT INTO waiver SELECT tenant_id, zeroblob(16), '', '', zeroblob(16), NULL, NULL, 0, '', '', 0, NULL, NULL, 0, NULL, \
                    NULL FROM tenant; \
                  INSERT INTO signing_key SELECT tenant_id, 'k', zeroblob(32), 1, '', 0 FROM tenant; \
@@ -73,7 +73,8 @@ async fn fill(store: &SqlStore, world: &World) {
                  INSERT INTO table_revision(tenant_id, name, revision, generation, made_by, made_at) \
                    SELECT tenant_id, 't', 1, 1, '', 0 FROM tenant; \
                  INSERT INTO table_row SELECT tenant_id, 't', 1, 'k', '{}' FROM tenant; \
-                 INSERT INTO table_contents_hidden SELECT tenant_id, 't', 2, 1 FROM tenant";
+                 INSERT INTO table_contents_hidden SELECT tenant_id, 't', 2, 1, NULL FROM tenant; \
+                 INSERT INTO node_prepared SELECT tenant_id, zeroblob(16), 1, 0 FROM tenant";
     store.inner.writer.write(|connection| Ok::<_, StoreError>(connection.execute_batch(rest)?)).await.unwrap();
 }
 
@@ -82,7 +83,7 @@ fn rows(connection: &Connection) -> Vec<(String, i64)> {
     let mut statement = connection
         .prepare_cached(
             "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' \
-             AND name NOT IN ('name', 'setting', 'schema_migration') ORDER BY name",
+             AND name NOT IN ('name', 'node', 'setting', 'schema_migration') ORDER BY name",
         )
         .unwrap();
     let tables: Vec<String> =

@@ -102,10 +102,10 @@ async fn what_was_hidden_when_the_program_ended_is_swept_by_the_next_one() {
             "CREATE TEMP TABLE t AS SELECT DISTINCT tenant_id, group_id FROM group_member; \
              INSERT INTO group_member SELECT tenant_id, group_id, 3, zeroblob(16), mtype FROM group_member \
                GROUP BY group_id; \
-             INSERT INTO member_set_hidden SELECT tenant_id, group_id, 3, 1 FROM t;",
+             INSERT INTO member_set_hidden SELECT tenant_id, group_id, 3, 1, NULL FROM t;",
         )
         .unwrap();
-    let hide = "INSERT INTO member_set_hidden SELECT tenant_id, ?1, 0, 0 FROM tenant";
+    let hide = "INSERT INTO member_set_hidden SELECT tenant_id, ?1, 0, 0, NULL FROM tenant";
     let live = "INSERT INTO member_set SELECT tenant_id, ?1, 1 FROM tenant";
     let add = "INSERT INTO group_member SELECT tenant_id, ?1, 1, ?2, rtype FROM resource WHERE id = ?2";
     let (connection, id) = (file(&directory), other.id);

@@ -1,5 +1,6 @@
 //! [`Server`]: where the database is, and how to speak to it.
 
+use std::future::poll_fn;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Handle;
-use tokio_postgres::Config;
+use tokio::sync::Notify;
+use tokio_postgres::{AsyncMessage, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::session::Session;
@@ -56,12 +58,30 @@ impl Server {
 
     /// Begins a session.
     pub(in crate::store::sql) async fn connect_async(&self) -> Result<Session, StoreError> {
+        self.connect_hearing(|| {}).await
+    }
+
+    /// Begins a session in which somebody is told of each notification. Waits for it.
+    pub(super) fn connect_listening(&self, hints: Arc<Notify>) -> Result<Session, StoreError> {
+        self.runtime.block_on(self.connect_hearing(move || hints.notify_one()))
+    }
+
+    async fn connect_hearing(&self, mut notified: impl FnMut() + Send + 'static) -> Result<Session, StoreError> {
         let connected = self.config.connect(self.tls.clone()).await;
-        let (client, connection) = connected.map_err(|error| StoreError::Unreachable(Box::new(Error::from(error))))?;
+        let (client, mut connection) =
+            connected.map_err(|error| StoreError::Unreachable(Box::new(Error::from(error))))?;
         self.runtime.spawn(async move {
-            // Whoever waits for an answer on this connection is told as well.
-            if let Err(error) = connection.await {
-                tracing::warn!(error = %Error::from(error), "a connection to the database has ended");
+            loop {
+                match poll_fn(|context| connection.poll_message(context)).await {
+                    Some(Ok(AsyncMessage::Notification(_))) => notified(),
+                    Some(Ok(_)) => {}
+                    // Whoever waits for an answer on this connection is told as well.
+                    Some(Err(error)) => {
+                        tracing::warn!(error = %Error::from(error), "a connection to the database has ended");
+                        return;
+                    }
+                    None => return,
+                }
             }
         });
         client.batch_execute(SETTINGS).await.map_err(Error::from)?;

@@ -1,5 +1,7 @@
 //! The conformance tests on PostgreSQL, and what is PostgreSQL's alone.
 
+mod nodes;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 

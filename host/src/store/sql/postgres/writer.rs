@@ -19,7 +19,7 @@ use crate::store::sql::{member_sets, tables};
 use crate::store::write_set::WriteSet;
 use crate::store::{CommitError, StoreError};
 
-/// Transactions of this node that write at once. 24: with 64 snapshots and 8 brief questions that is one less than the 97
+/// Transactions of this node that write at once. 24: with 64 snapshots, 8 brief questions and the node's own session that is the 97
 /// connections that a server allows by default. Each waits for the disk most of the time, and those that wait together are made durable
 /// together.
 pub(in crate::store::sql) const WRITERS_MAX: usize = 24;
@@ -214,6 +214,11 @@ impl Writer {
 
     fn give_back(&self, session: Session) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+    }
+
+    /// Where it writes.
+    pub(in crate::store::sql) fn server(&self) -> Arc<Server> {
+        Arc::clone(&self.server)
     }
 
     /// Ends what goes on by itself.

@@ -62,7 +62,7 @@ async fn an_upload_that_was_under_way_when_the_program_ended_is_swept_by_the_nex
     drop((acme, store));
     file(&directory)
         .execute_batch(
-            "INSERT INTO table_contents_hidden SELECT tenant_id, 'codes', 2, 1 FROM tenant; \
+            "INSERT INTO table_contents_hidden SELECT tenant_id, 'codes', 2, 1, NULL FROM tenant; \
              INSERT INTO table_row SELECT tenant_id, 'codes', 2, 'b', '{}' FROM tenant",
         )
         .unwrap();
