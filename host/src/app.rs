@@ -1,11 +1,17 @@
 //! Everything a request may touch.
 
+pub mod part;
+
 use std::fs::{File, TryLockError};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::system::uname;
 use thiserror::Error;
+use uuid::Uuid;
 
+use crate::app::part::Part;
 use crate::clock::Clock;
 use crate::config::{Config, ScimConfig, ServerConfig, StoreConfig};
 use crate::constraints::sandbox::SandboxError;
@@ -22,7 +28,7 @@ use crate::pipeline::convoy::Convoys;
 use crate::pipeline::retention::{Exports, RetentionError};
 use crate::scim::cursor::Cursors;
 use crate::secrets::{Secrets, SecretsError};
-use crate::store::{SqlStore, Store, StoreError, StoreOptions};
+use crate::store::{NewNode, SqlStore, Store, StoreError, StoreOptions};
 
 /// Everything a request may touch. One per server, shared by all requests.
 pub struct App {
@@ -44,6 +50,8 @@ pub struct App {
     pub under_way: UnderWay,
     /// Where decisions are written down before they are dropped.
     pub exports: Option<Exports>,
+    /// Which of the nodes that the database has this is.
+    pub node: Uuid,
     /// Held as long as the server runs: two servers on one folder would each believe in their own caches.
     _lock: File,
 }
@@ -101,10 +109,11 @@ impl App {
         let secrets = Secrets::open(data)?;
         let (operator, operator_token) = secrets.operator(data, operator_token)?;
 
+        let node = secrets.node(data)?;
         let options = config.store.options();
         let store: Arc<dyn Store> = Arc::new(match &config.store.database {
             None => SqlStore::sqlite(data, options)?,
-            Some(url) => SqlStore::postgres(url, config.store.database_ca.as_deref(), &secrets.node(data)?, options)?,
+            Some(url) => SqlStore::postgres(url, config.store.database_ca.as_deref(), &node, options)?,
         });
         let metrics = Arc::new(Metrics::default());
         let sandbox = Sandbox::new(SandboxConfig {
@@ -142,9 +151,22 @@ impl App {
             rates: Rates::per_second(config.scim.requests_per_second),
             under_way: UnderWay::at_most(config.scim.async_requests_max),
             exports: config.store.decisions_exported_to.as_deref().map(Exports::to).transpose()?,
+            node: node.id,
             _lock: lock,
         };
         Ok(Opened { app: Arc::new(app), operator_token })
+    }
+
+    /// Has the server take part in the work with its database, as one of its nodes, until that is ended. To be called before
+    /// anything is done that only one server may do with this data folder.
+    pub async fn take_part(self: &Arc<Self>, listen: SocketAddr) -> Result<Part, StoreError> {
+        let node = NewNode {
+            id: self.node,
+            host: uname().nodename().to_string_lossy().into_owned(),
+            listen: listen.to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        Part::begin(self, node).await
     }
 
     /// Takes up what was accepted before the last stop and not finished. To be called before the first request is

@@ -11,6 +11,7 @@ mod decisions;
 mod export;
 mod login;
 mod manifest;
+mod node;
 mod oci;
 mod output;
 mod plugin;
@@ -20,6 +21,7 @@ mod signing;
 mod table;
 mod tenant;
 mod token;
+mod wait;
 mod waiver;
 
 use std::fmt;
@@ -77,6 +79,9 @@ enum Command {
     /// Make, list and delete tenants (operator).
     #[command(subcommand)]
     Tenant(tenant::Tenant),
+    /// List the servers that work with one database (operator).
+    #[command(subcommand)]
+    Node(node::Node),
     /// Make, list and revoke a tenant's tokens.
     #[command(subcommand)]
     Token(token::Token),
@@ -204,6 +209,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<(), Failure> {
             Command::Context(command) => command.run(&client, &options, output).await,
             Command::Login(login) => login.run(options, output).await,
             Command::Tenant(command) => command.run(&client, output).await,
+            Command::Node(command) => command.run(&client, output).await,
             Command::Token(command) => command.run(&client, output).await,
             Command::Plugin(command) => command.run(&client, output).await,
             Command::Constraint(command) => command.run(&client, output).await,

@@ -35,5 +35,6 @@ pub mod decisions;
 pub mod replay;
 pub mod backtest;
 pub mod health;
+pub mod nodes;
 pub mod metrics;
 pub mod openapi;

@@ -16,6 +16,7 @@ pub mod backtest;
 pub mod capture;
 pub mod explain;
 pub mod components;
+pub mod preparing;
 pub mod schemas;
 pub mod tables;
 pub mod waivers;

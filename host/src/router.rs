@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::http::auth::{Access, Scope, authorize};
 use crate::http::{
     apply, asynchronous, backtest, bearer, bulk, constraints, decisions, discovery, health, me, metrics, middleware,
-    openapi, plugins, query, replay, resources, schemas, signing, tables, tenants, tokens, waivers,
+    nodes, openapi, plugins, query, replay, resources, schemas, signing, tables, tenants, tokens, waivers,
 };
 
 /// One route.
@@ -67,6 +67,7 @@ pub fn routes() -> Vec<Route> {
         route(Method::DELETE, "/scim/{tenant}/v2/{endpoint}/{id}", SCIM, delete(resources::delete)),
         //
         route(Method::GET, "/api/v1/token", BEARER, get(bearer::show)),
+        route(Method::GET, "/api/v1/nodes", OPERATOR, get(nodes::list)),
         route(Method::POST, "/api/v1/tenants", OPERATOR, post(tenants::create)),
         route(Method::GET, "/api/v1/tenants", OPERATOR, get(tenants::list)),
         route(Method::GET, "/api/v1/tenants/{tenant}", ADMIN, get(tenants::show)),

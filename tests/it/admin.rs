@@ -107,6 +107,7 @@ async fn settings_that_break_the_schema_are_named_by_pointer_and_nothing_changes
     let acme = server.tenant("acme").await;
     acme.enforce(SAFE_VALUES, mail_at("example.com")).await;
     let before = acme.admin.get(&acme.api_path("/constraints")).await.body;
+    assert_eq!((&before["generation"], before["constraints"].as_array().map(Vec::len)), (&json!(1), Some(1)));
 
     let wrong = json!({ "plugin": "safe-values", "settings": { "rules": "example.com" } });
     let refused = acme.set("safe-values", wrong).await.expect_status(422);
@@ -125,7 +126,10 @@ async fn settings_that_break_the_schema_are_named_by_pointer_and_nothing_changes
     assert_eq!(refused.body["code"], "invalid-grants");
     assert!(refused.detail().contains("directory:User"), "{}", refused.detail());
 
-    assert_eq!(acme.admin.get(&acme.api_path("/constraints")).await.body, before);
+    let after = acme.admin.get(&acme.api_path("/constraints")).await.body;
+    for name in ["generation", "constraints"] {
+        assert_eq!(after[name], before[name]);
+    }
 }
 
 #[tokio::test]

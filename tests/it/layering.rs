@@ -42,7 +42,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "tables",
         ],
     ),
-    ("app", &["clock", "config", "http", "pipeline", "constraints", "metrics", "store", "scim", "secrets"]),
+    (
+        "app",
+        &[
+            "causes",
+            "clock",
+            "config",
+            "http",
+            "pipeline",
+            "constraints",
+            "metrics",
+            "store",
+            "decision",
+            "scim",
+            "secrets",
+        ],
+    ),
     ("router", &["app", "http"]),
     (
         "cli",

@@ -34,6 +34,13 @@ impl TestDatabase {
     }
 }
 
+impl TestDatabase {
+    /// Runs statements in it.
+    pub fn execute(&self, sql: &str) {
+        run(&self.url, sql);
+    }
+}
+
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         administer(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
@@ -46,9 +53,13 @@ fn address() -> String {
     })
 }
 
-/// From a thread that may wait, wherever the test is.
 fn administer(sql: &str) {
-    let (config, sql): (Config, String) = (address().parse().expect("an address"), sql.to_owned());
+    run(&address(), sql);
+}
+
+/// From a thread that may wait, wherever the test is.
+fn run(address: &str, sql: &str) {
+    let (config, sql): (Config, String) = (address.parse().expect("an address"), sql.to_owned());
     let work = async move {
         let (client, connection) = config.connect(NoTls).await.expect("the tests' server");
         tokio::spawn(connection);

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use scruple::app::part::Part;
 use scruple::app::{App, Opened};
 use scruple::build_handler;
 use scruple::clock::Clock;
@@ -26,6 +27,7 @@ pub struct TestServer {
     pub address: SocketAddr,
     /// What a request may touch.
     pub app: Arc<App>,
+    _part: Part,
     data: TempDir,
     // After the app, which uses it.
     database: Option<TestDatabase>,
@@ -58,9 +60,10 @@ impl TestServer {
         let Opened { app, .. } = opened.expect("an app in a fresh folder");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
+        let part = app.take_part(address).await.expect("a part in a fresh database");
         let router = build_handler(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { address, app, data, database }
+        Self { address, app, _part: part, data, database }
     }
 
     /// The address of the database that it has everything in, where that is not a file.

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::cli::client::Client;
 use crate::cli::manifest::Manifest;
 use crate::cli::output::{Output, text};
+use crate::cli::wait::Wait;
 use crate::cli::{Failure, TenantArg};
 
 #[derive(Debug, Args)]
@@ -31,6 +32,8 @@ pub(super) struct Apply {
     /// their key (`constraints`, `tables`, `waivers`).
     #[arg(long)]
     keep_others: bool,
+    #[command(flatten)]
+    wait: Wait,
 }
 
 impl Apply {
@@ -68,7 +71,8 @@ impl Apply {
         }
         let done =
             client.post_placed(&["tenants", tenant, "apply"], &wanted, |pointer| manifest.place(pointer)).await?;
-        output.line(&done, format!("applied; tenant {tenant} is at generation {}", text(&done, "generation")))
+        let told = format!("applied; tenant {tenant} is at generation {}", text(&done, "generation"));
+        self.wait.tell(client, output, tenant, (done, told)).await
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::arguments::json_argument;
 use crate::cli::client::Client;
 use crate::cli::output::{Output, items, text};
+use crate::cli::wait::{Wait, active};
 use crate::cli::{Failure, TenantArg};
 
 #[derive(Debug, Subcommand)]
@@ -42,6 +43,8 @@ pub(super) enum Constraint {
         /// The revision whose state is to be in force again; the last one before the present, if absent.
         #[arg(long)]
         revision: Option<u32>,
+        #[command(flatten)]
+        wait: Wait,
     },
     /// Tell where two constraints have said different things about the same changes, or what a component would have said. Exit
     /// code 1 if there is a difference.
@@ -86,6 +89,8 @@ pub(super) struct Set {
     /// Place among the tenant's constraints; rewriters are asked in this order.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     order: i32,
+    #[command(flatten)]
+    wait: Wait,
 }
 
 impl Constraint {
@@ -107,10 +112,12 @@ impl Constraint {
                 let rows = items(&found, "history").iter().map(state).collect();
                 output.table(&found, &STATE, rows)
             }
-            Self::Rollback { tenant, name, revision } => {
-                let path = ["tenants", client.tenant(tenant)?, "constraints", name, "rollback"];
+            Self::Rollback { tenant, name, revision, wait } => {
+                let tenant = client.tenant(tenant)?;
+                let path = ["tenants", tenant, "constraints", name, "rollback"];
                 let now = client.post(&path, &json!({ "revision": revision })).await?;
-                output.line(&now, in_force(&now))
+                let told = in_force(&now);
+                wait.tell(client, output, tenant, (now, told)).await
             }
             Self::Remove { tenant, name } => {
                 client.delete(&["tenants", client.tenant(tenant)?, "constraints", name]).await?;
@@ -132,8 +139,10 @@ impl Set {
             "on_fault": self.on_fault,
             "order": self.order,
         });
-        let now = client.put(&["tenants", client.tenant(&self.tenant)?, "constraints", &self.name], &body).await?;
-        output.line(&now, in_force(&now))
+        let tenant = client.tenant(&self.tenant)?;
+        let now = client.put(&["tenants", tenant, "constraints", &self.name], &body).await?;
+        let told = in_force(&now);
+        self.wait.tell(client, output, tenant, (now, told)).await
     }
 }
 
@@ -161,6 +170,7 @@ fn shown(constraint: &Value) -> String {
         ),
         format!("since       {at}, by {by}; revision {revision}, generation {generation}"),
         format!("may read    {}", grants(constraint.get("grants").unwrap_or(&Value::Null))),
+        format!("active      {}", active(constraint.get("active").unwrap_or(&Value::Null))),
         format!("faults      {faults}"),
         format!("settings    {:#}", constraint.get("settings").unwrap_or(&Value::Null)),
     ]

@@ -105,7 +105,6 @@ fn open_many_files() {
 async fn serve(config: &Config, admin_token: Option<&str>, trial: Option<&str>) -> Result<(), Failure> {
     let Opened { app, operator_token } = App::open(config, admin_token, Clock::system(), CompilerProgram::running())
         .map_err(|error| Failure::Local(with_causes(&error)))?;
-    app.resume().await.map_err(|error| Failure::Local(with_causes(&error)))?;
     let listen = config.server.listen;
     let listener = TcpListener::bind(listen).await.map_err(|error| {
         Failure::Local(format!(
@@ -113,6 +112,9 @@ async fn serve(config: &Config, admin_token: Option<&str>, trial: Option<&str>) 
         ))
     })?;
     let address = listener.local_addr().map_err(|error| Failure::Local(error.to_string()))?;
+    // Whoever connects meanwhile waits.
+    let part = app.take_part(address).await.map_err(|error| Failure::Local(with_causes(&error)))?;
+    app.resume().await.map_err(|error| Failure::Local(with_causes(&error)))?;
     if let Some(token) = &operator_token {
         announce(&format!("The operator's token, shown this once: {token}"));
     }
@@ -152,6 +154,7 @@ async fn serve(config: &Config, admin_token: Option<&str>, trial: Option<&str>) 
             warn!(drain_seconds = drain.as_secs(), "requests were still under way when the drain ended");
         }
     }
+    part.end().await;
     info!("stopped");
     Ok(())
 }

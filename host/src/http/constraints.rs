@@ -15,6 +15,7 @@ use crate::constraints::settings::SettingsProblem;
 use crate::decision::{ConstraintName, FailurePolicy, Mode};
 use crate::http::auth::Principal;
 use crate::http::extract::{ApiJson, ApiPath};
+use crate::http::nodes::ActiveBody;
 use crate::http::problem::{Problem, ProblemPart};
 use crate::http::signing::SignerBody;
 use crate::http::tenants::check_name;
@@ -103,6 +104,9 @@ pub struct ActivationBody {
     /// it stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unsigned: Option<String>,
+    /// On how many nodes it is active; only where one constraint is shown. It is so of the tenant's generation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub active: Option<ActiveBody>,
 }
 
 /// How often a constraint broke since the server was started.
@@ -137,6 +141,8 @@ impl From<Faults> for FaultsBody {
 pub struct ConstraintsBody {
     /// Their generation.
     pub generation: i64,
+    /// On how many nodes it is active.
+    pub active: ActiveBody,
     /// By order, then name.
     pub constraints: Vec<ActivationBody>,
 }
@@ -176,6 +182,7 @@ impl From<Activation> for ActivationBody {
             faults: None,
             signed_by: None,
             unsigned: None,
+            active: None,
         };
         if let Some(state) = activation.state {
             body.plugin = Some(state.plugin);
@@ -340,7 +347,9 @@ pub async fn list(State(app): State<Arc<App>>, principal: Principal) -> Result<J
     let signing = app.pipeline.signing_state(principal.tenant.id).await?;
     let in_force = |activation| in_force(&app, &principal, &signing, activation);
     let constraints = activations.into_iter().map(in_force).collect();
-    Ok(Json(ConstraintsBody { generation: model.generation, constraints }))
+    // After them: it speaks of no earlier generation than theirs.
+    let active = app.store.tenant(principal.tenant.id).active().await?.into();
+    Ok(Json(ConstraintsBody { generation: model.generation, active, constraints }))
 }
 
 /// Shows one constraint.
@@ -357,7 +366,8 @@ pub async fn show(
     let found = activations.into_iter().find(|activation| activation.name.0 == name);
     let found = found.ok_or_else(|| Problem::not_found(format!("constraint `{name}`")))?;
     let signing = app.pipeline.signing_state(principal.tenant.id).await?;
-    Ok(Json(in_force(&app, &principal, &signing, found)))
+    let active = app.store.tenant(principal.tenant.id).active().await?;
+    Ok(Json(ActivationBody { active: Some(active.into()), ..in_force(&app, &principal, &signing, found) }))
 }
 
 /// Lists every state a constraint has had, its removals too.

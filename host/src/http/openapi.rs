@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use crate::http::{
-    apply, backtest, bearer, constraints, decisions, plugins, replay, schemas, signing, tables, tenants, tokens,
+    apply, backtest, bearer, constraints, decisions, nodes, plugins, replay, schemas, signing, tables, tenants, tokens,
     waivers,
 };
 
@@ -28,6 +28,7 @@ use crate::http::{
         tables::list, tables::show, tables::put, tables::remove, tables::content, tables::history, tables::rollback,
         tables::stage, apply::plan, apply::apply,
         waivers::create, waivers::list, waivers::revoke,
+        nodes::list,
         decisions::list, decisions::show, replay::replay, replay::explanation, replay::fixture,
     ),
     components(schemas(crate::http::problem::ProblemBody)),

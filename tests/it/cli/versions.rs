@@ -45,7 +45,8 @@ fn a_version_is_put_to_work_by_its_tag_and_what_is_in_force_is_shown() {
     cli.said(&["plugin", "push", WRITE_ONCE, "--tag", "stable"]);
     cli.said(&["plugin", "push", NORMALIZE_ATTRIBUTES, "--name", "write-once", "--tag", "next"]);
     let set = |more: &[&'static str]| [&["constraint", "set", "write-once", "--settings", SETTINGS], more].concat();
-    let stable = json_of(&cli, &set(&["--tag", "stable", "--grants", "{\"reads\": [\"externalId\"]}"]));
+    let stable = json_of(&cli, &set(&["--tag", "stable", "--wait", "--grants", "{\"reads\": [\"externalId\"]}"]));
+    assert_eq!(stable["active"], json!({ "nodes": 1, "of": 1, "failed": 0 }));
     assert_eq!((&stable["version"], &stable["revision"]), (&json!(1), &json!(1)));
     cli.fails(&set(&["--tag", "v9"]), 4, "plugin `write-once` has no version with the tag `v9`");
     cli.fails(&set(&["--tag", "stable", "--version", "1"]), 2, "cannot be used with");
@@ -58,6 +59,7 @@ fn a_version_is_put_to_work_by_its_tag_and_what_is_in_force_is_shown() {
         "mode        enforce; a fault means deny; order 0\n",
         ", by operator; revision 1, generation 1\n",
         "may read    externalId\n",
+        "active      on 1 of 1 node\n",
         "faults      none since the server was started\n",
         "settings    {\n  \"attributes\": [\n    \"externalId\"\n",
     ] {

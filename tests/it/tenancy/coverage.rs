@@ -94,6 +94,7 @@ fn expectation(method: &Method, path: &str) -> Option<(u16, Value)> {
         ("GET", "/api/v1/tenants/{tenant}/decisions/{id}/explanation") => (404, nothing),
         ("GET", "/api/v1/tenants/{tenant}/decisions/{id}/fixture") => (404, nothing),
         ("GET", "/api/v1/openapi.json") => (200, nothing),
+        ("GET", "/api/v1/nodes") => (200, nothing),
         ("GET", "/healthz") => (200, nothing),
         ("GET", "/readyz") => (200, nothing),
         ("GET", "/metrics") => (200, nothing),

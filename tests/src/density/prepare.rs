@@ -21,6 +21,7 @@ use scruple::secrets::Secrets;
 use scruple::store::{ActivationState, NewToken, NewVersion};
 use serde_json::{Value, json};
 
+use crate::builders::numbered;
 use crate::server::OPERATOR_TOKEN;
 
 /// Tenants that are made at once: as many writes as one durable transaction takes.
@@ -67,12 +68,7 @@ impl Kind {
 
     /// The component with a number in a custom section, which nothing depends on.
     fn numbered(&self, number: usize) -> Vec<u8> {
-        let payload = format!("\u{6}number{number:09}");
-        let mut component = self.component.clone();
-        // Id and length of the section (core specification 1.0 §5.5.3); both lengths are below 128 and so one byte each.
-        component.extend([0, u8::try_from(payload.len()).unwrap_or(u8::MAX)]);
-        component.extend(payload.as_bytes());
-        component
+        numbered(self.component.clone(), number)
     }
 }
 

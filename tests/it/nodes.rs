@@ -1,0 +1,192 @@
+//! Several servers with one database.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use scruple_tests::components::SAFE_VALUES;
+use scruple_tests::database::TestDatabase;
+use scruple_tests::{ServerProcess, TenantClient, TestServer, mail_at, numbered, user};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+fn program() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_scruple-under-test"))
+}
+
+/// A database, and the data folders of its nodes, which all have the keys of the first.
+struct Cluster {
+    database: TestDatabase,
+    data: TempDir,
+}
+
+impl Cluster {
+    fn new() -> Self {
+        Self { database: TestDatabase::create(), data: tempfile::tempdir().unwrap() }
+    }
+
+    fn folder(&self, name: &str) -> std::path::PathBuf {
+        self.data.path().join(name)
+    }
+
+    fn settings(&self) -> String {
+        format!("[scim]\nrequests_per_second = 0\n[store]\ndatabase = \"{}\"\nsnapshots_max = 16\n", self.database.url)
+    }
+
+    /// Starts a node, or starts it again.
+    fn start(&self, name: &str) -> anyhow::Result<ServerProcess> {
+        let folder = self.folder(name);
+        let key = folder.join("secret.key");
+        if !key.exists() && self.folder("first").join("secret.key").exists() {
+            std::fs::create_dir_all(&folder)?;
+            std::fs::copy(self.folder("first").join("secret.key"), key)?;
+        }
+        ServerProcess::start_with(program(), &folder, &self.settings())
+    }
+
+    /// Tries to start a server on a folder; what it says when it does not.
+    fn refused(&self, folder: &Path) -> String {
+        let config = folder.join("scruple.toml");
+        std::fs::write(&config, self.settings()).unwrap();
+        let ended = Command::new(program())
+            .args(["serve", "--listen", "127.0.0.1:0", "--config"])
+            .arg(config)
+            .arg("--data")
+            .arg(folder)
+            .env("RUST_LOG", "error")
+            .output()
+            .unwrap();
+        assert_eq!(ended.status.code(), Some(5));
+        String::from_utf8_lossy(&ended.stderr).into_owned()
+    }
+}
+
+async fn nodes(server: &ServerProcess) -> Vec<Value> {
+    let found = server.operator().get("/api/v1/nodes").await.expect_status(200).body;
+    found["nodes"].as_array().unwrap().clone()
+}
+
+async fn tenant(server: &ServerProcess, name: &str) -> TenantClient {
+    let operator = server.operator();
+    operator.post("/api/v1/tenants", json!({ "name": name })).await.expect_status(201);
+    TenantClient::new(server.address, name, &operator).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_a_file_is_its_only_node() {
+    let server = TestServer::start().await;
+    let found = server.operator().get("/api/v1/nodes").await.expect_status(200).body;
+    let [node] = found["nodes"].as_array().unwrap().as_slice() else { panic!("{found:#}") };
+    assert_eq!((&node["answers"], &node["listen"]), (&json!(true), &json!(server.address.to_string())));
+    assert_eq!(node["version"], env!("CARGO_PKG_VERSION"));
+    let acme = server.tenant("acme").await;
+    acme.enforce(SAFE_VALUES, mail_at("example.com")).await;
+    let began = Instant::now();
+    while shown(&acme).await != json!({ "nodes": 1, "of": 1, "failed": 0 }) {
+        assert!(began.elapsed() < Duration::from_secs(20), "{}", shown(&acme).await);
+    }
+}
+
+/// On how many nodes a constraint is active.
+async fn shown(acme: &TenantClient) -> Value {
+    acme.admin.get(&acme.api_path("/constraints/safe-values")).await.expect_status(200).body["active"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_see_each_other_until_they_end_or_die() {
+    let cluster = Cluster::new();
+    let first = cluster.start("first").unwrap();
+    let [second, third] = ["second", "third"].map(|name| cluster.start(name).unwrap());
+    let found = nodes(&first).await;
+    let listen: Vec<&str> = found.iter().map(|node| node["listen"].as_str().unwrap()).collect();
+    assert_eq!(listen, [&first, &second, &third].map(|server| server.address.to_string()));
+    assert_eq!(found, nodes_as_seen_by(&second, &found).await);
+    assert!(found.iter().all(|node| node["clock_ahead_ms"].as_i64().unwrap().abs() < 1_000), "{found:#?}");
+
+    assert!(second.stop().unwrap().success());
+    assert_eq!(nodes(&first).await.len(), 2);
+    third.kill().unwrap();
+    let died = Instant::now();
+    while nodes(&first).await.len() > 1 {
+        assert!(died.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // What was killed starts again under the same id, without waiting for its old self.
+    let third = cluster.start("third").unwrap();
+    assert_eq!(nodes(&third).await.len(), 2);
+    assert_eq!(nodes(&third).await[1]["id"], found[2]["id"]);
+}
+
+/// The same nodes, but for when they were seen and who answers.
+async fn nodes_as_seen_by(server: &ServerProcess, expected: &[Value]) -> Vec<Value> {
+    let mut found = nodes(server).await;
+    for (node, expected) in found.iter_mut().zip(expected) {
+        for name in ["seen_at", "answers", "clock_ahead_ms"] {
+            node[name] = expected[name].clone();
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_server_with_a_folder_or_a_copy_of_it_is_refused() {
+    let cluster = Cluster::new();
+    let _first = cluster.start("first").unwrap();
+    let folder = cluster.folder("first");
+    let said = cluster.refused(&folder);
+    assert!(said.contains("in use by another server"), "{said}");
+
+    let copy = cluster.folder("copy");
+    std::fs::create_dir_all(&copy).unwrap();
+    for name in ["secret.key", "node.id"] {
+        std::fs::copy(folder.join(name), copy.join(name)).unwrap();
+    }
+    let said = cluster.refused(&copy);
+    assert!(said.contains("works with the database under the id of this one"), "{said}");
+    assert!(said.contains("delete `node.id` in the copy"), "{said}");
+    std::fs::remove_file(copy.join("node.id")).unwrap();
+    let copy = cluster.start("copy").unwrap();
+    assert_eq!(nodes(&copy).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_node_sets_is_in_force_on_the_other_at_once_and_soon_active() {
+    let cluster = Cluster::new();
+    let [first, second] = ["first", "second"].map(|name| cluster.start(name).unwrap());
+    let acme = tenant(&first, "acme").await;
+    let there = acme.at(second.address);
+    there.post("/Users", user("before")).await.expect_status(201);
+    for (round, domain) in ["one.org", "two.org", "three.org"].iter().enumerate() {
+        acme.enforce(SAFE_VALUES, mail_at(domain)).await;
+        // The other node has not the code yet in the first round: it waits for it, and does not let it pass.
+        let denied = there.post("/Users", user(&format!("during-{round}"))).await;
+        assert_eq!((denied.status, denied.reason_codes().len()), (400, 1), "{:#}", denied.body);
+        let began = Instant::now();
+        while shown(&there).await != json!({ "nodes": 2, "of": 2, "failed": 0 }) {
+            assert!(began.elapsed() < Duration::from_secs(20), "{}", shown(&there).await);
+        }
+    }
+    // What the other node has not and cannot have is told, and is a fault there: nothing passes.
+    let other = numbered(std::fs::read(SAFE_VALUES).unwrap(), 1);
+    acme.upload("safe-values", other).await.expect_status(201);
+    cluster.database.execute("UPDATE artifact SET bytes = bytes || '\\x00'");
+    let body = json!({ "plugin": "safe-values", "settings": mail_at("example.com") });
+    acme.set("safe-values", body).await.expect_status(200);
+    let began = Instant::now();
+    while shown(&there).await != json!({ "nodes": 1, "of": 2, "failed": 1 }) {
+        assert!(began.elapsed() < Duration::from_secs(20), "{}", shown(&there).await);
+    }
+    acme.post("/Users", user("here")).await.expect_status(201);
+    there.post("/Users", user("there")).await.expect_status(403);
+
+    // A token that is revoked on one node is believed for a second at the most on the other.
+    let token = acme.admin.get(&acme.api_path("/tokens")).await.body["tokens"][0].clone();
+    assert_eq!(token["label"], "acme scim");
+    there.get("/Users").await.expect_status(200);
+    let path = acme.api_path(&format!("/tokens/{}", token["id"].as_str().unwrap()));
+    acme.admin.delete(&path).await.expect_status(204);
+    let revoked = Instant::now();
+    while there.get("/Users").await.status == 200 {
+        assert!(revoked.elapsed() < Duration::from_secs(3));
+    }
+}
