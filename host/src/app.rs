@@ -6,6 +6,7 @@ use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::system::uname;
 use thiserror::Error;
@@ -52,6 +53,7 @@ pub struct App {
     pub exports: Option<Exports>,
     /// Which of the nodes that the database has this is.
     pub node: Uuid,
+    leaving: AtomicBool,
     /// Held as long as the server runs: two servers on one folder would each believe in their own caches.
     _lock: File,
 }
@@ -152,6 +154,7 @@ impl App {
             under_way: UnderWay::at_most(config.scim.async_requests_max),
             exports: config.store.decisions_exported_to.as_deref().map(Exports::to).transpose()?,
             node: node.id,
+            leaving: AtomicBool::new(false),
             _lock: lock,
         };
         Ok(Opened { app: Arc::new(app), operator_token })
@@ -167,6 +170,16 @@ impl App {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         Part::begin(self, node).await
+    }
+
+    /// From now on the server says that it is about to stop: it wants no more requests, and carries out those that come.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is about to stop.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
     }
 
     /// Takes up what was accepted before the last stop and not finished. To be called before the first request is

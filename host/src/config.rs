@@ -79,6 +79,9 @@ pub struct ServerConfig {
     /// are believed. Such a proxy has to set or remove all four: what it passes through is the client's word.
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
+    /// How long a server that is told to stop (SIGTERM) still takes requests, in seconds, while `/readyz` says 503 and each answer
+    /// closes its connection: the time that whoever sends it requests needs to see that. On Ctrl-C it does not.
+    pub leave_seconds: u64,
     /// How long a stopping server waits for requests that are under way, in seconds.
     pub drain_seconds: u64,
     /// Bytes of components that are kept in memory at the most. Below what one takes, each evaluation loads its own.
@@ -92,6 +95,7 @@ impl Default for ServerConfig {
             data: PathBuf::from("scruple-data"),
             public_url: None,
             trusted_proxies: Vec::new(),
+            leave_seconds: 2,
             drain_seconds: 20,
             components_loaded_bytes_max: LOADED_BYTES_MAX,
         }

@@ -157,6 +157,7 @@ pub fn build_handler(app: Arc<App>) -> Router {
         .layer(from_fn(middleware::explain_failures))
         .layer(from_fn(middleware::request_id))
         .layer(from_fn(middleware::version))
+        .layer(from_fn_with_state(Arc::clone(&app), middleware::closing))
         .layer(from_fn_with_state(Arc::clone(&app), metrics::count))
         .with_state(app)
 }

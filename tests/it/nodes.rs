@@ -1,5 +1,7 @@
 //! Several servers with one database.
 
+mod rolling;
+
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -30,7 +32,10 @@ impl Cluster {
     }
 
     fn settings(&self) -> String {
-        format!("[scim]\nrequests_per_second = 0\n[store]\ndatabase = \"{}\"\nsnapshots_max = 16\n", self.database.url)
+        format!(
+            "[server]\nleave_seconds = 1\n[scim]\nrequests_per_second = 0\n[store]\ndatabase = \"{}\"\nsnapshots_max = 16\n",
+            self.database.url
+        )
     }
 
     /// Starts a node, or starts it again.

@@ -126,8 +126,9 @@ async fn serve(config: &Config, admin_token: Option<&str>, trial: Option<&str>) 
     let signalled = Arc::clone(&stopping);
     // With the peer's address: whether it is a proxy that is trusted depends on it.
     let handler = build_handler(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
+    let leaving = (Arc::clone(&app), Duration::from_secs(config.server.leave_seconds));
     let server = axum::serve(listener, handler).with_graceful_shutdown(async move {
-        stop_signal().await;
+        leave(leaving).await;
         signalled.notify_one();
     });
     let serving = Arc::clone(&app);
@@ -166,16 +167,36 @@ fn announce(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
-async fn stop_signal() {
+/// Waits until the server is to stop, and then until whoever sends it requests had time to hear of it. A second signal ends that.
+async fn leave((app, leave): (Arc<App>, Duration)) {
+    let signal = stop_signal().await;
+    app.leave();
+    if signal == Stop::Asked {
+        info!(leave_seconds = leave.as_secs(), "stopping: requests are still taken for a while");
+        tokio::select! { () = tokio::time::sleep(leave) => {}, _ = stop_signal() => {} }
+    }
+    info!("stopping: no new requests are accepted");
+}
+
+/// How a server is told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// By whoever runs it for others (SIGTERM).
+    Asked,
+    /// By somebody at the keyboard.
+    Interrupted,
+}
+
+async fn stop_signal() -> Stop {
     use tokio::signal::unix::{SignalKind, signal};
     let interrupt = tokio::signal::ctrl_c();
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => {
-            tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
+            tokio::select! { _ = interrupt => Stop::Interrupted, _ = terminate.recv() => Stop::Asked }
         }
         Err(_) => {
             let _ = interrupt.await;
+            Stop::Interrupted
         }
     }
-    info!("stopping: no new requests are accepted");
 }

@@ -12,8 +12,11 @@ pub async fn alive() -> &'static str {
     "alive\n"
 }
 
-/// `GET /readyz`: the store answers too.
+/// `GET /readyz`: the store answers too, and the server is not about to stop.
 pub async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
+    if app.is_leaving() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
     match app.store.ping().await {
         Ok(()) => (StatusCode::OK, "ready\n"),
         Err(error) => {

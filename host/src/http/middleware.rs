@@ -5,13 +5,14 @@ use std::any::Any;
 use std::error::Error;
 use std::sync::Arc;
 
-use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue, Method, Uri};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, Uri, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::{debug, error};
 use uuid::Uuid;
 
+use crate::app::App;
 use crate::causes::with_causes;
 use crate::http::error::{Cause, Failure, ScimFailure, Surface};
 use crate::http::problem::Problem;
@@ -55,6 +56,17 @@ pub async fn version(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if is_administration {
         response.headers_mut().insert(VERSION_HEADER, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+    }
+    response
+}
+
+/// Has clients close their connections when the server is about to stop, each with an answer: who asks on, does so elsewhere.
+pub async fn closing(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let has_header = request.version() <= Version::HTTP_11;
+    let mut response = next.run(request).await;
+    // HTTP/2 has a message of its own for it.
+    if has_header && app.is_leaving() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
