@@ -76,6 +76,8 @@ bench: plugins ## Measure requests at 1,000 and 10,000 users and under abuse, du
 	$(CARGO) bench --package scruple-tests --no-run
 	@echo "==> bench: requests to a server with 1,000 and one with 10,000 users"
 	$(TARGET)/release/load --users 1000 --users 10000 --preload
+	@echo "==> bench: how soon what one node sets is active on another, with PostgreSQL"
+	tests/postgres.sh $(TARGET)/release/nodes
 	$(CARGO) bench --package scruple-tests --bench writes
 	@echo "==> bench: durable writes in PostgreSQL"
 	SCRUPLE_TEST_STORE=postgres SCRUPLE_TEST_DURABLE=1 tests/postgres.sh $(CARGO) bench --package scruple-tests --bench postgres

@@ -17,6 +17,7 @@ pub mod demo;
 pub mod density;
 pub mod fixed_tenant;
 pub mod load;
+pub mod nodes;
 pub mod process;
 pub mod registry;
 pub mod server;
