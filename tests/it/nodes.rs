@@ -6,6 +6,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use jiff::SignedDuration;
+use scruple::clock::Clock;
+use scruple::config::Config;
 use scruple_tests::components::SAFE_VALUES;
 use scruple_tests::database::TestDatabase;
 use scruple_tests::{ServerProcess, TenantClient, TestServer, mail_at, numbered, user};
@@ -193,5 +196,55 @@ async fn what_one_node_sets_is_in_force_on_the_other_at_once_and_soon_active() {
     let revoked = Instant::now();
     while there.get("/Users").await.status == 200 {
         assert!(revoked.elapsed() < Duration::from_secs(3));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_minutes_ahead_is_told_and_ends_tokens_and_nothing_else() {
+    let cluster = Cluster::new();
+    let ahead = SignedDuration::from_secs(180);
+    let system = Clock::system();
+    let mut config = Config::default();
+    config.store.database = Some(cluster.database.url.clone());
+    config.store.snapshots_max = 16;
+    let fast = TestServer::start_at(config, Clock::from_fn(move || system.now() + ahead)).await;
+    std::fs::create_dir_all(cluster.folder("first")).unwrap();
+    std::fs::copy(fast.data().join("data/secret.key"), cluster.folder("first").join("secret.key")).unwrap();
+    let right = cluster.start("first").unwrap();
+
+    let began = Instant::now();
+    loop {
+        let found = nodes(&right).await;
+        let told: Vec<i64> = found.iter().map(|node| node["clock_ahead_ms"].as_i64().unwrap()).collect();
+        if matches!(told.as_slice(), [fast, right] if (179_000..181_000).contains(fast) && right.abs() < 1_000) {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{told:?}");
+    }
+
+    // Each node's own clock ends a token.
+    let acme = tenant(&right, "acme").await;
+    let ends = Clock::system().now() + SignedDuration::from_secs(100);
+    let body = json!({ "label": "short", "scopes": ["scim"], "expires_at": ends.to_string() });
+    let made = right.operator().post("/api/v1/tenants/acme/tokens", body).await.expect_status(201);
+    let token = made.body["token"].as_str().unwrap().to_owned();
+    let short = acme.scim.with_token(&token);
+    short.get(&acme.scim_path("/Users")).await.expect_status(200);
+    short.at(fast.address).get(&acme.scim_path("/Users")).await.expect_status(401);
+
+    // What is in force is told by no clock: neither what the slow node sets after the fast one, nor the other way round.
+    let there = acme.at(fast.address);
+    for (round, domain) in ["one.org", "two.org", "three.org", "four.org"].iter().enumerate() {
+        let [setter, writer] = if round % 2 == 0 { [&acme, &there] } else { [&there, &acme] };
+        setter.enforce(SAFE_VALUES, mail_at(domain)).await;
+        writer.post("/Users", user(&format!("ada-{round}"))).await.expect_status(400);
+        let mut body = user(&format!("ada-{round}"));
+        body["emails"] = json!([{ "value": format!("ada@{domain}") }]);
+        let made = writer.post("/Users", body).await.expect_status(201);
+        // Changed by the other node, whose clock is another.
+        let operations = json!([{ "op": "add", "path": "title", "value": "Countess" }]);
+        let path = format!("/Users/{}", made.id());
+        let changed = setter.patch(&path, operations).await.expect_status(200);
+        assert!(changed.body["meta"]["lastModified"].as_str() >= made.body["meta"]["lastModified"].as_str());
     }
 }

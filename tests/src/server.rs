@@ -55,7 +55,9 @@ impl TestServer {
         let data = tempfile::tempdir().expect("a temporary folder");
         config.server.data = data.path().join("data");
         let database = TestDatabase::if_wanted();
-        config.store.database = database.as_ref().map(|database| database.url.clone());
+        if let Some(database) = &database {
+            config.store.database = Some(database.url.clone());
+        }
         let opened = App::open(&config, Some(OPERATOR_TOKEN), clock, compiler);
         let Opened { app, .. } = opened.expect("an app in a fresh folder");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
