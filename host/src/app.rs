@@ -2,9 +2,8 @@
 
 pub mod part;
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ScimConfig, ServerConfig, StoreConfig};
 use crate::constraints::sandbox::SandboxError;
 use crate::constraints::{CompilerProgram, Compiling, Registry, Sandbox, SandboxConfig};
+use crate::folder::{self, FolderError};
 use crate::http::asynchronous;
 use crate::http::asynchronous::under_way::UnderWay;
 use crate::http::auth::Credentials;
@@ -54,28 +54,16 @@ pub struct App {
     /// Which of the nodes that the database has this is.
     pub node: Uuid,
     leaving: AtomicBool,
-    /// Held as long as the server runs: two servers on one folder would each believe in their own caches.
+    /// Held as long as the server runs.
     _lock: File,
 }
 
 /// The server could not be set up.
 #[derive(Debug, Error)]
 pub enum AppError {
-    /// The data folder cannot be made or locked.
-    #[error("cannot use the data folder `{}`", path.display())]
-    Data {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Another server has the data folder.
-    #[error("the data folder `{}` is in use by another server: stop that one, or name another folder with `--data`", path.display())]
-    InUse {
-        /// The folder.
-        path: PathBuf,
-    },
+    /// The data folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// Keys or the operator's token.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
@@ -107,7 +95,7 @@ impl App {
         compiler: CompilerProgram,
     ) -> Result<Opened, AppError> {
         let data = config.server.data.as_path();
-        let lock = lock(data)?;
+        let lock = folder::lock(data)?;
         let secrets = Secrets::open(data)?;
         let (operator, operator_token) = secrets.operator(data, operator_token)?;
 
@@ -186,17 +174,6 @@ impl App {
     /// answered.
     pub async fn resume(self: &Arc<Self>) -> Result<(), StoreError> {
         asynchronous::resume(self).await
-    }
-}
-
-fn lock(data: &Path) -> Result<File, AppError> {
-    let failed = |source| AppError::Data { path: data.to_owned(), source };
-    std::fs::create_dir_all(data).map_err(failed)?;
-    let file = File::create(data.join("lock")).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(AppError::InUse { path: data.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
     }
 }
 

@@ -16,6 +16,7 @@ pub mod http;
 pub mod router;
 pub mod clock;
 pub mod secrets;
+pub mod folder;
 pub mod config;
 pub mod app;
 pub mod cli;

@@ -18,6 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("store", &["decision", "change", "scim", "signature", "tables"]),
     ("clock", &[]),
     ("secrets", &["store"]),
+    ("folder", &[]),
     (
         "pipeline",
         &["causes", "clock", "constraints", "metrics", "store", "decision", "change", "scim", "signature", "tables"],
@@ -48,6 +49,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "causes",
             "clock",
             "config",
+            "folder",
             "http",
             "pipeline",
             "constraints",
