@@ -1,4 +1,4 @@
-//! The command line: one file a command. Everything but `serve`, what it starts (`compile-component`), `context`, and what
+//! The command line: one file a command. Everything but `serve`, what it starts (`compile-component`), `migrate`, `context`, and what
 //! `plugin` does to projects and components here, or with registries, speaks to a server's administration API.
 
 mod apply;
@@ -11,6 +11,7 @@ mod decisions;
 mod export;
 mod login;
 mod manifest;
+mod migrate;
 mod node;
 mod oci;
 mod output;
@@ -43,8 +44,8 @@ struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 fine; 1 not as expected; 2 usage, an unreadable file included; 3 the component is at fault; 4 the server, or a \
-                          registry, refused or is away; 5 this computer failed (the data folder, the network port).";
+const EXIT_CODES: &str = "Exit codes: 0 fine; 1 not as expected; 2 usage, an unreadable file included; 3 the component is at fault; 4 the server, a \
+                          registry or a database refused or is away; 5 this computer failed (the data folder, the network port).";
 
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
@@ -69,6 +70,12 @@ struct Global {
 enum Command {
     /// Run the server.
     Serve(serve::Serve),
+    /// Move everything that a server keeps in a file to PostgreSQL.
+    ///
+    /// The server must be stopped, and its file is not served any more from the moment this begins: so nothing is lost. If it is
+    /// interrupted, run it again; it goes on from there. At the end both sides are read again and compared. The data folder
+    /// stays, with its keys: tokens and cursors are good as before.
+    Migrate(migrate::Migrate),
     /// Check a token with its server, and keep it with server and tenant as a context, for later commands.
     Login(login::Login),
     /// Forget the token of a context, the current one if none is named.
@@ -195,6 +202,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<(), Failure> {
     let options = cli.global.options();
     match &cli.command {
         Command::Serve(serve) => return serve.run(),
+        Command::Migrate(migrate) => return migrate.run(output),
         Command::Logout(logout) => return logout.run(&options, output),
         _ => {}
     }
@@ -205,7 +213,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<(), Failure> {
     let client = Client::new(options.clone())?;
     runtime.block_on(async {
         match &cli.command {
-            Command::Serve(_) | Command::CompileComponent(_) | Command::Logout(_) => Ok(()),
+            Command::Serve(_) | Command::Migrate(_) | Command::CompileComponent(_) | Command::Logout(_) => Ok(()),
             Command::Context(command) => command.run(&client, &options, output).await,
             Command::Login(login) => login.run(options, output).await,
             Command::Tenant(command) => command.run(&client, output).await,

@@ -17,6 +17,7 @@ pub mod router;
 pub mod clock;
 pub mod secrets;
 pub mod folder;
+pub mod moving;
 pub mod config;
 pub mod app;
 pub mod cli;

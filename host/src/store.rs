@@ -7,6 +7,7 @@
 pub mod asynchronous;
 pub mod change_set;
 pub mod model;
+pub mod moving;
 pub mod node;
 pub mod query;
 pub mod queued;
@@ -35,6 +36,7 @@ pub use model::{
     Activation, ActivationState, Broken, DecisionPage, DecisionQuery, Defined, NewDefinitions, NewToken, NewVersion,
     PluginVersion, StoredDecision, Tenant, TenantChange, TenantModel, Token, TokenHash, TokenOwner,
 };
+pub use moving::{MoveError, MovePhase, MoveProgress, MoveState, MoveTo, MovedTable};
 pub use node::{Active, LiveNode, Membership, NewNode};
 pub use query::{Choose, Found, Matches, Page, Reference, Represented, ShowError, Shown, Wanted};
 pub use queued::{Committing, Premise, Queued};
@@ -42,7 +44,7 @@ pub use signing::{
     ActivateError, AddVersionError, NewSigningKey, NewSigningPolicy, Signed, Signing, SigningKey, SigningKeyError,
     SigningPolicyError, Unsigned,
 };
-pub use sql::{Node, SqlStore, StoreOptions};
+pub use sql::{Node, SqlStore, StoreOptions, give_up_move, has_file, move_to_postgres};
 pub use table::{FoundRow, NewTable, TableChangeError, TableRevision, TableState, TablesKept};
 pub use waiver::{NewWaiver, StoredWaiver, WaiverTarget, WaiverWords};
 pub use write_set::WriteSet;
@@ -113,6 +115,22 @@ pub enum StoreError {
     /// The file is another program's.
     #[error("the database file was not made by this program")]
     NotOurs,
+    /// Everything in the file is being moved.
+    #[error(
+        "what is here is being moved to PostgreSQL: run `scruple migrate` as before to go on with that, or with `--give-up` to stay here"
+    )]
+    BeingMoved,
+    /// Everything in the file has been moved.
+    #[error(
+        "what was here has been moved to PostgreSQL: name that with `--database`; `scruple migrate --give-up` has what is here served again, \
+         without what was written there since"
+    )]
+    MovedAway,
+    /// Not everything has been moved into the database yet.
+    #[error(
+        "the database has half of what is being moved into it: run `scruple migrate` as before, and serve when it has come to its end"
+    )]
+    HalfMoved,
     /// A newer program has been at work here.
     #[error(
         "the database has schema version {found}, but this program knows only {known}: use the program that last wrote it, or a newer one"

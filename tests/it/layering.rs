@@ -19,6 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("secrets", &["store"]),
     ("folder", &[]),
+    ("moving", &["folder", "secrets", "store"]),
     (
         "pipeline",
         &["causes", "clock", "constraints", "metrics", "store", "decision", "change", "scim", "signature", "tables"],
@@ -71,6 +72,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "config",
             "constraints",
             "decision",
+            "moving",
             "one_line",
             "scim",
             "secrets",

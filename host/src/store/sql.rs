@@ -20,6 +20,7 @@ mod member_sets;
 mod membership;
 mod migrate;
 mod models;
+mod moving;
 mod names;
 mod nodes;
 mod page;
@@ -57,6 +58,7 @@ use self::driver::{Connection, params};
 use self::filling::Fillings;
 use self::membership::SqlMembership;
 use self::models::Models;
+pub use self::moving::{give_up_move, move_to_postgres};
 use self::names::Names;
 use self::pool::{Pool, Source};
 use self::redefine::{Turns, Watches};
@@ -145,10 +147,8 @@ impl SqlStore {
         let path = directory.join(FILE);
         let connection = sqlite::open_writer(&path)?;
         let connection = Connection::Sqlite(connection);
-        migrate::migrate(&connection)?;
-        let shared = Arc::new(Shared::open(&connection, Uuid::nil())?);
-        member_sets::abandon_all(&connection)?;
-        tables::abandon_all(&connection)?;
+        let shared = Arc::new(prepare_file(&connection)?);
+        moving::must_be_here(&connection)?;
         let threads = Arc::new(Threads::start(Pool::threads_for(options.snapshots_max))?);
         let pool = Arc::new(Pool::new(Source::Sqlite(path), options.snapshots_max, threads));
         let writer = Writer::Sqlite(sqlite::Writer::start(connection, options.batch_max)?);
@@ -177,6 +177,7 @@ impl SqlStore {
         let connection = Connection::Postgres(server.connect()?);
         let shared = postgres::alone(&connection, || {
             migrate::migrate(&connection)?;
+            moving::must_be_whole(&connection)?;
             postgres::claim(&connection, &node.keys)?;
             Shared::open(&connection, node.id)
         });
@@ -186,6 +187,20 @@ impl SqlStore {
         let writer = Writer::Postgres(postgres::Writer::new(server, threads));
         Ok(Self { inner: Arc::new(Inner { pool, writer, shared }) })
     }
+}
+
+/// Brings a file to the newest shape, and puts in order what the program before has left.
+fn prepare_file(connection: &Connection) -> Result<Shared, StoreError> {
+    migrate::migrate(connection)?;
+    let shared = Shared::open(connection, Uuid::nil())?;
+    member_sets::abandon_all(connection)?;
+    tables::abandon_all(connection)?;
+    Ok(shared)
+}
+
+/// Whether a directory has a file of SQLite's with what a store has.
+pub fn has_file(directory: &Path) -> bool {
+    directory.join(FILE).is_file()
 }
 
 /// Only the owner may look into it: it holds personal data.

@@ -10,15 +10,26 @@ const APPLIED: &str =
 
 /// Applies what is missing, all of it or nothing.
 pub(super) fn migrate(connection: &Connection) -> Result<(), StoreError> {
-    in_transaction(connection, |connection| match connection {
-        Connection::Sqlite(file) => {
-            sqlite::claim(file)?;
-            apply_missing(connection, Dialect::Sqlite)
+    migrate_with(connection, |_| Ok(()))
+}
+
+/// The same with something that is done in the same transaction.
+pub(super) fn migrate_with(
+    connection: &Connection,
+    more: impl FnOnce(&Connection) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    in_transaction(connection, |connection| {
+        match connection {
+            Connection::Sqlite(file) => {
+                sqlite::claim(file)?;
+                apply_missing(connection, Dialect::Sqlite)?;
+            }
+            Connection::Postgres(_) => {
+                postgres::must_be_ours(connection)?;
+                apply_missing(connection, Dialect::Postgres)?;
+            }
         }
-        Connection::Postgres(_) => {
-            postgres::must_be_ours(connection)?;
-            apply_missing(connection, Dialect::Postgres)
-        }
+        more(connection)
     })
 }
 

@@ -5,6 +5,7 @@
 //! generation, look-ups, members that are there) holds when it is committed, whatever other nodes do: PostgreSQL ends one of
 //! those that could not have come one after the other, and that one is begun anew.
 
+mod bulk;
 mod commit;
 mod lanes;
 mod own_session;
@@ -16,11 +17,12 @@ mod text;
 mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
+pub(super) use self::bulk::{copy_in, copy_out};
 pub(super) use self::lanes::QueuedUpdate;
 pub(super) use self::own_session::{CALLS_MAX, OwnSession};
-pub(super) use self::owner::{alone, claim, must_be_ours};
+pub(super) use self::owner::{alone, claim, is_empty, is_ours, must_be_ours};
 pub(super) use self::server::Server;
 pub(super) use self::session::Session;
 pub(super) use self::text::{escaped, unescaped};

@@ -33,7 +33,7 @@ pub(super) fn file(directory: &TempDir) -> Connection {
 conformance!(open);
 
 /// Fills every table with something of the tenant's.
-async fn fill(store: &SqlStore, world: &World) {
+pub(super) async fn fill(store: &SqlStore, world: &World) {
     let ada = world.user("ada").await;
     world.group("team", &[&ada]).await;
     let token = NewToken {

@@ -50,12 +50,18 @@ impl Column for String {
     }
 }
 
-impl Column for Vec<u8> {
+impl Column for Option<Vec<u8>> {
     fn read(row: &Row<'_>, column: usize) -> Result<Self> {
         match row {
             Row::Sqlite(row) => Ok(row.get(column)?),
             Row::Postgres(row) => Ok(row.try_get(column)?),
         }
+    }
+}
+
+impl Column for Vec<u8> {
+    fn read(row: &Row<'_>, column: usize) -> Result<Self> {
+        row.get::<Option<Vec<u8>>>(column)?.ok_or_else(|| missing(column))
     }
 }
 

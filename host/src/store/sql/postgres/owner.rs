@@ -21,10 +21,22 @@ pub(in crate::store::sql) fn alone<T>(
 
 /// Refuses a database that has tables of another program.
 pub(in crate::store::sql) fn must_be_ours(connection: &Connection) -> Result<(), StoreError> {
-    let tables = "SELECT count(*), count(*) FILTER (WHERE tablename = 'schema_migration') FROM pg_tables \
-                  WHERE schemaname = current_schema()";
-    let (all, ours): (i64, i64) = connection.query_row(tables, params![], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    if all > 0 && ours == 0 { Err(StoreError::NotOurs) } else { Ok(()) }
+    if is_empty(connection)? || is_ours(connection)? { Ok(()) } else { Err(StoreError::NotOurs) }
+}
+
+/// Whether a database has no tables.
+pub(in crate::store::sql) fn is_empty(connection: &Connection) -> Result<bool, StoreError> {
+    has_tables(connection, "true").map(|has| !has)
+}
+
+/// Whether a database has our tables.
+pub(in crate::store::sql) fn is_ours(connection: &Connection) -> Result<bool, StoreError> {
+    has_tables(connection, "tablename = 'schema_migration'")
+}
+
+fn has_tables(connection: &Connection, which: &str) -> Result<bool, StoreError> {
+    let sql = format!("SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND {which} LIMIT 1");
+    Ok(connection.prepare_cached(&sql)?.exists(params![])?)
 }
 
 /// Notes whose keys are in use, or refuses others.

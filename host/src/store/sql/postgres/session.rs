@@ -50,6 +50,16 @@ impl Session {
         }
     }
 
+    /// For what is not a statement with parameters.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Where it lives.
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
     /// Whether nothing can be asked any more.
     pub(in crate::store::sql) fn is_closed(&self) -> bool {
         self.client.is_closed()

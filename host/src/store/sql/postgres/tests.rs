@@ -19,14 +19,14 @@ use crate::store::{CommitError, Node, SqlStore, Store, StoreError, StoreOptions}
 const ADDRESS: &str = "SCRUPLE_TEST_DATABASE";
 
 /// A database of its own, which goes with the test.
-pub(super) struct Database {
+pub(in crate::store::sql) struct Database {
     name: String,
-    pub(super) url: String,
+    pub(in crate::store::sql) url: String,
 }
 
 impl Database {
     /// Makes one.
-    pub(super) fn new() -> Self {
+    pub(in crate::store::sql) fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let address = std::env::var(ADDRESS).unwrap_or_else(|_| {
             panic!("{ADDRESS} is not set: `tests/postgres.sh COMMAND` runs a command with a server of its own")
@@ -38,7 +38,7 @@ impl Database {
     }
 
     /// Opens the store in it.
-    pub(super) fn open(&self) -> SqlStore {
+    pub(in crate::store::sql) fn open(&self) -> SqlStore {
         let options = StoreOptions { snapshots_max: 16, ..StoreOptions::default() };
         SqlStore::postgres(&self.url, None, &node("keys"), options).unwrap()
     }
@@ -53,12 +53,12 @@ impl Drop for Database {
 
 impl Database {
     /// Runs a statement in it.
-    fn execute(&self, sql: &str) {
+    pub(in crate::store::sql) fn execute(&self, sql: &str) {
         administer(&self.url, sql);
     }
 
     /// What a statement counts.
-    fn count(&self, sql: &str) -> i64 {
+    pub(in crate::store::sql) fn count(&self, sql: &str) -> i64 {
         let (config, sql): (Config, String) = (self.url.parse().unwrap(), sql.to_owned());
         let work = async move {
             let (client, connection) = config.connect(NoTls).await.unwrap();
@@ -69,7 +69,7 @@ impl Database {
     }
 }
 
-fn node(keys: &str) -> Node {
+pub(in crate::store::sql) fn node(keys: &str) -> Node {
     Node { id: Uuid::now_v7(), keys: keys.to_owned() }
 }
 
