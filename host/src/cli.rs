@@ -1,8 +1,9 @@
-//! The command line: one file a command. Everything but `serve`, what it starts (`compile-component`), `migrate`, `context`, and what
+//! The command line: one file a command. Everything but `serve`, what it starts (`compile-component`), `migrate`, `backup`, `restore`, `context`, and what
 //! `plugin` does to projects and components here, or with registries, speaks to a server's administration API.
 
 mod apply;
 mod arguments;
+mod backup;
 mod client;
 mod compile;
 mod constraint;
@@ -76,6 +77,16 @@ enum Command {
     /// interrupted, run it again; it goes on from there. At the end both sides are read again and compared. The data folder
     /// stays, with its keys: tokens and cursors are good as before.
     Migrate(migrate::Migrate),
+    /// Make a copy of everything that a server keeps in its file, with its keys; the server may be running.
+    ///
+    /// The copy is of one moment, and a folder: the database, the key file, the operator's token's hash, and a list of them with their
+    /// hashes (backup.json). All of it is checked before it gets its name. Whoever has it can make tokens that the server takes: let
+    /// nobody else read it.
+    Backup(backup::Backup),
+    /// Make a data folder from a backup.
+    ///
+    /// The folder must be empty, or not there. A server of this folder answers every request as the one that was copied.
+    Restore(backup::Restore),
     /// Check a token with its server, and keep it with server and tenant as a context, for later commands.
     Login(login::Login),
     /// Forget the token of a context, the current one if none is named.
@@ -203,6 +214,8 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<(), Failure> {
     match &cli.command {
         Command::Serve(serve) => return serve.run(),
         Command::Migrate(migrate) => return migrate.run(output),
+        Command::Backup(backup) => return backup.run(output),
+        Command::Restore(restore) => return restore.run(output),
         Command::Logout(logout) => return logout.run(&options, output),
         _ => {}
     }
@@ -213,7 +226,12 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<(), Failure> {
     let client = Client::new(options.clone())?;
     runtime.block_on(async {
         match &cli.command {
-            Command::Serve(_) | Command::Migrate(_) | Command::CompileComponent(_) | Command::Logout(_) => Ok(()),
+            Command::Serve(_)
+            | Command::Migrate(_)
+            | Command::Backup(_)
+            | Command::Restore(_)
+            | Command::CompileComponent(_)
+            | Command::Logout(_) => Ok(()),
             Command::Context(command) => command.run(&client, &options, output).await,
             Command::Login(login) => login.run(options, output).await,
             Command::Tenant(command) => command.run(&client, output).await,

@@ -1,9 +1,14 @@
-//! What a server keeps in a file, moved to PostgreSQL.
+//! What a server keeps in its data folder, elsewhere: moved to PostgreSQL, in a [`backup`], and [restored](restore) from there.
+
+pub mod backup;
+mod files;
+pub mod restore;
 
 use std::path::Path;
 
 use thiserror::Error;
 
+pub use self::files::{FileError, Kept};
 use crate::folder::{self, FolderError};
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::{self, MoveTo};

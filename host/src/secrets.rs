@@ -11,9 +11,14 @@ use uuid::Uuid;
 
 use crate::store::{Node, TokenHash};
 
-const KEY_FILE: &str = "secret.key";
+/// The key file's name.
+pub const KEY_FILE: &str = "secret.key";
 const NODE_FILE: &str = "node.id";
 const OPERATOR_FILE: &str = "operator-token.hash";
+
+/// The files of a data folder that belong to what is stored: without them nobody would be known there any more. The server's id is
+/// not one of them: a copy is another server.
+pub const KEPT: [&str; 2] = [KEY_FILE, OPERATOR_FILE];
 
 /// Random bytes in a token: 256 bits, so that guessing is no attack whatever the request rate.
 const TOKEN_BYTES: usize = 32;
@@ -157,6 +162,20 @@ pub fn random<const N: usize>() -> Result<[u8; N], SecretsError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(SecretsError::Random)?;
     Ok(bytes)
+}
+
+/// Those of [`KEPT`] that a data folder has, by name. The key file has to be there.
+pub fn kept(data: &Path) -> Result<Vec<(&'static str, Vec<u8>)>, SecretsError> {
+    let mut found = Vec::new();
+    for name in KEPT {
+        let path = data.join(name);
+        match read(&path)? {
+            Some(bytes) => found.push((name, bytes)),
+            None if name == KEY_FILE => return Err(SecretsError::Io { path, source: io::ErrorKind::NotFound.into() }),
+            None => {}
+        }
+    }
+    Ok(found)
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, SecretsError> {

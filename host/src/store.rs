@@ -44,7 +44,10 @@ pub use signing::{
     ActivateError, AddVersionError, NewSigningKey, NewSigningPolicy, Signed, Signing, SigningKey, SigningKeyError,
     SigningPolicyError, Unsigned,
 };
-pub use sql::{Node, SqlStore, StoreOptions, give_up_move, has_file, move_to_postgres};
+pub use sql::{
+    Node, SqlStore, StoreOptions, check_integrity, check_servable, copy_file, file_name, give_up_move, has_file,
+    move_to_postgres, must_know,
+};
 pub use table::{FoundRow, NewTable, TableChangeError, TableRevision, TableState, TablesKept};
 pub use waiver::{NewWaiver, StoredWaiver, WaiverTarget, WaiverWords};
 pub use write_set::WriteSet;
@@ -126,6 +129,9 @@ pub enum StoreError {
          without what was written there since"
     )]
     MovedAway,
+    /// There is no room for the copy of a file, or another reason why it cannot be written.
+    #[error("the copy cannot be written (is the disk full?): {0}")]
+    Unwritten(String),
     /// Not everything has been moved into the database yet.
     #[error(
         "the database has half of what is being moved into it: run `scruple migrate` as before, and serve when it has come to its end"

@@ -27,6 +27,7 @@ mod layering;
 mod limits;
 mod me;
 mod metrics;
+mod moving;
 mod nodes;
 mod origin;
 mod plugin_sizes;

@@ -7,6 +7,7 @@
 mod access;
 mod activations;
 mod asynchronous;
+mod backup;
 mod budget;
 mod change_set;
 mod commit;
@@ -54,6 +55,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub use self::backup::{check_integrity, check_servable, copy_file, file_name, must_know};
 use self::driver::{Connection, params};
 use self::filling::Fillings;
 use self::membership::SqlMembership;

@@ -5,7 +5,7 @@ mod owner;
 mod writer;
 
 pub(super) use self::open::{open_reader, open_writer};
-pub(super) use self::owner::claim;
+pub(super) use self::owner::{claim, is_ours};
 pub(super) use self::writer::{LooseEnd, Writer};
 use crate::store::StoreError;
 use crate::store::sql::driver::Error;
