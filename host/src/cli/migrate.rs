@@ -1,5 +1,6 @@
 //! `scruple migrate`.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -131,16 +132,17 @@ impl<'o> Shown<'o> {
 
     fn show(&self, progress: MoveProgress<'_>) {
         let MoveProgress { phase, table, rows, of } = progress;
-        let (word, state) = match phase {
-            MovePhase::Copy => ("copying", "copying"),
-            MovePhase::Compare => ("comparing", "comparing"),
+        let state = match phase {
+            MovePhase::Copy => "copying",
+            MovePhase::Compare => "comparing",
         };
         self.bar.set_length(of);
         self.bar.set_position(rows);
-        self.bar.set_message(format!("{word} {table}"));
+        self.bar.set_message(format!("{state} {table}"));
         if self.output.is_json() {
-            // Whoever does not listen any more has the exit code.
-            let _ = self.output.json_line(&json!({ "state": state, "table": table, "rows": rows, "of": of }));
+            let line = json!({ "state": state, "table": table, "rows": rows, "of": of });
+            // It goes on though nobody listens any more: half a move is no end.
+            let _ = writeln!(std::io::stdout().lock(), "{line}");
         }
     }
 
@@ -153,9 +155,11 @@ fn failure(error: MigrateError) -> Failure {
     let text = with_causes(&error);
     match error {
         MigrateError::Move(MoveError::Differs { .. }) => Failure::Unexpected(text),
-        MigrateError::Move(MoveError::NoSource { .. } | MoveError::Done | MoveError::Store(StoreError::Address(_))) => {
-            Failure::Usage(text)
-        }
+        MigrateError::Move(
+            MoveError::NoSource { .. }
+            | MoveError::Done
+            | MoveError::Store(StoreError::Address(_) | StoreError::Path { .. }),
+        ) => Failure::Usage(text),
         MigrateError::Move(
             MoveError::NotEmpty
             | MoveError::OtherMove

@@ -1,6 +1,8 @@
 //! The store in a database: a file of SQLite's, which one thread writes with group commit, or a server of PostgreSQL's, which
 //! any number of nodes write. What is asked and written is the same, and so is the code that asks it ([`driver`]).
 //!
+//! What is in a file goes to a server by [`moving`], and into a copy by [`backup`].
+//!
 //! Start at [`writer`] for how a write becomes durable, at [`commit`] for what one does, and at [`pool`] and
 //! [`snapshot`] for how it is read meanwhile. What only one database needs is in [`sqlite`] and [`postgres`].
 

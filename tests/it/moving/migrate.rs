@@ -46,6 +46,18 @@ async fn a_server_that_was_moved_answers_every_request_the_same() {
     moved.acme.post("/Users", scruple_tests::user("one-more")).await.expect_status(201);
 }
 
+#[test]
+fn a_move_comes_to_its_end_though_nobody_listens() {
+    let (data, database) = (tempfile::tempdir().unwrap(), TestDatabase::create());
+    serve(data.path()).stop().unwrap();
+    let from = format!("sqlite:{}", data.path().display());
+    let args = ["migrate", "--from", &from, "--to", &database.url, "--json"];
+    let mut child = command(&args).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+    assert!(said(&args).contains("\"before\": true"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_move_that_is_killed_goes_on_and_neither_half_is_served() {
     let (data, database) = (tempfile::tempdir().unwrap(), TestDatabase::create());

@@ -44,6 +44,9 @@ fn a_move_from_or_to_what_there_is_not_is_refused() {
     migrate(&from, "postgres://host:port/database", 2, bad);
     let away = "the database cannot be reached: error connecting to server: Connection refused (os error 111)";
     migrate(&from, "postgres://127.0.0.1:9/database", 4, away);
+    let to = ["--to", "postgres://127.0.0.1:9/database", "--ca", "/nowhere/ca.pem"];
+    let no_certificates = "`/nowhere/ca.pem` cannot be used: No such file or directory (os error 2)";
+    fails(&[&["migrate", "--from", &from][..], &to].concat(), 2, no_certificates);
     let nowhere = data.path().join("nowhere");
     let missing = format!(
         "there is no database in `{}`: name the data folder of a server that keeps what it has in a file",

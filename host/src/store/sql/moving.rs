@@ -40,9 +40,10 @@ pub fn move_to_postgres(
     let threads = Threads::start(1)?;
     let server = postgres::Server::new(to.url, to.ca_file, threads.handle()?.clone())?;
     let database = Connection::Postgres(server.connect()?);
+    database.execute_batch(SETTINGS).map_err(StoreError::from)?;
+    postgres::copy_alone(&database)?;
     let marks = Marks { file: &file, database: &database };
     let begun = postgres::alone(&database, || Ok(marks.begin(&to.node.keys)))??;
-    database.execute_batch(SETTINGS).map_err(StoreError::from)?;
     if begun == Begun::Before {
         marks.finish()?;
         return Ok(None);

@@ -22,7 +22,7 @@ pub(super) mod tests;
 pub(super) use self::bulk::{copy_in, copy_out};
 pub(super) use self::lanes::QueuedUpdate;
 pub(super) use self::own_session::{CALLS_MAX, OwnSession};
-pub(super) use self::owner::{alone, claim, is_empty, is_ours, must_be_ours};
+pub(super) use self::owner::{alone, claim, copy_alone, is_empty, is_ours, must_be_ours};
 pub(super) use self::server::Server;
 pub(super) use self::session::Session;
 pub(super) use self::text::{escaped, unescaped};

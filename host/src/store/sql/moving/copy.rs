@@ -107,13 +107,14 @@ impl Note {
             .query_row("SELECT value FROM setting WHERE key = ?1", params![key(table)], |row| row.get(0))
             .optional()?;
         let Some(text) = found else { return Ok(Self::default()) };
-        let damaged = |error| StoreError::Damaged(format!("the note of how far `{}` was copied: {error}", table.name));
-        let note: serde_json::Value = serde_json::from_str(&text).map_err(damaged)?;
-        let rows = note["rows"].as_u64().unwrap_or_default();
+        let damaged = || StoreError::Damaged(format!("the note of how far `{}` was copied: {text}", table.name));
+        let note: serde_json::Value = serde_json::from_str(&text).map_err(|_| damaged())?;
+        let rows = note.get("rows").and_then(serde_json::Value::as_u64).ok_or_else(damaged)?;
+        let noted = note.get("last").and_then(serde_json::Value::as_array).ok_or_else(damaged)?;
+        let is_done = note.get("done").and_then(serde_json::Value::as_bool).ok_or_else(damaged)?;
         let kinds = table.key.iter().filter_map(|place| table.columns.get(*place)).map(|column| column.kind);
-        let noted = note["last"].as_array().map_or(&[][..], Vec::as_slice);
         let last = kinds.zip(noted).map(|(kind, value)| kind.of_note(value)).collect::<driver::Result<_>>()?;
-        Ok(Self { rows, last, is_done: note["done"] == true })
+        Ok(Self { rows, last, is_done })
     }
 
     fn write(&self, database: &Connection, table: &Table) -> Result<(), StoreError> {

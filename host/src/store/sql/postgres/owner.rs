@@ -19,6 +19,15 @@ pub(in crate::store::sql) fn alone<T>(
     done
 }
 
+/// Of the lock that a program holds while it copies into a database.
+const COPY_LOCK: i64 = LOCK + 1;
+
+/// Waits for a session that copies into the database, and is the one that does until it ends. The program of the other may have been
+/// killed, and what it had sent may still be committed.
+pub(in crate::store::sql) fn copy_alone(connection: &Connection) -> Result<(), StoreError> {
+    Ok(connection.execute_batch(&format!("SELECT pg_advisory_lock({COPY_LOCK})"))?)
+}
+
 /// Refuses a database that has tables of another program.
 pub(in crate::store::sql) fn must_be_ours(connection: &Connection) -> Result<(), StoreError> {
     if is_empty(connection)? || is_ours(connection)? { Ok(()) } else { Err(StoreError::NotOurs) }
