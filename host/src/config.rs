@@ -181,13 +181,13 @@ fn check_tables(limits: &TableLimits) -> Result<(), ConfigError> {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
-    /// Address of a PostgreSQL database, `postgres://user:password@host/database?sslmode=require`; without one, a file of
-    /// SQLite's in the data folder.
+    /// Address of a PostgreSQL database, `postgres://user:password@host/database?sslmode=require`, or with several hosts, by
+    /// commas, of which the one that takes writes is used; without an address, a file of SQLite's in the data folder.
     pub database: Option<String>,
     /// File with the certificates (PEM) that the database server's is checked against, instead of those that the system trusts.
     pub database_ca: Option<PathBuf>,
     /// Snapshots that may live at once, each a connection with up to 1 MiB of cache. A change holds one while it is
-    /// judged; whoever wants another waits.
+    /// judged; whoever wants another waits, ten seconds at most.
     pub snapshots_max: usize,
     /// Changes in one transaction at the most. 1 switches group commit off.
     pub batch_max: usize,

@@ -34,8 +34,8 @@ pub(super) struct Serve {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// PostgreSQL database to keep resources, constraints and decisions in, instead of a file in the data folder:
-    /// postgres://user:password@host/database?sslmode=require. Better given by the environment than here, where others can read
-    /// the password.
+    /// postgres://user:password@host/database?sslmode=require. Of several hosts (host1,host2) the one that takes writes is used.
+    /// Better given by the environment than here, where others can read the password.
     #[arg(long, env = "SCRUPLE_DATABASE", hide_env_values = true, value_name = "URL")]
     database: Option<String>,
     /// The operator's token, at least 32 characters. If absent, one is made at the first start and printed once.

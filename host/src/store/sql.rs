@@ -18,6 +18,7 @@ mod definitions;
 mod driver;
 mod filling;
 mod find;
+mod idle;
 mod look_up;
 mod member_sets;
 mod membership;
@@ -188,6 +189,7 @@ impl SqlStore {
         let shared = Arc::new(shared?);
         let pool =
             Arc::new(Pool::new(Source::Postgres(Arc::clone(&server)), options.snapshots_max, Arc::clone(&threads)));
+        server.runtime().spawn(pool::close_unused(Arc::downgrade(&pool)));
         let writer = Writer::Postgres(postgres::Writer::new(server, threads));
         Ok(Self { inner: Arc::new(Inner { pool, writer, shared }) })
     }

@@ -8,7 +8,7 @@ mod error;
 mod row;
 mod value;
 
-pub(super) use self::error::{Error, OptionalExtension, Result};
+pub(super) use self::error::{Error, OptionalExtension, Result, of_server};
 pub(super) use self::row::Row;
 pub(super) use self::value::{ToValue, Value, params};
 use super::postgres::Session;

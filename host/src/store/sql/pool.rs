@@ -5,16 +5,20 @@
 //! holds one may still ask brief questions (a token, the constraints in force), which give their connection back with the
 //! answer. A caller holds at most one snapshot at a time.
 //!
+//! Nobody waits for long: whoever has no connection after some seconds is told so.
+//!
 //! A tenant may hold a part of the snapshots. Its other requests wait before they stand in the line of all tenants, so
 //! that a tenant whose requests think long keeps nobody waiting but itself.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::driver::{Connection, params};
+use super::idle::Idle;
 use super::postgres::Server;
 use super::sqlite;
 use super::threads::Threads;
@@ -28,10 +32,35 @@ const BRIEF_MAX: usize = 8;
 /// one alone still has 16 of the 64 that there are by default.
 const SHARES: usize = 4;
 
+/// How long anybody waits for leave to use the database. Most who wait have it within milliseconds; where all who have it hang
+/// for so long, another time is better.
+const LEAVE_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// After how long a connection to a server is closed that nobody uses. Others may need it.
+pub(super) const UNUSED_MAX: Duration = Duration::from_secs(5 * 60);
+
+/// Time between two looks for those.
+const UNUSED_EVERY: Duration = Duration::from_secs(30);
+
+/// Leave to use the database, if there is some soon.
+pub(super) async fn leave(of: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, StoreError> {
+    let leave = tokio::time::timeout(LEAVE_WAIT_MAX, of.acquire_owned()).await;
+    leave.map_err(|_| StoreError::Crowded)?.map_err(|_| StoreError::Closed)
+}
+
+/// Closes connections that nobody uses, as long as the pool lives.
+pub(super) async fn close_unused(pool: Weak<Pool>) {
+    loop {
+        tokio::time::sleep(UNUSED_EVERY).await;
+        let Some(pool) = pool.upgrade() else { return };
+        pool.idle.close_unused(UNUSED_MAX);
+    }
+}
+
 /// The connections that are not in use, and leave to use one.
 pub(super) struct Pool {
     source: Source,
-    idle: Mutex<Vec<Connection>>,
+    idle: Idle<Connection>,
     snapshots: Arc<Semaphore>,
     shares: Shares,
     brief: Arc<Semaphore>,
@@ -84,7 +113,7 @@ impl Pool {
         let snapshots_max = snapshots_max.max(1);
         Self {
             source,
-            idle: Mutex::new(Vec::new()),
+            idle: Idle::default(),
             snapshots: Arc::new(Semaphore::new(snapshots_max)),
             shares: Shares { each: (snapshots_max / SHARES).max(1), tenants: Mutex::default() },
             brief: Arc::new(Semaphore::new(BRIEF_MAX)),
@@ -94,8 +123,8 @@ impl Pool {
 
     /// Leave to hold a snapshot. Touches no file yet.
     pub(super) async fn lease(self: &Arc<Self>, tenant: TenantId) -> Result<Lease, StoreError> {
-        let of_tenant = self.shares.of(tenant).acquire_owned().await.map_err(|_| StoreError::Closed)?;
-        let of_all = Arc::clone(&self.snapshots).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let of_tenant = leave(self.shares.of(tenant)).await?;
+        let of_all = leave(Arc::clone(&self.snapshots)).await?;
         let leave = Leave { _of_all: of_all, _of_tenant: Some(of_tenant) };
         Ok(Lease { connection: None, pool: Arc::clone(self), _leave: leave })
     }
@@ -109,7 +138,7 @@ impl Pool {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let of_all = Arc::clone(&self.brief).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let of_all = leave(Arc::clone(&self.brief)).await?;
         let leave = Leave { _of_all: of_all, _of_tenant: None };
         let mut lease = Lease { connection: None, pool: Arc::clone(self), _leave: leave };
         self.threads.blocking(move || question(lease.connection()?)).await
@@ -131,7 +160,7 @@ impl Pool {
     }
 
     fn take(&self) -> Result<Connection, StoreError> {
-        while let Some(idle) = self.pop() {
+        while let Some(idle) = self.idle.take() {
             match &idle {
                 Connection::Postgres(session) if session.is_closed() => {}
                 Connection::Sqlite(_) | Connection::Postgres(_) => return Ok(idle),
@@ -143,12 +172,8 @@ impl Pool {
         }
     }
 
-    fn pop(&self) -> Option<Connection> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
-    }
-
     fn give_back(&self, connection: Connection) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        self.idle.put(connection);
     }
 }
 

@@ -5,6 +5,7 @@
 //! generation, look-ups, members that are there) holds when it is committed, whatever other nodes do: PostgreSQL ends one of
 //! those that could not have come one after the other, and that one is begun anew.
 
+mod address;
 mod bulk;
 mod commit;
 mod lanes;

@@ -19,6 +19,9 @@ pub(in crate::store) enum Error {
     /// Of the server.
     #[error("{}", of_server(.0))]
     Postgres(tokio_postgres::Error),
+    /// The server has not answered for so long that nobody waits for it any more. What was asked may still be done.
+    #[error("the server does not answer")]
+    Silent,
     /// What is stored is not what was written.
     #[error("{0}")]
     Damaged(String),
@@ -39,7 +42,11 @@ impl Error {
     /// Whether the server is not there, or not for us, for the moment: it is stopped or started, has taken over or handed over,
     /// has too many connections, or had no time.
     pub(in crate::store) fn is_away(&self) -> bool {
-        let Self::Postgres(error) = self else { return false };
+        let error = match self {
+            Self::Postgres(error) => error,
+            Self::Silent => return true,
+            Self::NoRows | Self::Sqlite(_) | Self::Damaged(_) => return false,
+        };
         match error.code() {
             Some(code) => {
                 code.code().starts_with("08")
@@ -63,7 +70,7 @@ impl Error {
 }
 
 /// `tokio_postgres` says of an error of the server no more than `db error`, and leaves the rest to what caused it.
-fn of_server(error: &tokio_postgres::Error) -> String {
+pub(in crate::store::sql) fn of_server(error: &tokio_postgres::Error) -> String {
     match (error.as_db_error(), error.source()) {
         (Some(error), _) => format!("{}: {}", error.severity(), error.message()),
         (None, Some(source)) => format!("{error}: {source}"),

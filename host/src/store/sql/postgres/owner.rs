@@ -12,6 +12,9 @@ pub(in crate::store::sql) fn alone<T>(
     work: impl FnOnce() -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     // However long another one takes: it may be migrating.
+    if let Connection::Postgres(session) = connection {
+        session.be_patient();
+    }
     connection
         .execute_batch(&format!("SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock({LOCK})"))?;
     let done = work();

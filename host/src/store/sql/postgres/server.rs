@@ -1,49 +1,62 @@
 //! [`Server`]: where the database is, and how to speak to it.
 
+use std::error::Error as _;
 use std::future::poll_fn;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio_postgres::{AsyncMessage, Config};
+use tokio_postgres::{AsyncMessage, Client};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::address::{Candidate, candidates};
 use super::session::Session;
 use crate::store::StoreError;
-use crate::store::sql::driver::Error;
-
-/// How long a server may take to accept a connection: longer than a busy one does, shorter than clients wait for an answer.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::store::sql::driver::{Error, of_server};
 
 /// What every session is told first. No statement of ours takes longer than some seconds but in a migration, and one that
 /// waits for a lock for so long waits for somebody who is stuck.
 const SETTINGS: &str = "SET default_transaction_isolation = 'serializable'; SET timezone = 'UTC'; SET client_min_messages = warning; \
      SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'";
 
-/// A server, and the runtime that its sessions live in.
+/// The time in which one server answers: when another one does, or it does not any more, its sessions are of use to nobody.
+#[derive(Default)]
+pub(super) struct Era(AtomicU64);
+
+impl Era {
+    /// Which it is.
+    pub(super) fn number(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Another one begins.
+    pub(super) fn end(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The servers of a database, of which one takes writes, and the runtime that its sessions live in.
 pub(in crate::store::sql) struct Server {
-    config: Config,
+    candidates: Vec<Candidate>,
+    /// The one that took writes last: it is asked first.
+    first: AtomicUsize,
+    era: Arc<Era>,
     tls: MakeRustlsConnect,
     runtime: Handle,
 }
 
 impl Server {
-    /// From an address: `postgres://user:password@host:port/database?sslmode=require`. Certificates are checked against those
-    /// in `ca_file`, or else those that the system trusts.
+    /// From an address: `postgres://user:password@host:port/database?sslmode=require`, or with several hosts, separated by
+    /// commas, of which that is used which takes writes. Certificates are checked against those in `ca_file`, or else those
+    /// that the system trusts.
     pub(in crate::store::sql) fn new(url: &str, ca_file: Option<&Path>, runtime: Handle) -> Result<Self, StoreError> {
-        let mut config: Config = url.parse().map_err(|error| StoreError::Address(Box::new(error)))?;
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT_TIMEOUT);
-        }
-        if config.get_application_name().is_none() {
-            config.application_name("scruple");
-        }
-        Ok(Self { config, tls: MakeRustlsConnect::new(tls(ca_file)?), runtime })
+        let tls = MakeRustlsConnect::new(tls(ca_file)?);
+        Ok(Self { candidates: candidates(url)?, first: AtomicUsize::new(0), era: Arc::default(), tls, runtime })
     }
 
     /// Where the sessions live.
@@ -56,7 +69,7 @@ impl Server {
         self.runtime.block_on(self.connect_async())
     }
 
-    /// Begins a session.
+    /// Begins a session with the first that takes writes.
     pub(in crate::store::sql) async fn connect_async(&self) -> Result<Session, StoreError> {
         self.connect_hearing(|| {}).await
     }
@@ -66,10 +79,34 @@ impl Server {
         self.runtime.block_on(self.connect_hearing(move || hints.notify_one()))
     }
 
-    async fn connect_hearing(&self, mut notified: impl FnMut() + Send + 'static) -> Result<Session, StoreError> {
-        let connected = self.config.connect(self.tls.clone()).await;
-        let (client, mut connection) =
-            connected.map_err(|error| StoreError::Unreachable(Box::new(Error::from(error))))?;
+    async fn connect_hearing(&self, notified: impl FnMut() + Clone + Send + 'static) -> Result<Session, StoreError> {
+        let first = self.first.load(Ordering::Relaxed);
+        let places = (first..self.candidates.len()).chain(0..first);
+        let mut refusals = Vec::new();
+        for place in places {
+            let Some(candidate) = self.candidates.get(place) else { continue };
+            // For all of it: a machine that hangs accepts connections and says nothing.
+            match tokio::time::timeout(candidate.patience, self.connect_to(candidate, notified.clone())).await {
+                Ok(Ok(client)) => {
+                    // Another one takes writes now: what is read at the one before may be old.
+                    if self.first.swap(place, Ordering::Relaxed) != place {
+                        self.era.end();
+                    }
+                    return Ok(Session::new(client, self.runtime.clone(), Arc::clone(&self.era)));
+                }
+                Ok(Err(error)) => refusals.push(format!("{}: {}", candidate.name, refusal(&error))),
+                Err(_) => refusals.push(format!("{}: no answer in {:?}", candidate.name, candidate.patience)),
+            }
+        }
+        Err(StoreError::Unreachable(refusals.join("; ").into()))
+    }
+
+    async fn connect_to(
+        &self,
+        candidate: &Candidate,
+        mut notified: impl FnMut() + Send + 'static,
+    ) -> Result<Client, tokio_postgres::Error> {
+        let (client, mut connection) = candidate.config.connect(self.tls.clone()).await?;
         self.runtime.spawn(async move {
             loop {
                 match poll_fn(|context| connection.poll_message(context)).await {
@@ -84,8 +121,22 @@ impl Server {
                 }
             }
         });
-        client.batch_execute(SETTINGS).await.map_err(Error::from)?;
-        Ok(Session::new(client, self.runtime.clone()))
+        client.batch_execute(SETTINGS).await?;
+        Ok(client)
+    }
+}
+
+/// Why a server is not the one.
+fn refusal(error: &tokio_postgres::Error) -> String {
+    let source = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+    // What `tokio_postgres` makes of a server that does not take writes; the system's own refusal has a number.
+    let is_read_only = |source: &std::io::Error| {
+        source.kind() == std::io::ErrorKind::PermissionDenied && source.raw_os_error().is_none()
+    };
+    if source.is_some_and(is_read_only) {
+        "it is read-only: a standby, or one whose `default_transaction_read_only` is on".to_owned()
+    } else {
+        of_server(error)
     }
 }
 

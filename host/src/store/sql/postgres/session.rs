@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
+use super::server::Era;
 use super::spelling::spelling;
 use crate::store::sql::driver::{Error, Result, Value};
 
@@ -19,6 +21,10 @@ const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// Begins one that writes.
 const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE";
 
+/// The longest that anybody waits for an answer. A server that works ends a statement before, by its `statement_timeout`; not so
+/// one that hangs, and one whose commits wait for a standby that has gone.
+const ANSWER_MAX: Duration = Duration::from_secs(35);
+
 /// A session. A transaction is begun together with its first statement, so that it costs no way to the server of its own.
 pub(in crate::store::sql) struct Session {
     client: Client,
@@ -26,6 +32,15 @@ pub(in crate::store::sql) struct Session {
     prepared: Mutex<HashMap<String, Statement>>,
     transaction: Mutex<Transaction>,
     conflicted: AtomicBool,
+    /// Whether it waits for answers however long they take.
+    patient: AtomicBool,
+    /// Whether an answer has not come in time. It may still come.
+    silent: AtomicBool,
+    /// Whether its server has said that it is not the one any more, or not at the moment.
+    spent: AtomicBool,
+    era: Arc<Era>,
+    /// The one that it is of.
+    born: u64,
 }
 
 /// How far a transaction is.
@@ -40,13 +55,18 @@ enum Transaction {
 }
 
 impl Session {
-    pub(super) fn new(client: Client, runtime: Handle) -> Self {
+    pub(super) fn new(client: Client, runtime: Handle, era: Arc<Era>) -> Self {
         Self {
             client,
             runtime,
             prepared: Mutex::default(),
             transaction: Mutex::new(Transaction::None),
             conflicted: AtomicBool::new(false),
+            patient: AtomicBool::new(false),
+            silent: AtomicBool::new(false),
+            spent: AtomicBool::new(false),
+            born: era.number(),
+            era,
         }
     }
 
@@ -60,9 +80,25 @@ impl Session {
         &self.runtime
     }
 
-    /// Whether nothing can be asked any more.
+    /// Whether nothing can be asked any more, or another server should be.
     pub(in crate::store::sql) fn is_closed(&self) -> bool {
-        self.client.is_closed()
+        self.client.is_closed() || self.spent.load(Ordering::Relaxed) || self.era.number() != self.born
+    }
+
+    /// From now on waits for each answer, however long that takes.
+    pub(super) fn be_patient(&self) {
+        self.patient.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody has given up waiting for an answer.
+    pub(super) fn is_silent(&self) -> bool {
+        self.silent.load(Ordering::Relaxed)
+    }
+
+    /// Waits until nothing is being done here any more, because the server has answered or is gone.
+    pub(super) async fn settle(&self) {
+        // Whatever comes of that comes after all that was asked before.
+        drop(self.client.batch_execute("ROLLBACK").await);
     }
 
     /// What is asked from now on is of the moment of the first question, and writes nothing.
@@ -128,7 +164,7 @@ impl Session {
         if let Some(known) = self.known(sql) {
             return Ok(known);
         }
-        let statement = self.noting(self.client.prepare(&spelling(sql)).await)?;
+        let statement = self.answer(self.client.prepare(&spelling(sql))).await?;
         self.prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
@@ -140,22 +176,20 @@ impl Session {
     /// Runs a statement; how many rows it has changed.
     pub(in crate::store::sql) fn execute(&self, statement: &Statement, values: &[Value<'_>]) -> Result<usize> {
         let values = parameters(values);
-        let done = self.runtime.block_on(self.in_transaction(self.client.execute(statement, &values)));
-        self.noting(done).map(|rows| usize::try_from(rows).unwrap_or(usize::MAX))
+        let done = self.runtime.block_on(self.answer(self.in_transaction(self.client.execute(statement, &values))));
+        done.map(|rows| usize::try_from(rows).unwrap_or(usize::MAX))
     }
 
     /// Asks for rows.
     pub(in crate::store::sql) fn query(&self, statement: &Statement, values: &[Value<'_>]) -> Result<Vec<Row>> {
         let values = parameters(values);
-        let found = self.runtime.block_on(self.in_transaction(self.client.query(statement, &values)));
-        self.noting(found)
+        self.runtime.block_on(self.answer(self.in_transaction(self.client.query(statement, &values))))
     }
 
     /// Asks with a statement that is PostgreSQL's own, outside of a transaction of several.
     pub(super) async fn query_raw(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
         let statement = self.prepare_async(sql).await?;
-        let found = self.client.query(&statement, values).await;
-        self.noting(found)
+        self.answer(self.client.query(&statement, values)).await
     }
 
     /// Asks with several such statements in one transaction that writes, all of them sent before the first is answered. What one has
@@ -170,22 +204,24 @@ impl Session {
         }
         let asked =
             prepared.iter().zip(statements).map(|(statement, (_, values))| self.client.query(statement, values));
-        // Each is sent when it is first polled, and those are polled in this order.
-        let (begun, answers, committed) = tokio::join!(
-            biased;
-            self.client.batch_execute(BEGIN_WRITE),
-            in_order(asked),
-            self.client.batch_execute("COMMIT"),
-        );
-        let answers = begun.and(answers.into_iter().collect::<std::result::Result<Vec<_>, _>>());
-        // A transaction that has failed is rolled back by its COMMIT, which succeeds.
-        self.noting(answers.and_then(|answers| committed.map(|()| answers)))
+        let transacted = async {
+            // Each is sent when it is first polled, and those are polled in this order.
+            let (begun, answers, committed) = tokio::join!(
+                biased;
+                self.client.batch_execute(BEGIN_WRITE),
+                in_order(asked),
+                self.client.batch_execute("COMMIT"),
+            );
+            let answers = begun.and(answers.into_iter().collect::<std::result::Result<Vec<_>, _>>());
+            // A transaction that has failed is rolled back by its COMMIT, which succeeds.
+            answers.and_then(|answers| committed.map(|()| answers))
+        };
+        self.answer(transacted).await
     }
 
     /// Runs statements without parameters.
     pub(in crate::store::sql) fn execute_batch(&self, sql: &str) -> Result<()> {
-        let done = self.runtime.block_on(self.in_transaction(self.client.batch_execute(sql)));
-        self.noting(done)
+        self.runtime.block_on(self.answer(self.in_transaction(self.client.batch_execute(sql))))
     }
 
     /// Sends the beginning of a transaction ahead of its first statement, if there is one to be sent.
@@ -214,12 +250,32 @@ impl Session {
         std::mem::replace(&mut *self.transaction.lock().unwrap_or_else(PoisonError::into_inner), transaction)
     }
 
-    fn noting<T>(&self, done: std::result::Result<T, tokio_postgres::Error>) -> Result<T> {
+    /// What the server answers, if it does in time.
+    async fn answer<T>(&self, asked: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>) -> Result<T> {
+        if self.is_silent() {
+            return Err(Error::Silent);
+        }
+        let done = if self.patient.load(Ordering::Relaxed) {
+            asked.await
+        } else {
+            match tokio::time::timeout(ANSWER_MAX, asked).await {
+                Ok(done) => done,
+                Err(_) => {
+                    self.silent.store(true, Ordering::Relaxed);
+                    // Nobody else shall wait as long to hear no more.
+                    self.era.end();
+                    return Err(Error::Silent);
+                }
+            }
+        };
         let done = done.map_err(Error::from);
-        if let Err(error) = &done
-            && error.is_conflict()
-        {
-            self.conflicted.store(true, Ordering::Relaxed);
+        if let Err(error) = &done {
+            if error.is_conflict() {
+                self.conflicted.store(true, Ordering::Relaxed);
+            }
+            if error.is_away() {
+                self.spent.store(true, Ordering::Relaxed);
+            }
         }
         done
     }

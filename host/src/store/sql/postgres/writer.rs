@@ -2,10 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::commit::{self, Done};
 use super::lanes::{Lane, Lanes, QueuedUpdate, Turn};
@@ -13,7 +13,9 @@ use super::server::Server;
 use super::session::Session;
 use crate::decision::TenantId;
 use crate::store::sql::Shared;
-use crate::store::sql::driver::Connection;
+use crate::store::sql::driver::{Connection, Error};
+use crate::store::sql::idle::Idle;
+use crate::store::sql::pool::{UNUSED_MAX, leave};
 use crate::store::sql::threads::Threads;
 use crate::store::sql::{member_sets, tables};
 use crate::store::write_set::WriteSet;
@@ -39,7 +41,7 @@ pub(in crate::store::sql) struct Writer {
     server: Arc<Server>,
     threads: Arc<Threads>,
     leave: Arc<Semaphore>,
-    idle: Mutex<Vec<Session>>,
+    idle: Idle<Session>,
     lanes: Lanes,
     stopped: AtomicBool,
 }
@@ -51,7 +53,7 @@ impl Writer {
             server,
             threads,
             leave,
-            idle: Mutex::default(),
+            idle: Idle::default(),
             lanes: Lanes::default(),
             stopped: AtomicBool::new(false),
         });
@@ -70,13 +72,9 @@ impl Writer {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let leave = Arc::clone(&self.leave).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let leave = leave(Arc::clone(&self.leave)).await?;
         let this = Arc::clone(self);
-        let transact = move || {
-            let _leave = leave;
-            this.transact(&mut work)
-        };
-        self.threads.blocking(transact).await
+        self.threads.blocking(move || this.transact(leave, &mut work)).await
     }
 
     /// Queues an update behind those of the same resource. It is done also if nobody waits for what it comes to.
@@ -147,12 +145,12 @@ impl Writer {
 
     /// Commits with one statement each, in one transaction: all of them or none.
     async fn commit_together(
-        &self,
+        self: &Arc<Self>,
         tenant: TenantId,
         shared: &Shared,
         writes: &[Arc<WriteSet>],
     ) -> Result<Done, StoreError> {
-        let _leave = self.leave.acquire().await.map_err(|_| StoreError::Closed)?;
+        let mut leave = Some(leave(Arc::clone(&self.leave)).await?);
         for attempt in 0..ATTEMPTS_MAX {
             if attempt > 0 {
                 tokio::time::sleep(back_off(attempt)).await;
@@ -161,8 +159,9 @@ impl Writer {
                 Some(session) => session,
                 None => self.server.connect_async().await?,
             };
-            let done = commit::run(&session, tenant, &shared.names, writes).await;
-            self.give_back(session);
+            let working = Working { session: Some(session), leave: leave.take(), writer: self };
+            let done = working.commit(tenant, shared, writes).await;
+            leave = working.end();
             match done? {
                 Done::Conflict => {}
                 done => return Ok(done),
@@ -171,7 +170,11 @@ impl Writer {
         Ok(Done::Conflict)
     }
 
-    fn transact<T, E: From<StoreError>>(&self, work: &mut impl FnMut(&Connection) -> Result<T, E>) -> Result<T, E> {
+    fn transact<T, E: From<StoreError>>(
+        self: &Arc<Self>,
+        leave: OwnedSemaphorePermit,
+        work: &mut impl FnMut(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
         for attempt in 0..ATTEMPTS_MAX {
             if attempt > 0 {
                 std::thread::sleep(back_off(attempt));
@@ -185,9 +188,12 @@ impl Writer {
             let Connection::Postgres(session) = connection else { return Err(StoreError::Closed.into()) };
             let ended = if done.is_ok() { session.commit() } else { session.roll_back() };
             let has_conflicted = session.has_conflicted();
-            let in_order = ended.is_ok() || has_conflicted && session.roll_back().is_ok();
-            if in_order {
-                self.give_back(session);
+            if session.is_silent() {
+                self.settle(session, leave);
+                return Err(StoreError::from(Error::Silent).into());
+            }
+            if ended.is_ok() || has_conflicted && session.roll_back().is_ok() {
+                self.idle.put(session);
             }
             match (done, ended) {
                 _ if has_conflicted => {}
@@ -205,15 +211,16 @@ impl Writer {
     }
 
     fn idle_session(&self) -> Option<Session> {
-        std::iter::from_fn(|| self.pop()).find(|session| !session.is_closed())
+        std::iter::from_fn(|| self.idle.take()).find(|session| !session.is_closed())
     }
 
-    fn pop(&self) -> Option<Session> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
-    }
-
-    fn give_back(&self, session: Session) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+    /// Keeps the leave of a session as long as the server is at work for it, though nobody waits for what comes of it: else those
+    /// who come again and again would have the server at work more and more.
+    fn settle(self: &Arc<Self>, session: Session, leave: OwnedSemaphorePermit) {
+        self.server.runtime().spawn(async move {
+            session.settle().await;
+            drop((session, leave));
+        });
     }
 
     /// Where it writes.
@@ -237,6 +244,35 @@ fn rest_on_each_other(queued: &[QueuedUpdate]) -> bool {
     })
 }
 
+/// A statement that is under way, with its session. Whoever waits for it may go away.
+struct Working<'w> {
+    session: Option<Session>,
+    leave: Option<OwnedSemaphorePermit>,
+    writer: &'w Arc<Writer>,
+}
+
+impl Working<'_> {
+    async fn commit(&self, tenant: TenantId, shared: &Shared, writes: &[Arc<WriteSet>]) -> Result<Done, StoreError> {
+        let session = self.session.as_ref().ok_or(StoreError::Closed)?;
+        commit::run(session, tenant, &shared.names, writes).await
+    }
+
+    /// It is answered, if it is: the session is for the next, and the leave for another go.
+    fn end(mut self) -> Option<OwnedSemaphorePermit> {
+        let session = self.session.take_if(|session| !session.is_silent())?;
+        self.writer.idle.put(session);
+        self.leave.take()
+    }
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        if let (Some(session), Some(leave)) = (self.session.take(), self.leave.take()) {
+            self.writer.settle(session, leave);
+        }
+    }
+}
+
 /// Twice as long each time, and of those who were in each other's way none as long as the other.
 fn back_off(attempt: u32) -> Duration {
     let most = 1_u64.checked_shl(attempt).unwrap_or(u64::MAX).min(BACK_OFF_MAX_MS);
@@ -251,6 +287,7 @@ async fn sweep(writer: Weak<Writer>) {
     loop {
         tokio::time::sleep(SWEEP_INTERVAL).await;
         let Some(writer) = writer.upgrade().filter(|writer| !writer.stopped.load(Ordering::Relaxed)) else { return };
+        writer.idle.close_unused(UNUSED_MAX);
         loop {
             let swept = writer
                 .write(|connection| Ok::<_, StoreError>(member_sets::sweep(connection)? || tables::sweep(connection)?))
