@@ -30,6 +30,7 @@ mod metrics;
 mod moving;
 mod nodes;
 mod origin;
+mod outages;
 mod plugin_sizes;
 mod projects;
 mod replay;

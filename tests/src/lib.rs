@@ -12,6 +12,7 @@ pub mod bench;
 pub mod builders;
 pub mod cases;
 pub mod client;
+pub mod cluster;
 pub mod database;
 pub mod demo;
 pub mod density;

@@ -54,7 +54,7 @@ impl TestServer {
     pub async fn start_compiling_by(compiler: CompilerProgram, mut config: Config, clock: Clock) -> Self {
         let data = tempfile::tempdir().expect("a temporary folder");
         config.server.data = data.path().join("data");
-        let database = TestDatabase::if_wanted();
+        let database = if config.store.database.is_none() { TestDatabase::if_wanted() } else { None };
         if let Some(database) = &database {
             config.store.database = Some(database.url.clone());
         }
