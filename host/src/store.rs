@@ -97,6 +97,9 @@ pub enum StoreError {
         /// Where the other listens.
         listen: String,
     },
+    /// The disk of the database is full, or its memory.
+    #[error("the database has no room")]
+    Full(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// As many as may use the database at once do, and none of them has finished for seconds.
     #[error("too many use the database at once")]
     Crowded,
@@ -165,7 +168,7 @@ fn of_machine(host: &str, listen: &str) -> String {
 impl StoreError {
     /// Whether the same request may do later: nothing is wrong with it, nor with what is stored.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::Crowded | Self::Contended)
+        matches!(self, Self::Unreachable(_) | Self::Full(_) | Self::Crowded | Self::Contended)
     }
 }
 

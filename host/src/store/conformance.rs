@@ -6,6 +6,8 @@ mod asynchronous;
 mod change_sets;
 mod commits;
 mod decision_log;
+mod definitions;
+mod faulty;
 mod member_sets;
 mod nodes;
 mod queries;
@@ -20,6 +22,8 @@ pub(crate) use asynchronous::*;
 pub(crate) use change_sets::*;
 pub(crate) use commits::*;
 pub(crate) use decision_log::*;
+pub(crate) use definitions::*;
+pub(crate) use faulty::*;
 pub(crate) use member_sets::*;
 pub(crate) use nodes::*;
 pub(crate) use queries::*;
@@ -29,10 +33,16 @@ pub(crate) use tables::*;
 pub(crate) use waivers::*;
 pub(crate) use world::*;
 
-/// Makes a test of each of them: `open` gives something to keep, and a store.
+/// Makes a test of each of them: `open` gives something to keep, and a store. Or, without that, a list of them.
 macro_rules! conformance {
     ($open:path) => {
-        $crate::store::conformance::each_of!($open;
+        $crate::store::conformance::conformance! { @ each_of, $open }
+    };
+    () => {
+        $crate::store::conformance::conformance! { @ list_of, }
+    };
+    (@ $form:ident, $($open:path)?) => {
+        $crate::store::conformance::$form! { $($open)?;
             a_tenant_is_made_once_and_found_by_name,
             a_token_leads_to_its_tenant_until_it_is_revoked,
             the_same_component_again_is_the_same_version,
@@ -71,6 +81,7 @@ macro_rules! conformance {
             the_oldest_outcomes_go_and_unfinished_requests_stay,
             the_decisions_of_an_accepted_request_are_found_by_it,
             what_is_set_of_a_tenant_is_set_and_the_rest_stays,
+            definitions_hold_for_what_is_there_or_are_not_taken,
             members_are_replaced_in_one_moment_as_often_as_wanted,
             a_replacement_that_does_not_hold_any_more_replaces_nothing,
             of_replacements_at_the_same_time_one_is_committed,
@@ -101,7 +112,7 @@ macro_rules! conformance {
             a_deleted_tenant_is_not_waited_for,
             components_are_signed_by_keys_that_are_known,
             what_is_not_signed_as_required_is_neither_taken_nor_put_to_work,
-        );
+        }
     };
 }
 pub(crate) use conformance;
@@ -119,3 +130,16 @@ macro_rules! each_of {
     };
 }
 pub(crate) use each_of;
+
+/// One of them, to be called.
+pub(crate) type Test = for<'s> fn(&'s dyn crate::store::Store) -> std::pin::Pin<Box<dyn Future<Output = ()> + 's>>;
+
+/// A list with the name of each.
+macro_rules! list_of {
+    (; $($name:ident),+ $(,)?) => {{
+        let list: Vec<(&'static str, $crate::store::conformance::Test)> =
+            vec![$((stringify!($name), |store| Box::pin($crate::store::conformance::$name(store)))),+];
+        list
+    }};
+}
+pub(crate) use list_of;

@@ -53,6 +53,7 @@ mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -76,6 +77,9 @@ use crate::store::{LiveNode, Membership, NewNode, Store, StoreError, Tenant, Ten
 
 /// The file's name in the data directory.
 const FILE: &str = "scruple.db";
+
+/// Time between two tries to go on with a deletion that the database could not do.
+const DELETE_AGAIN: Duration = Duration::from_millis(100);
 
 /// How the store works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -267,8 +271,15 @@ impl Store for SqlStore {
             let Some(tenant) = writer.write(move |connection| tenants::hide(connection, &name)).await? else {
                 return Ok(false);
             };
-            while !writer.write(move |connection| tenants::purge(connection, tenant)).await? {}
-            Ok(true)
+            loop {
+                match writer.write(move |connection| tenants::purge(connection, tenant)).await {
+                    Ok(true) => return Ok(true),
+                    Ok(false) => {}
+                    // It is deleted, whoever asks; its rows go when the database can do it again.
+                    Err(error) if error.is_passing() => tokio::time::sleep(DELETE_AGAIN).await,
+                    Err(error) => return Err(error),
+                }
+            }
         };
         // What is hidden cannot be deleted once more: a caller who goes away must not leave it half done.
         self.inner.pool.threads().detached(deletion).await

@@ -193,16 +193,25 @@ pub(crate) async fn membership_reaches_through_groups_that_contain_each_other(st
     assert!(world.is_member(&team, &team, true).await, "a cycle contains itself");
 }
 
+const CREATORS: usize = 16;
+
 /// So many users that one look-up may not look at each, all in one group.
 async fn crowd(store: &dyn Store, size: usize) -> (World, Resource) {
     let acme = World::new(store, "acme").await;
+    // Several at a time, as clients do; if all came at once, the last would be told to come again.
     let mut creating = tokio::task::JoinSet::new();
-    for number in 0..size {
+    for first in 0..CREATORS {
         let acme = acme.clone();
-        creating.spawn(async move { acme.user(&format!("u{number}")).await });
+        creating.spawn(async move {
+            let mut users = Vec::new();
+            for number in (first..size).step_by(CREATORS) {
+                users.push(acme.user(&format!("u{number}")).await);
+            }
+            users
+        });
     }
     let users = creating.join_all().await;
-    let all = acme.group("all", &users.iter().collect::<Vec<_>>()).await;
+    let all = acme.group("all", &users.iter().flatten().collect::<Vec<_>>()).await;
     (acme, all)
 }
 

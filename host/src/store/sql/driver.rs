@@ -5,6 +5,8 @@
 //! may be blocked.
 
 mod error;
+#[cfg(test)]
+pub(super) mod recorded;
 mod row;
 mod value;
 
@@ -37,6 +39,8 @@ pub(super) enum Rows<'s> {
 impl Connection {
     /// Prepares a statement, or takes it from those that are prepared already.
     pub(super) fn prepare_cached(&self, sql: &str) -> Result<Statement<'_>> {
+        #[cfg(test)]
+        recorded::note(self, sql);
         match self {
             Self::Sqlite(connection) => Ok(Statement::Sqlite(connection.prepare_cached(sql)?)),
             Self::Postgres(session) => Ok(Statement::Postgres(session, session.prepare(sql)?)),

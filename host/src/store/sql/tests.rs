@@ -1,5 +1,7 @@
 //! The conformance tests on SQLite, and what is SQLite's alone: the file, the batches, the costs.
 
+mod full;
+
 use std::sync::Arc;
 
 use serde_json::json;
@@ -121,7 +123,7 @@ async fn a_deletion_is_finished_though_its_caller_goes_away() {
     fill(&store, &World::new(&store, "acme").await).await;
     let release = block(&store);
     tokio::task::yield_now().await;
-    let patience = std::time::Duration::from_millis(50);
+    let patience = Duration::from_millis(50);
     assert!(tokio::time::timeout(patience, store.delete_tenant("acme")).await.is_err(), "nobody went away");
     release.send(()).unwrap();
     for _ in 0..100 {
@@ -394,7 +396,7 @@ async fn a_tenant_with_many_snapshots_leaves_some_to_the_others() {
         });
     }
     tokio::task::yield_now().await;
-    let patience = std::time::Duration::from_secs(5);
+    let patience = Duration::from_secs(5);
     tokio::time::timeout(patience, other.generation()).await.expect("another tenant has to wait");
     holding.shutdown().await;
     assert_eq!(slow.generation().await, 0, "what was held is not given back");
@@ -407,7 +409,7 @@ fn a_caller_whose_threads_are_all_busy_is_answered_nevertheless() {
     let (release, wait) = std::sync::mpsc::channel::<()>();
     caller.block_on(async {
         let busy = tokio::task::spawn_blocking(move || wait.recv().is_ok());
-        let answer = tokio::time::timeout(std::time::Duration::from_secs(5), store.ping()).await;
+        let answer = tokio::time::timeout(Duration::from_secs(5), store.ping()).await;
         release.send(()).unwrap();
         busy.await.unwrap();
         answer.expect("the store waits for its caller's threads").unwrap();

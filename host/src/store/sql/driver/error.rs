@@ -22,6 +22,9 @@ pub(in crate::store) enum Error {
     /// The server has not answered for so long that nobody waits for it any more. What was asked may still be done.
     #[error("the server does not answer")]
     Silent,
+    /// A transaction that several requests share was ended by what one of them has met: no room, or a disk that fails.
+    #[error("the transaction was undone with that of another request")]
+    Undone,
     /// What is stored is not what was written.
     #[error("{0}")]
     Damaged(String),
@@ -39,13 +42,27 @@ impl Error {
         ))
     }
 
+    /// Whether there is no room, on the disk or in memory. What was asked is not done.
+    pub(in crate::store) fn is_full(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
+            Self::Postgres(error) => {
+                let full = [SqlState::DISK_FULL, SqlState::OUT_OF_MEMORY, SqlState::INSUFFICIENT_RESOURCES];
+                error.code().is_some_and(|code| full.contains(code))
+            }
+            // Whoever meets it is told why; the others may try again.
+            Self::Undone => true,
+            Self::NoRows | Self::Silent | Self::Damaged(_) => false,
+        }
+    }
+
     /// Whether the server is not there, or not for us, for the moment: it is stopped or started, has taken over or handed over,
     /// has too many connections, or had no time.
     pub(in crate::store) fn is_away(&self) -> bool {
         let error = match self {
             Self::Postgres(error) => error,
             Self::Silent => return true,
-            Self::NoRows | Self::Sqlite(_) | Self::Damaged(_) => return false,
+            Self::NoRows | Self::Sqlite(_) | Self::Undone | Self::Damaged(_) => return false,
         };
         match error.code() {
             Some(code) => {
@@ -59,8 +76,6 @@ impl Error {
                         SqlState::QUERY_CANCELED,
                         SqlState::LOCK_NOT_AVAILABLE,
                         SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
-                        SqlState::DISK_FULL,
-                        SqlState::OUT_OF_MEMORY,
                     ]
                     .contains(code)
             }
@@ -102,6 +117,7 @@ impl From<Error> for StoreError {
         match error {
             Error::Damaged(what) => Self::Damaged(what),
             conflict if conflict.is_conflict() => Self::Contended,
+            full if full.is_full() => Self::Full(Box::new(full)),
             away if away.is_away() => Self::Unreachable(Box::new(away)),
             other => Self::Database(Box::new(other)),
         }

@@ -1,6 +1,9 @@
 //! The conformance tests on PostgreSQL, and what is PostgreSQL's alone.
 
 mod nodes;
+mod faults;
+mod proxy;
+mod statements;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

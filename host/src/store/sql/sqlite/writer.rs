@@ -135,6 +135,7 @@ where
         let result = match (self.result, commit) {
             (Some(Err(error)), _) => Err(error),
             (Some(Ok(value)), Ok(())) => Ok(value),
+            (_, Err(full)) if full.is_full() => Err(StoreError::Full(Box::new(full)).into()),
             (_, Err(error)) => Err(StoreError::Database(Box::new(error)).into()),
             (None, Ok(())) => Err(StoreError::Closed.into()),
         };
@@ -245,6 +246,8 @@ fn run_batch(connection: &Connection, batch: &mut [Box<dyn Job>]) -> driver::Res
     };
     let ended = match done {
         Ok(true) => execute(connection, "COMMIT"),
+        // It may be over already, for the same reasons as in a savepoint.
+        Ok(false) if is_autocommit(connection) => Ok(()),
         Ok(false) => execute(connection, "ROLLBACK"),
         Err(error) => Err(error),
     };
@@ -256,10 +259,13 @@ fn run_batch(connection: &Connection, batch: &mut [Box<dyn Job>]) -> driver::Res
 }
 
 /// Some failures (disk full, I/O error, no memory) make SQLite roll the whole transaction back, with what the requests
-/// before did. The savepoint is gone then, so that releasing it fails, and with it the batch.
+/// before did. The savepoint is gone then, and nothing of the batch is done.
 fn run_in_savepoint(connection: &Connection, job: &mut dyn Job) -> driver::Result<()> {
     execute(connection, "SAVEPOINT request")?;
     if !job.run(connection) {
+        if is_autocommit(connection) {
+            return Err(driver::Error::Undone);
+        }
         execute(connection, "ROLLBACK TO request")?;
     }
     execute(connection, "RELEASE request")
