@@ -11,8 +11,8 @@ TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 COMPARE := --locked --manifest-path tests/compare/Cargo.toml --target-dir $(TARGET)
 
 # The tests of the server that are run on PostgreSQL, too: modules of tests/it.
-SERVER_TESTS := admin bulk client_cases concurrency decisions discovery groups hot_groups large_groups limits me replay retention rfc7644 schemas search serial \
-	tables tenancy users waivers
+SERVER_TESTS := admin bulk client_cases concurrency crash decisions discovery groups hot_groups large_groups limits me replay retention rfc7644 \
+	schemas search serial tables tenancy users waivers
 space := $(subst ,, )
 ON_POSTGRES := binary(it) and test(/^($(subst $(space),|,$(strip $(SERVER_TESTS))))::/)
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use scruple_tests::components::SAFE_VALUES;
+use scruple_tests::database::TestDatabase;
 use scruple_tests::{ServerProcess, TenantClient, mail_at, user};
 use serde_json::{Value, json};
 
@@ -22,6 +23,12 @@ enum Acknowledged {
 
 fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_scruple-under-test"))
+}
+
+/// Starts the server on a folder, with what it keeps in there, or in a database.
+fn start(data: &Path, database: Option<&TestDatabase>) -> ServerProcess {
+    let store = database.map(|database| format!("[store]\ndatabase = \"{}\"\n", database.url)).unwrap_or_default();
+    ServerProcess::start_with(program(), data, &format!("[scim]\nrequests_per_second = 0\n{store}")).unwrap()
 }
 
 /// Writes until the server is gone; every third user breaks the constraint. Returns what was acknowledged.
@@ -84,7 +91,8 @@ async fn check_pairs(acme: &TenantClient) {
 async fn a_killed_server_loses_no_acknowledged_write_and_no_decision() {
     let kills = std::env::var("SCRUPLE_KILLS").map_or(KILLS, |text| text.parse().expect("a number of kills"));
     let data = tempfile::tempdir().unwrap();
-    let mut server = ServerProcess::start(program(), data.path()).unwrap();
+    let database = TestDatabase::if_wanted();
+    let mut server = start(data.path(), database.as_ref());
     let operator = server.operator();
     operator.post("/api/v1/tenants", json!({ "name": "acme" })).await.expect_status(201);
     let mut acme = TenantClient::new(server.address, "acme", &operator).await;
@@ -108,7 +116,7 @@ async fn a_killed_server_loses_no_acknowledged_write_and_no_decision() {
         }
         assert!(told_now.iter().any(|entry| matches!(entry, Acknowledged::Refused { .. })));
 
-        server = ServerProcess::start(program(), data.path()).unwrap();
+        server = start(data.path(), database.as_ref());
         acme = acme.at(server.address);
         check(&acme, &told_now).await;
         acknowledged.extend(told_now);
@@ -134,7 +142,8 @@ async fn a_second_server_on_the_same_folder_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn constraints_are_in_force_after_a_restart() {
     let data = tempfile::tempdir().unwrap();
-    let server = ServerProcess::start(program(), data.path()).unwrap();
+    let database = TestDatabase::if_wanted();
+    let server = start(data.path(), database.as_ref());
     let operator = server.operator();
     operator.post("/api/v1/tenants", json!({ "name": "acme" })).await.expect_status(201);
     let acme = TenantClient::new(server.address, "acme", &operator).await;
@@ -149,7 +158,7 @@ async fn constraints_are_in_force_after_a_restart() {
         bytes[middle] ^= 1;
         std::fs::write(&path, bytes).unwrap();
     }
-    let server = ServerProcess::start(program(), data.path()).unwrap();
+    let server = start(data.path(), database.as_ref());
     let acme = acme.at(server.address);
     let refused: Value = acme.post("/Users", user("ada")).await.expect_status(400).body;
     assert_eq!(refused["scimType"], "invalidValue");

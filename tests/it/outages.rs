@@ -2,7 +2,9 @@
 //! Each test has PostgreSQL servers of its own, which it kills.
 
 mod load;
+mod loss;
 mod promotion;
+mod tls;
 
 use scruple::config::Config;
 use scruple_tests::TestServer;

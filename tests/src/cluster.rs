@@ -1,6 +1,7 @@
 //! PostgreSQL servers of a test's own, which it may stop, kill and promote.
 
 use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,6 +12,7 @@ use tokio_postgres::{Config, NoTls};
 pub struct Cluster {
     // Its socket and its data: as root, PostgreSQL runs as another user, who may not see most folders.
     folder: TempDir,
+    port: u16,
 }
 
 /// What no server of a test needs: what it keeps goes with it. Only its socket leads to it.
@@ -20,19 +22,29 @@ const SETTINGS: &str = "listen_addresses = ''\nfsync = off\nshared_buffers = 32M
 impl Cluster {
     /// Makes one, with more settings, a line each, and starts it.
     pub fn start(settings: &str) -> Self {
-        let cluster = Self { folder: folder() };
+        let cluster = Self::make(5432, settings);
+        cluster.launch();
+        cluster
+    }
+
+    /// Makes one that listens on this port of the loopback interface, and does not start it.
+    pub fn make_listening(port: u16, settings: &str) -> Self {
+        Self::make(port, &format!("listen_addresses = '127.0.0.1'\nport = {port}\n{settings}"))
+    }
+
+    fn make(port: u16, settings: &str) -> Self {
+        let cluster = Self { folder: folder(), port };
         let data = cluster.data();
         let mut initdb = as_its_user("initdb");
         initdb.arg("--pgdata").arg(&data).args(["--username", "scruple", "--auth", "trust", "--encoding", "UTF8"]);
         run(initdb.arg("--no-sync"));
         cluster.configure(&format!("{SETTINGS}{settings}"));
-        cluster.launch();
         cluster
     }
 
     /// Makes a server that follows another one under a name, and starts it.
     pub fn standby_of(primary: &Self, name: &str) -> Self {
-        let standby = Self { folder: folder() };
+        let standby = Self { folder: folder(), port: primary.port };
         let mut copy = as_its_user("pg_basebackup");
         copy.arg("--host").arg(primary.folder.path()).args(["--username", "scruple", "--checkpoint", "fast"]);
         run(copy.args(["--write-recovery-conf", "--no-sync", "--pgdata"]).arg(standby.data()));
@@ -48,12 +60,17 @@ impl Cluster {
 
     /// The address of its database.
     pub fn url(&self) -> String {
-        format!("postgres://scruple@{}/postgres", self.host())
+        format!("postgres://scruple@{}:{}/postgres", self.host(), self.port)
     }
 
-    /// A place where it may write and read.
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+    /// Puts a file into its data folder that nobody else may read.
+    pub fn put(&self, name: &str, content: &[u8]) {
+        let path = self.data().join(name);
+        std::fs::write(&path, content).expect("a file");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("a file of its own");
+        if let Some((user, group)) = other_user() {
+            std::os::unix::fs::chown(path, Some(user), Some(group)).expect("a file is given away");
+        }
     }
 
     /// Adds settings, a line each, for its next start.

@@ -36,6 +36,8 @@ pub(super) struct Candidate {
 /// The servers in an address, in its order.
 pub(super) fn candidates(url: &str) -> Result<Vec<Candidate>, StoreError> {
     let address = |error: Box<dyn std::error::Error + Send + Sync>| StoreError::Address(error);
+    // Where there is TLS, certificate and name are always checked: what other programs call by these names.
+    let url = url.replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require");
     let config: Config = url.parse().map_err(|error| address(Box::new(error)))?;
     let (hosts, ips, ports) = (config.get_hosts(), config.get_hostaddrs(), config.get_ports());
     let count = hosts.len().max(ips.len());
@@ -124,6 +126,14 @@ mod tests {
     fn an_address_without_a_server_is_refused() {
         for url in ["user=u", "host=a,b port=1,2,3", "host=a,b hostaddr=127.0.0.1"] {
             assert!(matches!(candidates(url), Err(StoreError::Address(_))), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_checked_by_every_name_for_that() {
+        for mode in ["require", "verify-ca", "verify-full"] {
+            let asked = candidates(&format!("postgres://u@a/d?sslmode={mode}")).unwrap();
+            assert_eq!(asked[0].config.get_ssl_mode(), tokio_postgres::config::SslMode::Require, "{mode}");
         }
     }
 

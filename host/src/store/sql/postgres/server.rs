@@ -11,6 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{AsyncMessage, Client};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -134,10 +135,33 @@ fn refusal(error: &tokio_postgres::Error) -> String {
         source.kind() == std::io::ErrorKind::PermissionDenied && source.raw_os_error().is_none()
     };
     if source.is_some_and(is_read_only) {
-        "it is read-only: a standby, or one whose `default_transaction_read_only` is on".to_owned()
-    } else {
-        of_server(error)
+        return "it is read-only: a standby, or one whose `default_transaction_read_only` is on".to_owned();
     }
+    match advice(error) {
+        Some(advice) => format!("{} ({advice})", of_server(error)),
+        None => of_server(error),
+    }
+}
+
+/// What to do about it.
+fn advice(error: &tokio_postgres::Error) -> Option<&'static str> {
+    if let Some(code) = error.code() {
+        return match *code {
+            SqlState::INVALID_CATALOG_NAME => Some("make it: it need not have anything in it"),
+            SqlState::INVALID_PASSWORD => Some("see the user and the password in its address"),
+            // It wants TLS, or us not at all.
+            SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+                Some("see its `pg_hba.conf`; if it asks for TLS, say `sslmode=require` in its address")
+            }
+            SqlState::TOO_MANY_CONNECTIONS => Some("lower `snapshots_max`, or raise its `max_connections`"),
+            _ => None,
+        };
+    }
+    let source = error.source()?.to_string();
+    if source.contains("UnknownIssuer") {
+        return Some("put the certificate of its authority into the file of `database_ca`");
+    }
+    source.contains("not valid for name").then_some("name it in its address as its certificate does")
 }
 
 fn tls(ca_file: Option<&Path>) -> Result<ClientConfig, StoreError> {
@@ -151,6 +175,9 @@ fn tls(ca_file: Option<&Path>) -> Result<ClientConfig, StoreError> {
                     .map_err(std::io::Error::other)
                     .and_then(|certificate| roots.add(certificate).map_err(std::io::Error::other));
                 added.map_err(|source| path_error(path, source))?;
+            }
+            if roots.is_empty() {
+                return Err(path_error(path, std::io::Error::other("there is no certificate in it")));
             }
         }
         None => {
