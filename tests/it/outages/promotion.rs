@@ -6,6 +6,7 @@ use scruple_tests::cluster::Cluster;
 
 use super::load::Load;
 use super::server_with;
+use super::tls::refusal;
 
 /// The longest that nobody is served once the standby takes writes.
 const BACK_WITHIN: Duration = Duration::from_secs(10);
@@ -25,6 +26,8 @@ fn pair() -> (Cluster, Cluster) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_is_killed_takes_no_acknowledged_write_with_it() {
     let (primary, standby) = pair();
+    let said = refusal(&format!("[store]\ndatabase = \"{}\"\n", standby.url()));
+    assert!(said.contains("it is read-only: a standby"), "{said}");
     let url = format!("postgres://scruple@{},{}/postgres", standby.host(), primary.host());
     let server = server_with(&url).await;
     let load = Load::start(&server).await;

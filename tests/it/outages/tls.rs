@@ -64,7 +64,7 @@ fn settings(address: &str, authority: &Path) -> String {
 }
 
 /// What the program says when it does not start.
-fn refusal(settings: &str) -> String {
+pub(super) fn refusal(settings: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("scruple.toml");
     std::fs::write(&config, settings).unwrap();

@@ -2,10 +2,12 @@
 //! below says what the right one gets; a route that is not in it fails the test.
 
 use reqwest::Method;
+use scruple::config::Config;
 use scruple::http::auth::Access;
 use scruple::router::{Route, routes};
 use scruple_tests::client::ApiClient;
-use scruple_tests::{TestServer, user};
+use scruple_tests::cluster::Cluster;
+use scruple_tests::{Response, TestServer, user};
 use serde_json::{Value, json};
 
 /// What a permitted client gets for a plausible request, by method and path: status, body.
@@ -132,9 +134,13 @@ fn path(route: &Route, tenant: &str) -> String {
 }
 
 async fn status(client: &ApiClient, route: &Route, tenant: &str, body: &Value) -> u16 {
+    answer(client, route, tenant, body).await.status
+}
+
+async fn answer(client: &ApiClient, route: &Route, tenant: &str, body: &Value) -> Response {
     let request = client.request(route.method.clone(), &path(route, tenant));
     let request = if body.is_null() { request } else { request.json(body) };
-    client.send(request).await.status
+    client.send(request).await
 }
 
 #[tokio::test]
@@ -175,6 +181,43 @@ async fn every_route_lets_pass_whom_it_should_and_nobody_else() {
             assert_eq!(status(client, &route, tenant, &body).await, expected, "{name} by the right one");
         }
     }
+}
+
+/// Whatever is asked: what cannot be answered without the database may be asked again, and nothing else is said of it.
+#[tokio::test]
+async fn every_route_says_when_to_come_again_while_the_database_is_away() {
+    let database = Cluster::start("");
+    let mut config = Config::default();
+    config.store.database = Some(database.url());
+    let server = TestServer::start_with(config).await;
+    let acme = server.tenant("acme").await;
+    let operator = server.operator();
+    // Their tokens are known, so that the requests come as far as they can.
+    acme.get("/Users").await.expect_status(200);
+    acme.admin.get("/api/v1/token").await.expect_status(200);
+    database.stop("fast");
+
+    let mut told = 0;
+    for route in routes() {
+        let name = format!("{} {}", route.method, route.path);
+        let (expected, body) = expectation(&route.method, route.path).unwrap();
+        let client = match route.access {
+            Access::Tenant(_) | Access::Bearer if route.path.starts_with("/scim/") => &acme.scim,
+            Access::Tenant(_) | Access::Bearer => &acme.admin,
+            Access::Operator | Access::Public => &operator,
+        };
+        let answer = answer(client, &route, "acme", &body).await;
+        if answer.status == 503 {
+            let says_when = answer.header("retry-after").is_some() || route.path == "/readyz";
+            assert!(says_when, "{name}: {answer:?}");
+            told += 1;
+        } else {
+            // It needs no database for that.
+            assert_eq!(answer.status, expected, "{name}: {answer:?}");
+        }
+    }
+    eprintln!("{told} of {} routes need the database", routes().len());
+    assert!(told > 50, "{told}");
 }
 
 #[tokio::test]
