@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::world::{World, denial, evaluation, refusal_of, user};
+use super::world::{World, denial, evaluation, refusal_of, tick, user};
 use crate::change::MembersChange;
 use crate::decision::reads::{DocumentAnswer, DocumentRef};
 use crate::decision::{
     ConstraintFault, ConstraintName, DecisionId, FailurePolicy, LookUp, LookUpAnswer, Mode, Outcome, Read, Verdict,
 };
-use crate::store::{DecisionQuery, Store};
+use crate::store::{DecisionQuery, Store, TenantChange};
 
 pub(crate) async fn a_refusal_is_recorded_in_full(store: &dyn Store) {
     let acme = World::new(store, "acme").await;
@@ -125,4 +125,38 @@ pub(crate) async fn the_log_is_searched_by_time_outcome_constraint_and_resource(
     check(DecisionQuery { since: Some(records[2].at), ..any() }, &[allowed, third]).await;
     check(DecisionQuery { before: Some(second), ..any() }, &[first]).await;
     check(DecisionQuery { since: Some(records[1].at), constraint: named("guard"), ..any() }, &[second]).await;
+}
+
+pub(crate) async fn the_oldest_decisions_are_dropped_first_and_no_more_than_wanted(store: &dyn Store) {
+    let (acme, other) = (World::new(store, "acme").await, World::new(store, "other").await);
+    for n in 0..5 {
+        acme.user(&format!("user-{n}")).await;
+    }
+    other.user("ada").await;
+    let after_them = tick();
+    acme.user("late").await;
+    let oldest = |most| acme.tenant.oldest_decisions(after_them, most);
+    let ids: Vec<DecisionId> = oldest(10).await.unwrap().iter().map(|decision| decision.id).collect();
+    assert!(ids.len() == 5 && ids.is_sorted(), "{ids:?}");
+    assert_eq!(oldest(2).await.unwrap().last().unwrap().id, ids[1]);
+
+    let drop_some = |through, most| acme.tenant.drop_decisions(after_them, through, most);
+    assert_eq!(drop_some(Some(ids[1]), 10).await.unwrap(), 2);
+    assert_eq!(drop_some(Some(ids[1]), 10).await.unwrap(), 0);
+    assert_eq!(drop_some(None, 1).await.unwrap(), 1);
+    assert_eq!(oldest(1).await.unwrap()[0].id, ids[3]);
+    assert_eq!(drop_some(None, 10).await.unwrap(), 2);
+    let left = acme.tenant.decisions(DecisionQuery { limit: 10, ..DecisionQuery::default() }).await.unwrap();
+    assert_eq!(left.decisions.len(), 1);
+    assert_eq!(other.tenant.oldest_decisions(after_them, 10).await.unwrap().len(), 1);
+
+    let keep = |decisions_kept_days| {
+        acme.tenant.change(TenantChange { decisions_kept_days: Some(decisions_kept_days), ..TenantChange::default() })
+    };
+    assert_eq!(store.forgetful_tenants().await.unwrap(), []);
+    let kept = keep(Some(7)).await.unwrap();
+    assert_eq!(kept.decisions_kept_days, Some(7));
+    assert_eq!(store.forgetful_tenants().await.unwrap(), [kept]);
+    keep(None).await.unwrap();
+    assert_eq!(store.forgetful_tenants().await.unwrap(), []);
 }

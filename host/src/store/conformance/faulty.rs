@@ -16,12 +16,13 @@ use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
 use crate::store::query::Found;
 use crate::store::{
-    ActivateError, Activation, ActivationState, AddVersionError, AsyncRequest, ChangeSet, ChangeSetError, Choose,
-    CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish, FoundRow, Matches, NewAsyncRequest,
-    NewDefinitions, NewSigningKey, NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, Page, PluginVersion,
-    QueryError, Reference, Represented, ShowError, Shown, Signed, Signing, SigningKey, SigningKeyError,
-    SigningPolicyError, Snapshot, Store, StoreError, StoredDecision, StoredWaiver, TableChangeError, TableRevision,
-    TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token, TokenHash, TokenOwner, Wanted,
+    ActivateError, Activation, ActivationState, Active, AddVersionError, AsyncRequest, ChangeSet, ChangeSetError,
+    Choose, CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish, FoundRow, LiveNode, Matches,
+    Membership, NewAsyncRequest, NewDefinitions, NewNode, NewSigningKey, NewSigningPolicy, NewTable, NewToken,
+    NewVersion, NewWaiver, Page, PluginVersion, Premise, QueryError, Queued, Reference, Represented, ShowError, Shown,
+    Signed, Signing, SigningKey, SigningKeyError, SigningPolicyError, Snapshot, Store, StoreError, StoredDecision,
+    StoredWaiver, TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel,
+    TenantStore, Token, TokenHash, TokenOwner, Wanted,
 };
 
 /// Calls of each method that meet faults, each in another test: with other values and another state, but not all of thousands.
@@ -245,9 +246,17 @@ faulty! {
         fn tenant(&self, tenant: TenantId) -> Arc<dyn TenantStore> {
             Arc::new(FaultyTenant { inner: self.inner.tenant(tenant), breaking: Arc::clone(&self.breaking) })
         }
+
+        /// A node has a session of its own, which is made anew without anybody being told.
+        async fn join(&self, node: NewNode) -> Result<Arc<dyn Membership>, StoreError> {
+            let _not_alone = self.breaking.alone.read().await;
+            self.inner.join(node).await
+        }
     }
     reads {
         fn tenants() -> Result<Vec<Tenant>, StoreError>;
+        fn forgetful_tenants() -> Result<Vec<Tenant>, StoreError>;
+        fn nodes() -> Result<Vec<LiveNode>, StoreError>;
         fn tenant_named(name: &str) -> Result<Option<Tenant>, StoreError>;
         fn token_owner(hash: &TokenHash) -> Result<Option<TokenOwner>, StoreError>;
         fn component(digest: &str) -> Result<Option<Vec<u8>>, StoreError>;
@@ -290,6 +299,12 @@ faulty! {
             };
             Ok(Arc::new(snapshot))
         }
+
+        /// What others rest on is queued once; the faults are met by `commit`.
+        async fn queue_commit(&self, change: Arc<AdmittedChange>, rests_on: Option<Premise>) -> Result<Queued, CommitError> {
+            let _not_alone = self.breaking.alone.read().await;
+            self.inner.queue_commit(change, rests_on).await
+        }
     }
     reads {
         fn tokens() -> Result<Vec<Token>, StoreError>;
@@ -299,6 +314,8 @@ faulty! {
         fn model() -> Result<Arc<TenantModel>, StoreError>;
         fn activations() -> Result<(Arc<TenantModel>, Vec<Activation>), StoreError>;
         fn in_force(at: Timestamp) -> Result<(Arc<TenantModel>, Vec<Activation>, Vec<StoredWaiver>), StoreError>;
+        fn active() -> Result<Active, StoreError>;
+        fn oldest_decisions(before: Timestamp, most: usize) -> Result<Vec<StoredDecision>, StoreError>;
         fn waivers(most: usize) -> Result<Vec<StoredWaiver>, StoreError>;
         fn waivers_ending_at(ends: &[Timestamp]) -> Result<Vec<StoredWaiver>, StoreError>;
         fn activation_history(name: &ConstraintName) -> Result<Vec<Activation>, StoreError>;
@@ -313,6 +330,7 @@ faulty! {
     }
     writes {
         fn record_refusal(record: Arc<DecisionRecord>) -> Result<(), StoreError>;
+        fn drop_decisions(before: Timestamp, through: Option<DecisionId>, most: usize) -> Result<usize, StoreError>;
         fn create_token(token: NewToken) -> Result<Token, StoreError>;
         fn revoke_token(id: uuid::Uuid, at: Timestamp) -> Result<bool, StoreError>;
         fn add_version(version: NewVersion) -> Result<(PluginVersion, bool), AddVersionError>;
