@@ -42,7 +42,8 @@ fn a_move_from_or_to_what_there_is_not_is_refused() {
     );
     let bad = "the address of the database cannot be read: invalid connection string: invalid value for option `port`";
     migrate(&from, "postgres://host:port/database", 2, bad);
-    let away = "the database cannot be reached: error connecting to server: Connection refused (os error 111)";
+    let away =
+        "the database cannot be reached: 127.0.0.1:9: error connecting to server: Connection refused (os error 111)";
     migrate(&from, "postgres://127.0.0.1:9/database", 4, away);
     let to = ["--to", "postgres://127.0.0.1:9/database", "--ca", "/nowhere/ca.pem"];
     let no_certificates = "`/nowhere/ca.pem` cannot be used: No such file or directory (os error 2)";

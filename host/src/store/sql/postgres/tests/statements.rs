@@ -18,8 +18,8 @@ use crate::store::{SqlStore, StoreOptions};
 /// What begins a statement that is written once for both. Those that begin and end transactions are each database's own.
 const VERBS: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
 
-/// Of what only one of them has.
-const OWN: [&str; 3] = ["sqlite_", "pg_", "PRAGMA "];
+/// Of what only one of them has: its own tables, and its clock.
+const OWN: [&str; 6] = ["sqlite_", "pg_", "PRAGMA ", "pragma_", "unixepoch(", "statement_timestamp("];
 
 /// There is one of each for each of them: where the limit of a recursion stands.
 const SPELT_TWICE: &str = "WITH RECURSIVE ancestor(id)";
