@@ -24,6 +24,13 @@ const OWN: [&str; 6] = ["sqlite_", "pg_", "PRAGMA ", "pragma_", "unixepoch(", "s
 /// There is one of each for each of them: where the limit of a recursion stands.
 const SPELT_TWICE: &str = "WITH RECURSIVE ancestor(id)";
 
+/// About other nodes, which a file does not have: the tests of nodes beside this one have them carried out.
+const OF_OTHER_NODES: [&str; 3] = [
+    "SELECT {COLUMNS}, seen_at FROM node WHERE id = ?1",
+    "DELETE FROM node WHERE seen_at < ",
+    "UPDATE {table} SET filling = 0 WHERE filling = 1 AND node IS NOT NULL",
+];
+
 fn is_common(sql: &str) -> bool {
     VERBS.iter().any(|verb| sql.starts_with(verb)) && !OWN.iter().any(|own| sql.contains(own))
 }
@@ -84,6 +91,7 @@ fn every_statement_is_understood_by_both_databases() {
 
     let missed = sources
         .iter()
+        .filter(|(_, sql)| !OF_OTHER_NODES.iter().any(|other| sql.starts_with(other)))
         .filter(|(_, sql)| !prepared.contains(sql.as_str()) && !all.clone().any(|other| is_made_of(other, sql)));
     let missed: Vec<String> = missed.map(|((file, _), sql)| format!("{file}: {sql}")).collect();
     assert!(missed.is_empty(), "no conformance test prepares these:\n{}", missed.join("\n"));
