@@ -98,7 +98,7 @@ impl Cluster {
     /// Ends every process of it at once (SIGKILL).
     pub fn kill(&self) {
         let pids = self.processes();
-        run(Command::new("kill").arg("-KILL").args(&pids));
+        signal("-KILL", &pids);
         while pids.iter().any(|pid| is_alive(pid)) {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
@@ -109,7 +109,7 @@ impl Cluster {
     /// Has it, or every process of it, stand still, or go on.
     pub fn freeze(&self, frozen: bool) {
         // The first is the one that would start others.
-        run(Command::new("kill").arg(if frozen { "-STOP" } else { "-CONT" }).args(self.processes()));
+        signal(if frozen { "-STOP" } else { "-CONT" }, &self.processes());
     }
 
     /// Makes a standby one that takes writes, and waits until it does.
@@ -224,6 +224,13 @@ fn programs() -> PathBuf {
 fn run(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Those that have ended since they were listed need none.
+fn signal(signal: &str, pids: &[String]) {
+    let sent = Command::new("kill").arg(signal).args(pids).output().expect("kill");
+    let said = String::from_utf8_lossy(&sent.stderr);
+    assert!(said.lines().all(|line| line.contains("No such process")), "{said}");
 }
 
 /// A process that has ended and that nobody has waited for is gone for everybody.
