@@ -133,6 +133,19 @@ impl Breaking {
         (call().await, false)
     }
 
+    /// The answer, after the call has met a fault at each place, if it shall.
+    async fn ask<T, E: OfStore, F: Future<Output = Result<T, E>>>(
+        &self,
+        (name, reads): (&'static str, bool),
+        call: impl Fn() -> F,
+    ) -> Result<T, E> {
+        if self.begin(name, reads) {
+            return self.through((name, reads), call).await;
+        }
+        let _not_alone = self.alone.read().await;
+        call().await
+    }
+
     /// The answer, after the call has met a fault at each place.
     async fn through<T, E: OfStore, F: Future<Output = Result<T, E>>>(
         &self,
@@ -233,11 +246,7 @@ impl Faulty {
         reads: bool,
         call: impl Fn(Arc<dyn Store>) -> F,
     ) -> Result<T, E> {
-        if self.breaking.begin(name, reads) {
-            return self.breaking.through((name, reads), || call(Arc::clone(&self.inner))).await;
-        }
-        let _not_alone = self.breaking.alone.read().await;
-        call(Arc::clone(&self.inner)).await
+        self.breaking.ask((name, reads), || call(Arc::clone(&self.inner))).await
     }
 }
 
@@ -281,11 +290,7 @@ impl FaultyTenant {
         reads: bool,
         call: impl Fn(Arc<dyn TenantStore>) -> F,
     ) -> Result<T, E> {
-        if self.breaking.begin(name, reads) {
-            return self.breaking.through((name, reads), || call(Arc::clone(&self.inner))).await;
-        }
-        let _not_alone = self.breaking.alone.read().await;
-        call(Arc::clone(&self.inner)).await
+        self.breaking.ask((name, reads), || call(Arc::clone(&self.inner))).await
     }
 }
 
