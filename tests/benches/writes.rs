@@ -24,6 +24,7 @@ use scruple::pipeline::write::{Caller, Change, WriteRequest};
 use scruple::scim::projection::AttributeNames;
 use scruple_tests::bench::full_user;
 use scruple_tests::components::FIVE_READS;
+use scruple_tests::load::statistics;
 use scruple_tests::{TenantClient, TestServer, group, patch_op, user};
 use serde_json::json;
 
@@ -158,9 +159,7 @@ fn print_rates(place: &str, variants: &[Variant; 3], rounds: impl Fn(&Variant) -
 }
 
 fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+    statistics::median(values).unwrap_or(f64::NAN)
 }
 
 async fn durable_creates() {
