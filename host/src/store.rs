@@ -419,6 +419,11 @@ pub trait TenantStore: Send + Sync {
 pub trait Snapshot: Send + Sync {
     /// The tenant's resource types at that moment, and the generation that they and its constraints are of.
     async fn model(&self) -> Result<Arc<TenantModel>, StoreError>;
+    /// The model that is in force when this is asked, which is that of the snapshot unless another one comes into force before
+    /// the first question about resources: see `is_outdated`. It may cost less, for those whose commit asks again.
+    async fn presumed_model(&self) -> Result<Arc<TenantModel>, StoreError>;
+    /// Whether the presumed model is known not to be that of the snapshot.
+    fn is_outdated(&self) -> bool;
     /// One resource, without its members and groups.
     async fn resource(&self, resource_type: &Arc<ResourceType>, id: ResourceId)
     -> Result<Option<Resource>, StoreError>;

@@ -11,6 +11,7 @@ mod faulty;
 mod member_sets;
 mod nodes;
 mod queries;
+mod queued;
 mod shown;
 mod signing;
 mod tables;
@@ -27,6 +28,7 @@ pub(crate) use faulty::*;
 pub(crate) use member_sets::*;
 pub(crate) use nodes::*;
 pub(crate) use queries::*;
+pub(crate) use queued::*;
 pub(crate) use shown::*;
 pub(crate) use signing::*;
 pub(crate) use tables::*;
@@ -47,6 +49,7 @@ macro_rules! conformance {
             a_token_leads_to_its_tenant_until_it_is_revoked,
             the_same_component_again_is_the_same_version,
             every_activation_raises_the_generation_and_is_kept,
+            a_presumed_model_is_that_of_the_snapshot_or_known_not_to_be,
             a_deleted_tenant_is_gone_for_those_who_still_hold_it,
             what_is_committed_reads_back_and_is_in_the_log,
             a_change_judged_in_an_older_version_is_not_committed,
@@ -57,6 +60,8 @@ macro_rules! conformance {
             an_id_that_is_none_of_ours_names_nothing,
             only_what_is_there_becomes_a_member,
             what_is_queued_of_one_resource_is_done_in_that_order_up_to_what_fails,
+            what_is_queued_together_comes_to_what_it_comes_to_one_by_one,
+            of_many_who_are_made_at_once_each_is_made_or_told_why_not,
             what_rests_on_what_was_not_written_is_not_written_whatever_the_version,
             what_is_deleted_leaves_its_groups_which_change_by_that,
             a_snapshot_does_not_see_what_is_written_after_its_first_question,

@@ -64,6 +64,11 @@ impl Premise {
         matches!(*self.0.borrow(), State::Carried | State::Written)
     }
 
+    /// Whether it is not known yet whether it is written.
+    pub fn is_open(&self) -> bool {
+        matches!(*self.0.borrow(), State::Queued | State::Carried) && self.0.has_changed().is_ok()
+    }
+
     /// Waits until it is known whether it is written.
     pub async fn is_written(mut self) -> bool {
         let ended = self.0.wait_for(|state| matches!(state, State::Written | State::Failed)).await;

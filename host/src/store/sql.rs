@@ -191,8 +191,8 @@ impl SqlStore {
             Shared::open(&connection, node.id)
         });
         let shared = Arc::new(shared?);
-        let pool =
-            Arc::new(Pool::new(Source::Postgres(Arc::clone(&server)), options.snapshots_max, Arc::clone(&threads)));
+        let source = Source::Postgres(Arc::clone(&server), postgres::Generations::new(Arc::clone(&server)));
+        let pool = Arc::new(Pool::new(source, options.snapshots_max, Arc::clone(&threads)));
         server.runtime().spawn(pool::close_unused(Arc::downgrade(&pool)));
         let writer = Writer::Postgres(postgres::Writer::new(server, threads));
         Ok(Self { inner: Arc::new(Inner { pool, writer, shared }) })

@@ -183,6 +183,23 @@ gated! {
 
 gated! {
     impl Snapshot for GatedSnapshot {
+        /// Between the presumed model and this another one may come into force.
+        async fn resource(&self, resource_type: &Arc<ResourceType>, id: ResourceId) -> Result<Option<Resource>, StoreError> {
+            if self.store.at_look_ups {
+                self.store.gates.pass(Gate::Look).await;
+            }
+            self.inner.resource(resource_type, id).await
+        }
+
+        /// Whoever is told so has lost a try. He asks once.
+        fn is_outdated(&self) -> bool {
+            let is_outdated = self.inner.is_outdated();
+            if is_outdated && self.store.lost.count(&CommitError::GenerationMoved) {
+                self.store.gates.lose(WRITER.get());
+            }
+            is_outdated
+        }
+
         async fn look_up(&self, look_up: &LookUp) -> Result<Found, QueryError> {
             if self.store.at_look_ups {
                 self.store.gates.pass(Gate::Look).await;
@@ -198,7 +215,7 @@ gated! {
         }
     } else {
         fn model() -> Result<Arc<TenantModel>, StoreError>;
-        fn resource(resource_type: &Arc<ResourceType>, id: ResourceId) -> Result<Option<Resource>, StoreError>;
+        fn presumed_model() -> Result<Arc<TenantModel>, StoreError>;
         fn find(resource_type: &Arc<ResourceType>, filter: Option<&Filter>, page: Page) -> Result<Matches, QueryError>;
         fn show(choose: Choose) -> Result<Shown, ShowError>;
         fn represent(resource: Resource, wanted: Wanted) -> Result<Represented, StoreError>;

@@ -4,7 +4,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::world::{World, tick, user_type};
-use crate::decision::{ConstraintName, FailurePolicy, Mode};
+use crate::decision::{ConstraintName, FailurePolicy, Mode, TenantId};
 use crate::store::{ActivationState, NewToken, NewVersion, Store, StoreError, TokenHash};
 
 pub(crate) async fn a_tenant_is_made_once_and_found_by_name(store: &dyn Store) {
@@ -122,6 +122,35 @@ pub(crate) async fn every_activation_raises_the_generation_and_is_kept(store: &d
     assert_eq!(states, [(3, None), (2, Some(state("p", 5))), (1, Some(state("p", 2)))]);
     assert!(other.tenant.activations().await.unwrap().1.is_empty());
     assert_eq!(other.tenant.model().await.unwrap().generation, 0);
+}
+
+pub(crate) async fn a_presumed_model_is_that_of_the_snapshot_or_known_not_to_be(store: &dyn Store) {
+    let acme = World::new(store, "acme").await;
+    let ada = acme.user("ada").await;
+    // Once it is known, and once it has to be read.
+    for generation in [0, 1] {
+        let snapshot = acme.snapshot().await;
+        assert_eq!(snapshot.presumed_model().await.unwrap().generation, generation);
+        assert!(!snapshot.is_outdated());
+        let name = ConstraintName(format!("of-{generation}"));
+        acme.tenant.activate(&name, Some(state("p", 1)), "Ada", tick()).await.unwrap();
+        snapshot.resource(&user_type(), ada.id).await.unwrap();
+        let of_snapshot = snapshot.model().await.unwrap().generation;
+        assert_eq!(snapshot.is_outdated(), of_snapshot != generation, "{of_snapshot}");
+        // Another one begins with what is in force now.
+        let next = acme.snapshot().await;
+        assert_eq!(next.presumed_model().await.unwrap().generation, generation + 1);
+        next.resource(&user_type(), ada.id).await.unwrap();
+        assert!(!next.is_outdated());
+    }
+    // After a question about resources it is the snapshot's.
+    let snapshot = acme.snapshot().await;
+    snapshot.resource(&user_type(), ada.id).await.unwrap();
+    acme.tenant.activate(&ConstraintName("late".to_owned()), Some(state("p", 1)), "Ada", tick()).await.unwrap();
+    assert_eq!((snapshot.presumed_model().await.unwrap().generation, snapshot.is_outdated()), (2, false));
+    // And of who is not there, there is none.
+    let nobody = store.tenant(TenantId(1_000_000)).snapshot().await.unwrap();
+    assert!(matches!(nobody.presumed_model().await, Err(StoreError::NoTenant)));
 }
 
 pub(crate) async fn a_deleted_tenant_is_gone_for_those_who_still_hold_it(store: &dyn Store) {

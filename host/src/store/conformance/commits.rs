@@ -5,9 +5,8 @@ use serde_json::json;
 use super::world::{
     World, admitted, changed, evaluation, group, group_type, member, resource, resting_on, user, user_type,
 };
-use crate::change::{MembersChange, Removed};
+use crate::change::MembersChange;
 use crate::decision::{ConstraintName, LookUp, LookUpAnswer, Mode, Read, Verdict};
-use crate::scim::resource::Resource;
 use crate::store::{CommitError, DecisionQuery, Store};
 
 async fn decisions_of(world: &World) -> usize {
@@ -165,75 +164,6 @@ pub(crate) async fn only_what_is_there_becomes_a_member(store: &dyn Store) {
     let after = acme.add(&team, &[&ada]).await.unwrap();
     let removed = MembersChange { added: Vec::new(), removed: vec![member(&ada)].into() };
     acme.commit(Some(&after), Some(&changed(&after, json!({}))), removed, Vec::new()).await.unwrap();
-    assert_eq!(acme.snapshot().await.members(team.id, None, 10).await.unwrap(), []);
-}
-
-/// Changes of a group, each of which rests on the one before it, while that is not durable yet; one of them adds who is not there.
-pub(crate) async fn what_is_queued_of_one_resource_is_done_in_that_order_up_to_what_fails(store: &dyn Store) {
-    const CHANGES: usize = 100;
-    const FAILS: usize = 80;
-    let acme = World::new(store, "acme").await;
-    let mut users = Vec::new();
-    for n in 0..CHANGES {
-        users.push(acme.user(&format!("user-{n}")).await);
-    }
-    users[FAILS] = user("nobody");
-    let mut team = acme.group("team", &[]).await;
-
-    let (mut queued, mut rests_on) = (Vec::new(), None);
-    for user in &users {
-        let after = changed(&team, json!({ "displayName": format!("with {}", user.attributes["userName"]) }));
-        let joins = MembersChange { added: vec![member(user)], removed: Removed::default() };
-        let change = admitted(0, Some(&team), Some(&after), joins, Vec::new());
-        let next = acme.tenant.queue_commit(change, rests_on).await.unwrap();
-        rests_on = Some(next.premise.clone());
-        queued.push(next.committing);
-        team = after;
-    }
-    // Whoever goes away does not call its change back.
-    drop(queued.remove(0));
-    for (n, committing) in (1..).zip(queued) {
-        let committed = committing.await;
-        match n {
-            FAILS => assert!(matches!(committed, Err(CommitError::MemberMoved)), "{committed:?}"),
-            _ if n < FAILS => committed.unwrap(),
-            _ => assert!(matches!(committed, Err(CommitError::VersionMoved)), "{n}: {committed:?}"),
-        }
-    }
-    let snapshot = acme.snapshot().await;
-    let written = snapshot.resource(&group_type(), team.id).await.unwrap().unwrap();
-    assert_eq!(written.meta.version, 1 + FAILS as i64);
-    assert_eq!(written.attributes["displayName"], format!("with \"user-{}\"", FAILS - 1));
-    let members: Vec<_> = users[..FAILS].iter().map(member).collect();
-    assert_eq!(snapshot.members(team.id, None, CHANGES).await.unwrap(), members);
-    drop(snapshot);
-    let log = DecisionQuery { limit: 1_000, resource: Some(team.id.0), ..DecisionQuery::default() };
-    assert_eq!(acme.tenant.decisions(log).await.unwrap().decisions.len(), 1 + FAILS);
-}
-
-/// A version has a number, and what was not written leaves its number to another.
-pub(crate) async fn what_rests_on_what_was_not_written_is_not_written_whatever_the_version(store: &dyn Store) {
-    let acme = World::new(store, "acme").await;
-    let (ada, team) = (acme.user("ada").await, acme.group("team", &[]).await);
-    let joins = |who| MembersChange { added: vec![member(who)], removed: Removed::default() };
-    let queue = |before: &Resource, after: &Resource, members, rests_on| {
-        let (acme, change) = (acme.clone(), admitted(0, Some(before), Some(after), members, Vec::new()));
-        async move { acme.tenant.queue_commit(change, rests_on).await }
-    };
-    let with_nobody = changed(&team, json!({ "displayName": "with nobody" }));
-    let nobody = user("nobody");
-    let failing = queue(&team, &with_nobody, joins(&nobody), None).await.unwrap();
-    let other = changed(&team, json!({ "displayName": "other" }));
-    let written = queue(&team, &other, MembersChange::default(), None).await.unwrap();
-    let behind = changed(&with_nobody, json!({}));
-    let first = queue(&with_nobody, &behind, joins(&ada), Some(failing.premise.clone())).await.unwrap();
-    assert!(matches!(failing.committing.await, Err(CommitError::MemberMoved)));
-    written.committing.await.unwrap();
-    assert!(matches!(first.committing.await, Err(CommitError::VersionMoved)));
-    let late = queue(&with_nobody, &behind, joins(&ada), Some(failing.premise.clone())).await.unwrap();
-    assert!(matches!(late.committing.await, Err(CommitError::VersionMoved)));
-    assert_eq!((failing.premise.is_written().await, written.premise.is_written().await), (false, true));
-    assert_eq!(acme.get(&team).await, Some(other));
     assert_eq!(acme.snapshot().await.members(team.id, None, 10).await.unwrap(), []);
 }
 

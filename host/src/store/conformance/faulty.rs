@@ -390,9 +390,14 @@ faulty! {
             self.model().await?;
             self.inner.show(choose).await
         }
+
+        fn is_outdated(&self) -> bool {
+            self.inner.is_outdated()
+        }
     }
     reads {
         fn model() -> Result<Arc<TenantModel>, StoreError>;
+        fn presumed_model() -> Result<Arc<TenantModel>, StoreError>;
         fn resource(resource_type: &Arc<ResourceType>, id: ResourceId) -> Result<Option<Resource>, StoreError>;
         fn find(resource_type: &Arc<ResourceType>, filter: Option<&Filter>, page: Page) -> Result<Matches, QueryError>;
         fn represent(resource: Resource, wanted: Wanted) -> Result<Represented, StoreError>;

@@ -10,7 +10,7 @@ pub(super) mod recorded;
 mod row;
 mod value;
 
-pub(super) use self::error::{Error, OptionalExtension, Result, of_server};
+pub(super) use self::error::{Error, OptionalExtension, Result, for_another, of_server};
 pub(super) use self::row::Row;
 pub(super) use self::value::{ToValue, Value, params};
 use super::postgres::Session;

@@ -28,10 +28,15 @@ impl Models {
         Self { base, names, known: Cache::new(MODELS_MAX) }
     }
 
+    /// The model of a generation, if it is known.
+    pub(super) fn known(&self, tenant: TenantId, generation: i64) -> Option<Arc<TenantModel>> {
+        self.known.get(&tenant).filter(|known| known.generation == generation)
+    }
+
     /// The model as the connection's transaction sees it.
     pub(super) fn get(&self, connection: &Connection, tenant: TenantId) -> Result<Arc<TenantModel>, StoreError> {
         let generation = tenants::generation(connection, tenant)?.ok_or(StoreError::NoTenant)?;
-        if let Some(known) = self.known.get(&tenant).filter(|known| known.generation == generation) {
+        if let Some(known) = self.known(tenant, generation) {
             return Ok(known);
         }
         let profile = tenants::profile(connection, tenant)?;

@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::driver::{Connection, params};
 use super::idle::Idle;
-use super::postgres::Server;
+use super::postgres::{Generations, Server};
 use super::sqlite;
 use super::threads::Threads;
 use crate::decision::TenantId;
@@ -70,7 +70,7 @@ pub(super) struct Pool {
 /// Where connections come from.
 pub(super) enum Source {
     Sqlite(PathBuf),
-    Postgres(Arc<Server>),
+    Postgres(Arc<Server>, Generations),
 }
 
 /// A connection in a read transaction, given back when dropped.
@@ -154,6 +154,14 @@ impl Pool {
         matches!(self.source, Source::Sqlite(_))
     }
 
+    /// Where to ask which generation a tenant is of, without a connection; `None`: it is as cheap to ask a snapshot.
+    pub(super) fn generations(&self) -> Option<&Generations> {
+        match &self.source {
+            Source::Sqlite(_) => None,
+            Source::Postgres(_, generations) => Some(generations),
+        }
+    }
+
     /// As many threads as there may be connections of a pool, so that whoever has a connection never waits for a thread.
     pub(super) fn threads_for(snapshots_max: usize) -> usize {
         snapshots_max.max(1).saturating_add(BRIEF_MAX)
@@ -168,7 +176,7 @@ impl Pool {
         }
         match &self.source {
             Source::Sqlite(path) => Ok(Connection::Sqlite(sqlite::open_reader(path)?)),
-            Source::Postgres(server) => Ok(Connection::Postgres(server.connect()?)),
+            Source::Postgres(server, _) => Ok(Connection::Postgres(server.connect()?)),
         }
     }
 

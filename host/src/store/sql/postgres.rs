@@ -7,7 +7,9 @@
 
 mod address;
 mod bulk;
+mod columns;
 mod commit;
+mod generations;
 mod lanes;
 mod own_session;
 mod owner;
@@ -21,7 +23,8 @@ mod writer;
 pub(super) mod tests;
 
 pub(super) use self::bulk::{copy_in, copy_out};
-pub(super) use self::lanes::QueuedUpdate;
+pub(super) use self::generations::Generations;
+pub(super) use self::lanes::{Lane, QueuedWrite};
 pub(super) use self::own_session::{CALLS_MAX, OwnSession};
 pub(super) use self::owner::{alone, claim, copy_alone, is_empty, is_ours, must_be_ours};
 pub(super) use self::server::Server;

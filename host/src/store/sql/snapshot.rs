@@ -36,11 +36,14 @@ struct Moment {
     shared: Arc<Shared>,
     lease: Mutex<Lease>,
     model: OnceLock<Arc<TenantModel>>,
+    /// What was said to be the model before the moment was fixed.
+    presumed: OnceLock<Arc<TenantModel>>,
 }
 
 impl SqlSnapshot {
     pub(super) fn new(tenant: TenantId, shared: Arc<Shared>, pool: Arc<Pool>, lease: Lease) -> Self {
-        let moment = Moment { tenant, shared, lease: Mutex::new(lease), model: OnceLock::new() };
+        let (model, presumed) = (OnceLock::new(), OnceLock::new());
+        let moment = Moment { tenant, shared, lease: Mutex::new(lease), model, presumed };
         Self { pool, moment: Arc::new(moment), look_ups: Arc::new(Mutex::new(LookUps::asked())) }
     }
 
@@ -139,6 +142,22 @@ impl Snapshot for SqlSnapshot {
             self.glance(|_, _| Ok::<(), StoreError>(())).await?;
         }
         self.moment.model.get().cloned().ok_or(StoreError::NoTenant)
+    }
+
+    async fn presumed_model(&self) -> Result<Arc<TenantModel>, StoreError> {
+        let moment = &self.moment;
+        if let Some(generations) = self.pool.generations().filter(|_| moment.model.get().is_none()) {
+            let generation = generations.of(moment.tenant).await?.ok_or(StoreError::NoTenant)?;
+            if let Some(known) = moment.shared.models.known(moment.tenant, generation) {
+                return Ok(Arc::clone(moment.presumed.get_or_init(|| known)));
+            }
+        }
+        self.model().await
+    }
+
+    fn is_outdated(&self) -> bool {
+        let both = self.moment.presumed.get().zip(self.moment.model.get());
+        both.is_some_and(|(presumed, model)| presumed.generation != model.generation)
     }
 
     async fn resource(

@@ -77,17 +77,19 @@ impl Writer {
                 };
                 writer.loose_end().queue(work, Some(fate)).await?
             }
-            Self::Postgres(writer) if write.is_update() => {
-                let (reply, answer) = oneshot::channel();
-                let queued = postgres::QueuedUpdate { write: Arc::new(write), rests_on, fate, reply };
-                writer.queue_update(tenant, &shared, queued);
-                answer
-            }
-            Self::Postgres(writer) => {
-                let writer = Arc::clone(writer);
-                let committing = async move { writer.commit(tenant, &shared, Arc::new(write)).await };
-                return Ok(queued(committing, rests_on));
-            }
+            Self::Postgres(writer) => match postgres::Lane::of(tenant, &write) {
+                Some(lane) => {
+                    let (reply, answer) = oneshot::channel();
+                    let queued = postgres::QueuedWrite { write: Arc::new(write), rests_on, fate, reply };
+                    writer.queue(lane, &shared, queued);
+                    answer
+                }
+                None => {
+                    let writer = Arc::clone(writer);
+                    let committing = async move { writer.commit(tenant, &shared, Arc::new(write)).await };
+                    return Ok(queued(committing, rests_on));
+                }
+            },
         };
         Ok(Queued { premise, committing: Box::pin(async { answer.await.map_err(|_| StoreError::Closed)? }) })
     }

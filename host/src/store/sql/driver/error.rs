@@ -1,6 +1,7 @@
 //! What a database refuses, in one type for both.
 
 use std::error::Error as _;
+use std::sync::Arc;
 
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
@@ -122,6 +123,12 @@ impl From<Error> for StoreError {
             other => Self::Database(Box::new(other)),
         }
     }
+}
+
+/// The same for another who waited for the same.
+pub(in crate::store::sql) fn for_another(error: &Arc<StoreError>) -> StoreError {
+    let same = Box::new(Arc::clone(error));
+    if error.is_passing() { StoreError::Unreachable(same) } else { StoreError::Database(same) }
 }
 
 impl From<Error> for CommitError {

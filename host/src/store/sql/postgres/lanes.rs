@@ -1,5 +1,7 @@
-//! [`Lanes`]: updates of one resource, in the order in which they are queued. Those that come while one is on its way go
-//! together next, in one transaction: sixty-four clients that change one group would else be in each other's way without end.
+//! [`Lanes`]: writes that go together. In each lane one statement at a time is on its way, and the writes that come meanwhile go
+//! together in the next, in the order in which they are queued. A resource's updates have a lane: sixty-four clients that change one
+//! group would else be in each other's way without end. What a tenant makes anew has one as well, because a statement for many takes the
+//! server a third of what as many statements do.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -7,37 +9,63 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::commit::is_one_statement;
+use super::columns::Kind;
 use crate::decision::TenantId;
 use crate::scim::resource::ResourceId;
 use crate::store::CommitError;
 use crate::store::queued::{Fate, Premise};
-use crate::store::write_set::WriteSet;
+use crate::store::write_set::{MembersWrite, ResourceWrite, WriteSet};
 
-/// Updates in one transaction at most: of some 0.5 ms each, so that whoever waits for the resource waits for some 30 ms.
+/// Writes in one statement at most: of some 0.1 ms each, so that whoever waits for one waits for some 10 ms.
 const TOGETHER_MAX: usize = 64;
 
-/// Of which tenant's resource.
-pub(super) type Lane = (TenantId, ResourceId);
+/// And what they weigh, unless there is only one: some milliseconds' work, and a message that is made in memory.
+const WEIGHT_MAX: usize = 1 << 20;
 
-/// An update, what it rests on, and who waits for what it comes to.
-pub(in crate::store::sql) struct QueuedUpdate {
+/// What goes together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::store::sql) enum Lane {
+    /// What a tenant makes.
+    New(TenantId),
+    /// What becomes of a tenant's resource.
+    Of(TenantId, ResourceId),
+}
+
+impl Lane {
+    /// Of a write; `None`: it goes alone.
+    pub(in crate::store::sql) fn of(tenant: TenantId, write: &WriteSet) -> Option<Self> {
+        match Kind::of(write) {
+            Some(Kind::Create) => Some(Self::New(tenant)),
+            // Also what is not one statement: what is queued behind it may rest on it.
+            _ => write.is_update().then_some(Self::Of(tenant, write.id)),
+        }
+    }
+
+    pub(super) fn tenant(self) -> TenantId {
+        match self {
+            Self::New(tenant) | Self::Of(tenant, _) => tenant,
+        }
+    }
+}
+
+/// A write, what it rests on, and who waits for what it comes to.
+pub(in crate::store::sql) struct QueuedWrite {
     pub(in crate::store::sql) write: Arc<WriteSet>,
     pub(in crate::store::sql) rests_on: Option<Premise>,
     pub(in crate::store::sql) fate: Fate,
     pub(in crate::store::sql) reply: oneshot::Sender<Result<(), CommitError>>,
 }
 
-impl QueuedUpdate {
+impl QueuedWrite {
     /// Tells what it came to, also those who are not waiting any more.
     pub(super) fn answer(self, done: Result<(), CommitError>) {
         self.fate.ends(done.is_ok());
         drop(self.reply.send(done));
     }
 
-    /// Whether it rests on the change of that fate.
-    pub(super) fn rests_on_fate(&self, fate: &Fate) -> bool {
-        self.rests_on.as_ref().is_some_and(|premise| fate.is_of(premise))
+    /// Whether it can be written together with the one before it: updates are judged on what the one before makes of the resource.
+    fn follows(&self, last: &Self) -> bool {
+        !self.write.is_update() || self.rests_on.as_ref().is_some_and(|premise| last.fate.is_of(premise))
     }
 
     /// Whether what it rests on is there.
@@ -46,13 +74,13 @@ impl QueuedUpdate {
     }
 }
 
-/// The lanes in which somebody is under way.
+/// The lanes in which somebody is under way, with those who wait there.
 #[derive(Default)]
-pub(super) struct Lanes(Mutex<HashMap<Lane, Vec<QueuedUpdate>>>);
+pub(super) struct Lanes(Mutex<HashMap<Lane, Vec<QueuedWrite>>>);
 
 impl Lanes {
-    /// Queues an update; whether nobody is under way, so that the caller has to take a [`Turn`].
-    pub(super) fn join(&self, lane: Lane, queued: QueuedUpdate) -> bool {
+    /// Queues a write; whether nobody is under way, so that the caller has to take a [`Turn`].
+    pub(super) fn join(&self, lane: Lane, queued: QueuedWrite) -> bool {
         match self.lanes().entry(lane) {
             Entry::Occupied(mut waiting) => {
                 waiting.get_mut().push(queued);
@@ -65,7 +93,7 @@ impl Lanes {
         }
     }
 
-    fn lanes(&self) -> MutexGuard<'_, HashMap<Lane, Vec<QueuedUpdate>>> {
+    fn lanes(&self) -> MutexGuard<'_, HashMap<Lane, Vec<QueuedWrite>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -82,8 +110,8 @@ impl<'l> Turn<'l> {
         Self { lanes, lane, is_over: false }
     }
 
-    /// Those that are to go next: one, or several of which each is one statement. Nobody: the turn is over.
-    pub(super) fn next(&mut self) -> Vec<QueuedUpdate> {
+    /// Those that are to go next: one, or several that are one statement. Nobody: the turn is over.
+    pub(super) fn next(&mut self) -> Vec<QueuedWrite> {
         let mut lanes = self.lanes.lanes();
         let waiting = lanes.get_mut(&self.lane).filter(|waiting| !waiting.is_empty());
         let Some(waiting) = waiting else {
@@ -91,9 +119,39 @@ impl<'l> Turn<'l> {
             self.is_over = true;
             return Vec::new();
         };
-        let together = waiting.iter().take(TOGETHER_MAX).take_while(|queued| is_one_statement(&queued.write)).count();
-        waiting.drain(..together.max(1)).collect()
+        waiting.drain(..together(waiting)).collect()
     }
+}
+
+/// How many of those who wait are one statement, or 1: the first goes in any case.
+fn together(waiting: &[QueuedWrite]) -> usize {
+    let (mut count, mut weight, mut last) = (0, 0, None);
+    for queued in waiting.iter().take(TOGETHER_MAX) {
+        weight += self::weight(&queued.write);
+        let goes_along = last.is_none_or(|last| queued.follows(last));
+        if !goes_along || weight > WEIGHT_MAX || Kind::of(&queued.write).is_none() {
+            break;
+        }
+        count += 1;
+        last = Some(queued);
+    }
+    count.max(1)
+}
+
+/// About as many bytes as there are to be written.
+fn weight(write: &WriteSet) -> usize {
+    /// Of a row with its entries in indexes: some of ours have more, most less.
+    const ROW: usize = 200;
+    let body = match &write.resource {
+        ResourceWrite::Insert(row) | ResourceWrite::Update { row, .. } => row.body.len(),
+        ResourceWrite::Delete { .. } => 0,
+    };
+    let members = match &write.members {
+        MembersWrite::Rows { added, removed } => added.len() + removed.len(),
+        MembersWrite::Set { added, .. } => added.len(),
+    };
+    let rows = members + write.entries_added.len() + write.entries_removed.len();
+    body + write.decision.record.len() + rows * ROW
 }
 
 impl Drop for Turn<'_> {

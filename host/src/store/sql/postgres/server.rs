@@ -21,9 +21,10 @@ use crate::store::StoreError;
 use crate::store::sql::driver::{Error, of_server};
 
 /// What every session is told first. No statement of ours takes longer than some seconds but in a migration, and one that
-/// waits for a lock for so long waits for somebody who is stuck.
+/// waits for a lock for so long waits for somebody who is stuck. Nor is one worth compiling to machine code, whatever a plan
+/// is thought to cost.
 const SETTINGS: &str = "SET default_transaction_isolation = 'serializable'; SET timezone = 'UTC'; SET client_min_messages = warning; \
-     SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'";
+     SET jit = off; SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'";
 
 /// The time in which one server answers: when another one does, or it does not any more, its sessions are of use to nobody.
 #[derive(Default)]

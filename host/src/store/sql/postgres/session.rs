@@ -1,10 +1,8 @@
 //! [`Session`]: one connection to a server, asked from threads that wait.
 
 use std::collections::HashMap;
-use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -192,33 +190,6 @@ impl Session {
         self.answer(self.client.query(&statement, values)).await
     }
 
-    /// Asks with several such statements in one transaction that writes, all of them sent before the first is answered. What one has
-    /// written is seen by those after it; if one fails, nothing stays.
-    pub(super) async fn transact_raw<const N: usize>(
-        &self,
-        statements: &[(&'static str, [&(dyn ToSql + Sync); N])],
-    ) -> Result<Vec<Vec<Row>>> {
-        let mut prepared = Vec::with_capacity(statements.len());
-        for (sql, _) in statements {
-            prepared.push(self.prepare_async(sql).await?);
-        }
-        let asked =
-            prepared.iter().zip(statements).map(|(statement, (_, values))| self.client.query(statement, values));
-        let transacted = async {
-            // Each is sent when it is first polled, and those are polled in this order.
-            let (begun, answers, committed) = tokio::join!(
-                biased;
-                self.client.batch_execute(BEGIN_WRITE),
-                in_order(asked),
-                self.client.batch_execute("COMMIT"),
-            );
-            let answers = begun.and(answers.into_iter().collect::<std::result::Result<Vec<_>, _>>());
-            // A transaction that has failed is rolled back by its COMMIT, which succeeds.
-            answers.and_then(|answers| committed.map(|()| answers))
-        };
-        self.answer(transacted).await
-    }
-
     /// Runs statements without parameters.
     pub(in crate::store::sql) fn execute_batch(&self, sql: &str) -> Result<()> {
         self.runtime.block_on(self.answer(self.in_transaction(self.client.batch_execute(sql))))
@@ -279,23 +250,6 @@ impl Session {
         }
         done
     }
-}
-
-/// What all of them come to. They are polled from the first to the last each time.
-async fn in_order<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut futures: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
-    poll_fn(|context| {
-        for (future, output) in &mut futures {
-            if output.is_none()
-                && let Poll::Ready(done) = future.as_mut().poll(context)
-            {
-                *output = Some(done);
-            }
-        }
-        if futures.iter().all(|(_, output)| output.is_some()) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    futures.into_iter().filter_map(|(_, output)| output).collect()
 }
 
 fn parameters<'v>(values: &'v [Value<'_>]) -> Vec<&'v (dyn ToSql + Sync)> {

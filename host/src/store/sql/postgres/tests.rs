@@ -4,6 +4,7 @@ mod nodes;
 mod faults;
 mod proxy;
 mod statements;
+mod together;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::columns::Kind;
 use super::commit::{self, Done};
-use super::lanes::{Lane, Lanes, QueuedUpdate, Turn};
+use super::lanes::{Lane, Lanes, QueuedWrite, Turn};
 use super::server::Server;
 use super::session::Session;
 use crate::decision::TenantId;
 use crate::store::sql::Shared;
-use crate::store::sql::driver::{Connection, Error};
+use crate::store::sql::driver::{Connection, Error, for_another};
 use crate::store::sql::idle::Idle;
 use crate::store::sql::pool::{UNUSED_MAX, leave};
 use crate::store::sql::threads::Threads;
@@ -21,10 +22,10 @@ use crate::store::sql::{member_sets, tables};
 use crate::store::write_set::WriteSet;
 use crate::store::{CommitError, StoreError};
 
-/// Transactions of this node that write at once. 24: with 64 snapshots, 8 brief questions and the node's own session that is the 97
-/// connections that a server allows by default. Each waits for the disk most of the time, and those that wait together are made durable
+/// Transactions of this node that write at once. 23: with 64 snapshots, 8 brief questions, the session that is asked for generations and the
+/// node's own that is the 97 connections that a server allows by default. Each waits for the disk most of the time, and those that wait together are made durable
 /// together.
-pub(in crate::store::sql) const WRITERS_MAX: usize = 24;
+pub(in crate::store::sql) const WRITERS_MAX: usize = 23;
 
 /// Goes at a transaction. Another one was in the way of each before, and was committed: with [`WRITERS_MAX`] writers that all
 /// want the same, the last of them gets there.
@@ -32,6 +33,11 @@ const ATTEMPTS_MAX: u32 = 48;
 
 /// The longest that a writer waits before it goes at a transaction anew.
 const BACK_OFF_MAX_MS: u64 = 64;
+
+/// How writes are planned: what they look for they know by its key, so a plan fits every set of values, and is made once; and nothing
+/// is found by looking through a table, which would be in the way of everybody who writes there, however small the table is.
+const PLANS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; \
+     SET enable_mergejoin = off";
 
 /// Time between two looks for rows that nobody sees. They cost space and nothing else.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
@@ -77,14 +83,8 @@ impl Writer {
         self.threads.blocking(move || this.transact(leave, &mut work)).await
     }
 
-    /// Queues an update behind those of the same resource. It is done also if nobody waits for what it comes to.
-    pub(in crate::store::sql) fn queue_update(
-        self: &Arc<Self>,
-        tenant: TenantId,
-        shared: &Arc<Shared>,
-        queued: QueuedUpdate,
-    ) {
-        let lane = (tenant, queued.write.id);
+    /// Queues a write behind those that it goes with. It is done also if nobody waits for what it comes to.
+    pub(in crate::store::sql) fn queue(self: &Arc<Self>, lane: Lane, shared: &Arc<Shared>, queued: QueuedWrite) {
         if self.lanes.join(lane, queued) {
             let (writer, shared) = (Arc::clone(self), Arc::clone(shared));
             self.server.runtime().spawn(async move { writer.serve(lane, &shared).await });
@@ -97,11 +97,9 @@ impl Writer {
         loop {
             let queued = turn.next();
             let writes: Vec<_> = queued.iter().map(|queued| Arc::clone(&queued.write)).collect();
-            let done = match writes.as_slice() {
+            let done = match queued.as_slice() {
                 [] => return,
-                [_] => Ok(Done::Nothing),
-                // Each is judged on what the one before it makes of the resource: all of them or none.
-                many if rest_on_each_other(&queued) => self.commit_together(lane.0, shared, many).await,
+                [first, _, ..] if first.may_rest() => self.commit_together(lane.tenant(), shared, &writes).await,
                 _ => Ok(Done::Nothing),
             };
             match done {
@@ -109,19 +107,28 @@ impl Writer {
                 // It may be done or not.
                 Err(error) if error.is_passing() => {
                     let error = Arc::new(error);
-                    let unreachable = || StoreError::Unreachable(Box::new(Arc::clone(&error)));
-                    queued.into_iter().for_each(|queued| queued.answer(Err(unreachable().into())));
+                    queued.into_iter().for_each(|queued| queued.answer(Err(for_another(&error).into())));
                 }
                 // Nothing is done. Alone each is done after all, or told what stands in the way.
-                Ok(Done::Nothing | Done::Conflict) | Err(_) => {
-                    for queued in queued {
-                        let done = match queued.may_rest() {
-                            true => self.commit(lane.0, shared, Arc::clone(&queued.write)).await,
-                            false => Err(CommitError::VersionMoved),
-                        };
-                        queued.answer(done);
-                    }
-                }
+                Ok(Done::Nothing | Done::Conflict) | Err(_) => self.commit_each(lane, shared, queued).await,
+            }
+        }
+    }
+
+    /// Commits what was queued together one by one: updates one after the other, what is new at once.
+    async fn commit_each(self: &Arc<Self>, lane: Lane, shared: &Arc<Shared>, queued: Vec<QueuedWrite>) {
+        for queued in queued {
+            let (writer, shared) = (Arc::clone(self), Arc::clone(shared));
+            let alone = async move {
+                let done = match queued.may_rest() {
+                    true => writer.commit(lane.tenant(), &shared, Arc::clone(&queued.write)).await,
+                    false => Err(CommitError::VersionMoved),
+                };
+                queued.answer(done);
+            };
+            match lane {
+                Lane::New(_) => drop(self.server.runtime().spawn(alone)),
+                Lane::Of(..) => alone.await,
             }
         }
     }
@@ -133,7 +140,7 @@ impl Writer {
         shared: &Arc<Shared>,
         write: Arc<WriteSet>,
     ) -> Result<(), CommitError> {
-        if commit::is_one_statement(&write) {
+        if Kind::of(&write).is_some() {
             let only = std::slice::from_ref(&write);
             if self.commit_together(tenant, shared, only).await? == Done::All {
                 return Ok(());
@@ -143,7 +150,7 @@ impl Writer {
         self.write(move |connection| super::super::commit::commit(connection, tenant, &shared, &write)).await
     }
 
-    /// Commits with one statement each, in one transaction: all of them or none.
+    /// Commits with one statement: all of them or none.
     async fn commit_together(
         self: &Arc<Self>,
         tenant: TenantId,
@@ -157,7 +164,7 @@ impl Writer {
             }
             let session = match self.idle_session() {
                 Some(session) => session,
-                None => self.server.connect_async().await?,
+                None => self.connect().await?,
             };
             let working = Working { session: Some(session), leave: leave.take(), writer: self };
             let done = working.commit(tenant, shared, writes).await;
@@ -207,7 +214,13 @@ impl Writer {
 
     /// A session that is in order, as far as can be told.
     fn take(&self) -> Result<Session, StoreError> {
-        self.idle_session().map_or_else(|| self.server.connect(), Ok)
+        self.idle_session().map_or_else(|| self.server.runtime().block_on(self.connect()), Ok)
+    }
+
+    async fn connect(&self) -> Result<Session, StoreError> {
+        let session = self.server.connect_async().await?;
+        session.client().batch_execute(PLANS).await.map_err(Error::from)?;
+        Ok(session)
     }
 
     fn idle_session(&self) -> Option<Session> {
@@ -232,16 +245,6 @@ impl Writer {
     pub(in crate::store::sql) fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
-}
-
-/// Whether each rests on the one before it, or on what is written.
-fn rest_on_each_other(queued: &[QueuedUpdate]) -> bool {
-    let mut before: Option<&QueuedUpdate> = None;
-    queued.iter().all(|queued| {
-        let rests = queued.may_rest() || before.is_some_and(|before| queued.rests_on_fate(&before.fate));
-        before = Some(queued);
-        rests
-    })
 }
 
 /// A statement that is under way, with its session. Whoever waits for it may go away.
