@@ -91,7 +91,7 @@ impl Bench {
         Ok(Self {
             sandbox: Arc::new(Sandbox::new(sandbox_config(None, Compiling::InProcess))?),
             schemas: Arc::new(SchemaRegistry::core()),
-            directory: Arc::new(MomentDirectory::new(snapshot)),
+            directory: Arc::new(MomentDirectory::from(snapshot)),
             _data: data,
         })
     }

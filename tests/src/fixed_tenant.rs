@@ -88,7 +88,7 @@ impl FixedTenant {
 
     /// What other resources a constraint may look up.
     pub async fn directory(&self) -> anyhow::Result<Arc<dyn DirectoryView>> {
-        Ok(Arc::new(MomentDirectory::new(self.tenant.snapshot().await?)))
+        Ok(Arc::new(MomentDirectory::from(self.tenant.snapshot().await?)))
     }
 
     /// The request as something to be judged.

@@ -7,7 +7,7 @@
 //! not either, and are judged anew. As the
 //! [turnstile](super::turnstile), convoys are never needed for correctness.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
@@ -16,6 +16,10 @@ use crate::change::Removed;
 use crate::decision::{AdmittedChange, TenantId};
 use crate::scim::resource::ResourceId;
 use crate::store::Premise;
+
+/// Changes that have arrived and are remembered, for those who looked at the resource before and come to the head after. Such a one
+/// waits for no more than those who are in the line, some hundred at most; each change is the resource twice, without its members.
+const ARRIVED_MAX: usize = 128;
 
 /// Which tenant's resource.
 type Resource = (TenantId, ResourceId);
@@ -27,10 +31,11 @@ pub struct Convoys(Mutex<HashMap<Resource, (usize, Arc<Convoy>)>>);
 #[derive(Default)]
 struct Convoy {
     lead: Arc<AsyncMutex<()>>,
-    ahead: Mutex<Vec<Ahead>>,
+    /// The first first: some that have arrived, and those that are on their way.
+    ahead: Mutex<VecDeque<Ahead>>,
 }
 
-/// A change on its way.
+/// A change on its way, or one that has arrived.
 #[derive(Clone)]
 struct Ahead {
     change: Arc<AdmittedChange>,
@@ -45,15 +50,6 @@ pub struct Traveller<'c> {
 }
 
 impl Convoys {
-    /// Joins those who change the resource, if there are any.
-    pub fn join_any(&self, tenant: TenantId, resource: ResourceId) -> Option<Traveller<'_>> {
-        let resource = (tenant, resource);
-        let mut convoys = lock(&self.0);
-        let (travellers, convoy) = convoys.get_mut(&resource)?;
-        *travellers += 1;
-        Some(Traveller { convoys: self, resource, convoy: Arc::clone(convoy) })
-    }
-
     /// Joins those who change the resource, or is the first of them.
     pub fn join(&self, tenant: TenantId, resource: ResourceId) -> Traveller<'_> {
         let resource = (tenant, resource);
@@ -65,11 +61,17 @@ impl Convoys {
 }
 
 impl Traveller<'_> {
+    /// Whether somebody is judged already.
+    pub fn has_to_wait(&self) -> bool {
+        self.convoy.lead.try_lock().is_err()
+    }
+
     /// Waits until it is the next to be judged.
     pub async fn lead(&self) -> Lead {
         let guard = Arc::clone(&self.convoy.lead).lock_owned().await;
-        let ahead = lock(&self.convoy.ahead).clone();
-        Lead { convoy: Arc::clone(&self.convoy), guard, ahead, is_alone: false }
+        let ahead: Vec<_> = lock(&self.convoy.ahead).iter().cloned().collect();
+        let is_in_company = ahead.last().is_some_and(|last| last.premise.is_open());
+        Lead { convoy: Arc::clone(&self.convoy), guard, ahead, is_in_company, is_alone: false }
     }
 
     /// The same, and until nobody is ahead any more. Nobody follows before its change has arrived.
@@ -78,7 +80,7 @@ impl Traveller<'_> {
         for ahead in lead.ahead.drain(..) {
             ahead.premise.is_written().await;
         }
-        Lead { is_alone: true, ..lead }
+        Lead { is_alone: true, is_in_company: false, ..lead }
     }
 }
 
@@ -99,13 +101,19 @@ pub struct Lead {
     convoy: Arc<Convoy>,
     guard: OwnedMutexGuard<()>,
     ahead: Vec<Ahead>,
+    is_in_company: bool,
     is_alone: bool,
 }
 
 impl Lead {
-    /// The changes that were on their way when it came to the head, the first first.
+    /// The changes that had arrived or were on their way when it came to the head, the first first.
     pub fn ahead(&self) -> Vec<Arc<AdmittedChange>> {
         self.ahead.iter().map(|ahead| Arc::clone(&ahead.change)).collect()
+    }
+
+    /// Whether some of them had not arrived then.
+    pub fn is_in_company(&self) -> bool {
+        self.is_in_company
     }
 
     /// The last of them, which all that is judged by them rests on.
@@ -133,7 +141,11 @@ impl Lead {
         let guard = if is_alone || !is_listed {
             Some(guard)
         } else {
-            lock(&convoy.ahead).push(Ahead { change: Arc::clone(change), premise });
+            let mut ahead = lock(&convoy.ahead);
+            ahead.push_back(Ahead { change: Arc::clone(change), premise });
+            while ahead.len() > ARRIVED_MAX && ahead.front().is_some_and(|first| !first.premise.is_open()) {
+                ahead.pop_front();
+            }
             None
         };
         UnderWay { convoy, change: Arc::clone(change), is_over: false, _guard: guard }
@@ -152,7 +164,6 @@ impl UnderWay {
     /// It is written.
     pub fn arrived(mut self) {
         self.is_over = true;
-        lock(&self.convoy.ahead).retain(|ahead| !Arc::ptr_eq(&ahead.change, &self.change));
     }
 }
 

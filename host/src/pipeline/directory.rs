@@ -11,17 +11,23 @@ use crate::pipeline::moment::Moment;
 use crate::scim::filter::Filter;
 use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
-use crate::store::{Found, QueryError, StoreError};
+use crate::store::{Found, QueryError, Snapshot, StoreError};
 
 /// A moment, as the sandbox sees it.
 pub struct MomentDirectory {
-    moment: Moment,
+    moment: Arc<Moment>,
+}
+
+impl From<Arc<dyn Snapshot>> for MomentDirectory {
+    fn from(snapshot: Arc<dyn Snapshot>) -> Self {
+        Self::new(Arc::new(snapshot.into()))
+    }
 }
 
 impl MomentDirectory {
     /// Lends a moment.
-    pub fn new(moment: impl Into<Moment>) -> Self {
-        Self { moment: moment.into() }
+    pub fn new(moment: Arc<Moment>) -> Self {
+        Self { moment }
     }
 
     /// What the commit will ask again, asked as the commit will.

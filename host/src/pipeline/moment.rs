@@ -1,18 +1,22 @@
 //! [`Moment`]: a tenant's resources as a change is judged by them.
 
+mod source;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use self::source::Recollection;
+use self::source::Source;
 use crate::change::Removed;
 use crate::decision::{AdmittedChange, LookUp};
 use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
-use crate::store::{Found, FoundRow, QueryError, Snapshot, StoreError, TenantModel};
+use crate::store::{Found, FoundRow, QueryError, Snapshot, StoreError, TenantModel, TenantStore};
 
 /// A snapshot, and of one resource what changes make of it that are on their way to the store. What they change is that
 /// resource and its members and nothing else; look-ups do not know of it, and are asked again at the commit.
 pub struct Moment {
-    snapshot: Arc<dyn Snapshot>,
+    source: Source,
     ahead: Option<Ahead>,
 }
 
@@ -25,27 +29,72 @@ struct Ahead {
 
 impl From<Arc<dyn Snapshot>> for Moment {
     fn from(snapshot: Arc<dyn Snapshot>) -> Self {
-        Self { snapshot, ahead: None }
+        Self { source: Source::Snapshot(snapshot), ahead: None }
     }
 }
 
 impl Moment {
+    /// A moment that is looked at by one who waits for his turn afterwards.
+    pub fn beforehand(snapshot: Arc<dyn Snapshot>) -> Self {
+        Self { source: Source::Kept(snapshot, Default::default()), ahead: None }
+    }
+
+    /// What was looked at, without the snapshot.
+    pub fn recollect(self) -> Recollection {
+        source::recollection(self.source)
+    }
+
+    /// The moment at which these changes of a resource, which follow on each other, will be written, for one who has looked at it
+    /// beforehand; the moment of a snapshot, if they do not follow on what he saw.
+    pub async fn recalled(
+        store: Arc<dyn TenantStore>,
+        recollection: Option<Recollection>,
+        changes: &[Arc<AdmittedChange>],
+    ) -> Result<Self, StoreError> {
+        if let Some(recollection) = recollection {
+            let source = Source::Recalled { recollection, store: Arc::clone(&store), snapshot: Default::default() };
+            let recalled = Self::of(source, changes).await?;
+            let last = changes.last().and_then(|last| last.planned().after.as_ref());
+            if last.is_none_or(|last| recalled.is_of(last)) {
+                return Ok(recalled);
+            }
+        }
+        Self::after(store.snapshot().await?, changes).await
+    }
+
     /// The moment at which these changes of a resource, which follow on each other, will be written. Those that are already make no
     /// difference; if one of the others does not fit what is there, none of them does.
     pub async fn after(snapshot: Arc<dyn Snapshot>, changes: &[Arc<AdmittedChange>]) -> Result<Self, StoreError> {
-        let Some(first) = changes.first().map(|change| change.planned()) else { return Ok(snapshot.into()) };
-        let present = snapshot.resource(&first.resource_type, first.id).await?;
+        Self::of(Source::Snapshot(snapshot), changes).await
+    }
+
+    async fn of(source: Source, changes: &[Arc<AdmittedChange>]) -> Result<Self, StoreError> {
+        let Some(first) = changes.first().map(|change| change.planned()) else {
+            return Ok(Self { source, ahead: None });
+        };
+        let present = source.resource(&first.resource_type, first.id).await?;
         let ahead = present.and_then(|present| Ahead::of(present, changes));
-        Ok(Self { snapshot, ahead })
+        Ok(Self { source, ahead })
+    }
+
+    /// Whether a resource is of that version in it, by what is on its way.
+    fn is_of(&self, resource: &Resource) -> bool {
+        self.ahead_of(resource.id).is_some_and(|ahead| ahead.resource.meta.version == resource.meta.version)
     }
 
     fn ahead_of(&self, id: ResourceId) -> Option<&Ahead> {
         self.ahead.as_ref().filter(|ahead| ahead.resource.id == id)
     }
 
-    /// The tenant's resource types, and the generation that they and its constraints are of.
+    /// The tenant's resource types, and the generation that they and its constraints are of: see
+    /// [`Snapshot::presumed_model`].
     pub async fn model(&self) -> Result<Arc<TenantModel>, StoreError> {
-        self.snapshot.model().await
+        self.source.model().await
+    }
+
+    /// See [`Snapshot::is_outdated`].
+    pub async fn is_outdated(&self) -> Result<bool, StoreError> {
+        self.source.is_outdated().await
     }
 
     /// One resource, without its members and groups.
@@ -56,7 +105,7 @@ impl Moment {
     ) -> Result<Option<Resource>, StoreError> {
         match self.ahead_of(id).filter(|ahead| ahead.resource.resource_type.name == resource_type.name) {
             Some(ahead) => Ok(Some(ahead.resource.clone())),
-            None => self.snapshot.resource(resource_type, id).await,
+            None => self.source.resource(resource_type, id).await,
         }
     }
 
@@ -67,13 +116,14 @@ impl Moment {
         after: Option<ResourceId>,
         limit: usize,
     ) -> Result<Vec<Member>, StoreError> {
-        let Some(ahead) = self.ahead_of(group) else { return self.snapshot.members(group, after, limit).await };
+        let snapshot = self.source.snapshot().await?;
+        let Some(ahead) = self.ahead_of(group) else { return snapshot.members(group, after, limit).await };
         let come = ahead.members.values().flatten().filter(|member| after.is_none_or(|after| member.id > after));
         let mut members: BTreeMap<_, _> = come.take(limit).map(|member| (member.id, member.clone())).collect();
         let (mut last, mut stay) = (after, 0);
         // Of a page some may go.
         loop {
-            let page = self.snapshot.members(group, last, limit).await?;
+            let page = snapshot.members(group, last, limit).await?;
             last = page.last().map(|last| last.id);
             let is_last = page.len() < limit;
             for member in page.into_iter().filter(|member| !ahead.members.contains_key(&member.id)) {
@@ -89,7 +139,7 @@ impl Moment {
 
     /// Which of these are direct members of the group.
     pub async fn members_among(&self, group: ResourceId, ids: &[ResourceId]) -> Result<Vec<Member>, StoreError> {
-        let members = self.snapshot.members_among(group, ids).await?;
+        let members = self.source.members_among(group, ids).await?;
         let Some(ahead) = self.ahead_of(group) else { return Ok(members) };
         let mut members: BTreeMap<_, _> = members.into_iter().map(|member| (member.id, member)).collect();
         for id in ids {
@@ -104,36 +154,36 @@ impl Moment {
 
     /// Which of these are resources, and of which type.
     pub async fn identify(&self, ids: &[ResourceId]) -> Result<Vec<Member>, StoreError> {
-        self.snapshot.identify(ids).await
+        self.source.identify(ids).await
     }
 
     /// See [`Snapshot::look_up`].
     pub async fn look_up(&self, look_up: &LookUp) -> Result<Found, QueryError> {
-        self.snapshot.look_up(look_up).await
+        self.source.snapshot().await?.look_up(look_up).await
     }
 
     /// See [`Snapshot::table_row`].
     pub async fn table_row(&self, table: &str, key: &str) -> Result<Option<FoundRow>, StoreError> {
-        self.snapshot.table_row(table, key).await
+        self.source.snapshot().await?.table_row(table, key).await
     }
 }
 
 impl Ahead {
     fn of(present: Resource, changes: &[Arc<AdmittedChange>]) -> Option<Self> {
         let mut members = BTreeMap::new();
-        let mut resource = present;
-        let version = resource.meta.version;
+        let mut last = &present;
+        let version = present.meta.version;
         let to_come = changes.iter().map(|change| change.planned());
         for change in to_come.filter(|change| change.expected_version().is_some_and(|expected| expected >= version)) {
             let Removed::These(removed) = &change.members.removed else { return None };
-            if change.expected_version() != Some(resource.meta.version) {
+            if change.expected_version() != Some(last.meta.version) {
                 return None;
             }
-            resource = change.after.clone()?;
+            last = change.after.as_ref()?;
             members.extend(removed.iter().map(|gone| (gone.id, None)));
             members.extend(change.members.added.iter().map(|comes| (comes.id, Some(comes.clone()))));
         }
-        (resource.meta.version > version).then_some(Self { resource, members })
+        (last.meta.version > version).then(|| Self { resource: last.clone(), members })
     }
 }
 
@@ -242,5 +292,62 @@ mod tests {
         let moment = team.moment(&changes[..1]).await;
         assert_eq!(moment.resource(&group_type(), other.id).await.unwrap(), Some(other));
         assert_eq!(team.places(&moment, 10).await, [0, 2]);
+    }
+
+    /// What is asked of a group before one waits for his turn.
+    async fn beforehand(team: &Team, ids: &[ResourceId]) -> Recollection {
+        let moment = Moment::beforehand(team.acme.snapshot().await);
+        moment.model().await.unwrap();
+        moment.resource(&group_type(), team.group.id).await.unwrap();
+        moment.members_among(team.group.id, ids).await.unwrap();
+        moment.identify(ids).await.unwrap();
+        moment.recollect()
+    }
+
+    #[tokio::test]
+    async fn what_was_looked_at_beforehand_is_brought_up_to_date_by_what_came_between() {
+        let team = Team::of_every_second(6).await;
+        let ids: Vec<_> = team.users.iter().map(|user| user.id).collect();
+        let (after, changes) = team.changes(&[(&[0], &[1]), (&[], &[3]), (&[1], &[5])]);
+        let looked = beforehand(&team, &ids).await;
+        // Two of them arrive meanwhile, the last is on its way.
+        for written in &changes[..2] {
+            team.acme.tenant.commit(Arc::clone(written)).await.unwrap();
+        }
+        let moment = Moment::recalled(Arc::clone(&team.acme.tenant), Some(looked), &changes).await.unwrap();
+        assert_eq!(moment.resource(&group_type(), after.id).await.unwrap(), Some(after.clone()));
+        let among = moment.members_among(after.id, &ids).await.unwrap();
+        assert_eq!(among, [2, 3, 4, 5].map(|place| team.users[place].clone()));
+        assert_eq!(moment.identify(&ids).await.unwrap(), team.users);
+        // What was not asked is asked now, and comes to the same.
+        assert_eq!(team.places(&moment, 4).await, [2, 3, 4, 5]);
+        assert_eq!(moment.resource(&user_type(), after.id).await.unwrap(), None);
+        assert!(!moment.is_outdated().await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_was_looked_at_beforehand_is_of_no_use_if_it_is_not_known_what_came_between() {
+        let team = Team::of_every_second(4).await;
+        let ids: Vec<_> = team.users.iter().map(|user| user.id).collect();
+        let (after, changes) = team.changes(&[(&[0], &[1]), (&[2], &[3])]);
+        let looked = beforehand(&team, &ids).await;
+        team.acme.tenant.commit(Arc::clone(&changes[0])).await.unwrap();
+        // The first of them is forgotten.
+        let moment = Moment::recalled(Arc::clone(&team.acme.tenant), Some(looked), &changes[1..]).await.unwrap();
+        assert_eq!(moment.resource(&group_type(), after.id).await.unwrap(), Some(after.clone()));
+        assert_eq!(team.places(&moment, 4).await, [1, 3]);
+    }
+
+    #[tokio::test]
+    async fn what_was_looked_at_under_another_model_is_known_to_be_once_more_is_asked() {
+        let team = Team::of_every_second(4).await;
+        let looked = beforehand(&team, &[]).await;
+        let name = crate::decision::ConstraintName("new".to_owned());
+        team.acme.tenant.activate(&name, None, "Ada", crate::store::conformance::world::tick()).await.unwrap();
+        let moment = Moment::recalled(Arc::clone(&team.acme.tenant), Some(looked), &[]).await.unwrap();
+        assert_eq!(moment.model().await.unwrap().generation, 0);
+        assert!(!moment.is_outdated().await.unwrap());
+        moment.members(team.group.id, None, 1).await.unwrap();
+        assert!(moment.is_outdated().await.unwrap());
     }
 }

@@ -240,15 +240,22 @@ impl Pipeline {
         let travels = self.convoys.as_ref().zip(request.change.resource());
         // Before it holds anything that others wait for.
         let place = self.sandbox.admit_write(caller.tenant)?;
-        let mut traveller =
-            travels.filter(|_| has_company).and_then(|(convoys, resource)| convoys.join_any(caller.tenant, resource));
+        let join = || travels.map(|(convoys, resource)| convoys.join(caller.tenant, resource));
+        let mut traveller = if has_company { join() } else { None };
         for attempt in 1..=TRIES_MAX {
+            // What waits in vain once may have waited for others than those it knows of.
+            let recollection = match &traveller {
+                Some(traveller) if attempt == 1 && traveller.has_to_wait() => {
+                    self.look_beforehand(caller, request, at, new_id).await
+                }
+                _ => None,
+            };
             let lead = match &traveller {
                 Some(traveller) if turn.is_some() => Some(traveller.lead_alone().await),
                 Some(traveller) => Some(traveller.lead().await),
                 None => None,
             };
-            match self.attempt(caller, &place, request, at, ids, lead, &mut hashes).await {
+            match self.attempt(caller, &place, request, at, ids, lead, recollection, &mut hashes).await {
                 Ok(Attempt::Done(written)) => return Ok(written),
                 Err(WriteError::Scim(mut error)) => {
                     let Some(violation) = error.violation.take() else { return Err(error.into()) };
@@ -264,7 +271,7 @@ impl Pipeline {
                     }
                 }
             }
-            traveller = traveller.or_else(|| travels.map(|(convoys, resource)| convoys.join(caller.tenant, resource)));
+            traveller = traveller.or_else(join);
         }
         warn!(decision.id = %decision, tries = TRIES_MAX, "gave up on a contended write");
         Err(WriteError::Contended)

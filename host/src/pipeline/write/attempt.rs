@@ -11,7 +11,7 @@ use crate::decision::{AdmittedChange, KeptSecret, Outcome, TenantId};
 use crate::pipeline::Pipeline;
 use crate::pipeline::answer::{Answer, Showing};
 use crate::pipeline::convoy::Lead;
-use crate::pipeline::moment::Moment;
+use crate::pipeline::moment::{Moment, Recollection};
 use crate::scim::resource::Resource;
 use crate::store::{CommitError, Queued, StoreError};
 
@@ -22,7 +22,7 @@ pub(super) enum Attempt {
 }
 
 impl Pipeline {
-    /// `lead`: what it is judged by is on its way.
+    /// `lead`: what it is judged by is on its way. `recollection`: what was looked at beforehand.
     #[expect(clippy::too_many_arguments, reason = "a request, and what one try leaves to the next")]
     pub(super) async fn attempt(
         &self,
@@ -32,10 +32,12 @@ impl Pipeline {
         at: Timestamp,
         ids: NewIds,
         mut lead: Option<Lead>,
+        recollection: Option<Recollection>,
         hashes: &mut Option<Arc<[KeptSecret]>>,
     ) -> Result<Attempt, WriteError> {
         let ahead = lead.as_ref().map(Lead::ahead).unwrap_or_default();
-        let moment = Moment::after(self.store.tenant(caller.tenant).snapshot().await?, &ahead).await?;
+        let is_in_company = lead.as_ref().is_some_and(Lead::is_in_company);
+        let moment = Moment::recalled(self.store.tenant(caller.tenant), recollection, &ahead).await?;
         let judged = self.judge(caller, place, request, at, ids, moment).await;
         if !matches!(judged, Ok(Judgement::Decided { decided: Ok(_), .. }))
             && let Some(lead) = lead.take()
@@ -45,7 +47,7 @@ impl Pipeline {
                 return Ok(Attempt::Moved(CommitError::VersionMoved));
             }
             // No commit asks these again, and they may have been answered before the others arrived.
-            if !ahead.is_empty() && judged.as_ref().is_ok_and(Judgement::has_looked_up) {
+            if is_in_company && judged.as_ref().is_ok_and(Judgement::has_looked_up) {
                 return Ok(Attempt::Moved(CommitError::LookUpMoved));
             }
         }

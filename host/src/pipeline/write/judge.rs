@@ -7,16 +7,17 @@ use jiff::Timestamp;
 
 use super::draft::{draft, settle_members};
 use super::{Caller, NewIds, WriteError, WriteRequest};
+use crate::change::members::needs_all;
 use crate::constraints::sandbox::WritePlace;
 use crate::constraints::{DirectoryView, Operation};
 use crate::decision::decide::DecisionContext;
 use crate::decision::{AdmittedChange, DecisionRecord, Refusal, decide, unchanged};
 use crate::pipeline::answer::Showing;
 use crate::pipeline::directory::MomentDirectory;
-use crate::pipeline::moment::Moment;
+use crate::pipeline::moment::{Moment, Recollection};
 use crate::pipeline::rewrite::rewrite_in_order;
 use crate::pipeline::{Pipeline, reading, served};
-use crate::scim::resource::Resource;
+use crate::scim::resource::{Resource, ResourceId};
 use crate::store::CommitError;
 
 /// What is to be done with a request.
@@ -62,6 +63,27 @@ impl Judgement {
 }
 
 impl Pipeline {
+    /// Looks at what a request will be planned by, for one who waits for his turn. `None`: there is nothing to be gained, or it will
+    /// be told what is wrong with it.
+    pub(super) async fn look_beforehand(
+        &self,
+        caller: &Caller,
+        request: &WriteRequest,
+        at: Timestamp,
+        new_id: ResourceId,
+    ) -> Option<Recollection> {
+        let moment = Moment::beforehand(self.store.tenant(caller.tenant).snapshot().await.ok()?);
+        let model = moment.model().await.ok()?;
+        let resource_type = served(&model, &request.endpoint).ok()?;
+        let reading = reading(&model, resource_type, &self.limits);
+        let draft = draft(&moment, reading, &request.change, at, new_id).await.ok()?;
+        // To go through all members takes long, and is of no use if others come meanwhile.
+        if !needs_all(&draft.member_edits) {
+            settle_members(&moment, &draft, self.limits.members_listed_max).await.ok()?;
+        }
+        if moment.is_outdated().await.ok()? { None } else { Some(moment.recollect()) }
+    }
+
     /// Plans a request against a moment and has the tenant's constraints judge it.
     pub(super) async fn judge(
         &self,
@@ -69,8 +91,24 @@ impl Pipeline {
         place: &WritePlace,
         request: &WriteRequest,
         at: Timestamp,
-        NewIds { decision, resource: new_id }: NewIds,
+        ids: NewIds,
         moment: Moment,
+    ) -> Result<Judgement, WriteError> {
+        let moment = Arc::new(moment);
+        let judged = self.judge_presuming(caller, place, request, at, ids, &moment).await;
+        // Also what is refused must be so by what was in force when resources were looked at.
+        if moment.is_outdated().await? { Ok(Judgement::Moved(CommitError::GenerationMoved)) } else { judged }
+    }
+
+    /// The same by the model that was in force at the beginning.
+    async fn judge_presuming(
+        &self,
+        caller: &Caller,
+        place: &WritePlace,
+        request: &WriteRequest,
+        at: Timestamp,
+        NewIds { decision, resource: new_id }: NewIds,
+        moment: &Arc<Moment>,
     ) -> Result<Judgement, WriteError> {
         let model = moment.model().await?;
         let constraints = self.constraints(caller.tenant, model.generation).await?;
@@ -80,8 +118,8 @@ impl Pipeline {
 
         let resource_type = served(&model, &request.endpoint)?;
         let showing = Showing::of(caller.tenant, &model, resource_type, request)?;
-        let draft = draft(&moment, reading(&model, resource_type, &self.limits), &request.change, at, new_id).await?;
-        let members = settle_members(&moment, &draft, self.limits.members_listed_max).await?;
+        let draft = draft(moment, reading(&model, resource_type, &self.limits), &request.change, at, new_id).await?;
+        let members = settle_members(moment, &draft, self.limits.members_listed_max).await?;
         let before = draft.before.clone();
         let Some(planned) = draft.settle(members) else {
             return Ok(Judgement::Unchanged { showing, before });
@@ -95,7 +133,7 @@ impl Pipeline {
             generation: constraints.generation,
             actor: caller.actor.clone(),
         };
-        let directory: Arc<dyn DirectoryView> = Arc::new(MomentDirectory::new(moment));
+        let directory: Arc<dyn DirectoryView> = Arc::new(MomentDirectory::new(Arc::clone(moment)));
         let operation = Operation { decision, actor: caller.actor.clone(), at, planned: Arc::new(planned) };
         let hearing = self.sandbox.hearing(place, &constraints, &operation.planned).await;
         let rewriting = rewrite_in_order(&hearing, &constraints, operation, &directory, &self.limits).await?;

@@ -248,7 +248,7 @@ pub(crate) async fn a_look_up_that_must_look_at_too_many_is_refused(store: &dyn 
 
 pub(crate) async fn a_constraint_is_refused_the_look_up_that_a_commit_could_not_check(store: &dyn Store) {
     let (acme, _) = crowd(store, 2_001).await;
-    let directory = MomentDirectory::new(acme.snapshot().await);
+    let directory = MomentDirectory::from(acme.snapshot().await);
     let filter = Filter::parse("title eq \"x\"", &user_type()).unwrap();
     let too_many = DirectoryError::TooMany { candidates_max: 2_000 };
     assert_eq!(directory.count(&user_type(), &filter).await, Err(too_many.clone()));
