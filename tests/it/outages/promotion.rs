@@ -72,3 +72,35 @@ async fn a_primary_that_hangs_is_given_up_and_not_asked_again_when_it_goes_on() 
     assert!(load.answers.slowest() < Duration::from_secs(40), "{:?}", load.answers.slowest());
     load.end().await;
 }
+
+/// The primary is well, but nothing is acknowledged without the standby: whoever writes is told so in the end, and what was
+/// written all the same is there when it is sent again. Whoever reads is served.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_that_is_lost_keeps_those_who_write_and_nobody_else() {
+    let (primary, standby) = pair();
+    let server = server_with(&primary.url()).await;
+    let load = Load::start(&server).await;
+    load.created(100).await;
+
+    standby.kill();
+    let killed = Instant::now();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let (read, asked) = (load.answers.count(200), Instant::now());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(load.answers.count(200) > read, "nobody reads any more");
+    assert_eq!(load.answers.first_after(killed + Duration::from_secs(1), 201), None);
+    while load.answers.count(503) == 0 {
+        assert!(asked.elapsed() < Duration::from_secs(60), "those who write are told nothing");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+
+    primary.execute("ALTER SYSTEM SET synchronous_standby_names = ''");
+    primary.execute("SELECT pg_reload_conf()");
+    let alone = Instant::now();
+    load.created(100).await;
+    let back = load.answers.first_after(alone, 201).unwrap();
+    assert!(back < BACK_WITHIN, "{back:?}");
+    eprintln!("back {back:?} after the standby is not waited for; slowest answer {:?}", load.answers.slowest());
+    assert!(load.answers.slowest() < Duration::from_secs(45), "{:?}", load.answers.slowest());
+    load.end().await;
+}
