@@ -1,7 +1,7 @@
 //! [`Source`]: what a moment's answers are taken from.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
@@ -112,13 +112,9 @@ impl Source {
 
     fn keep(&self, answer: impl FnOnce(&mut Recollection)) {
         if let Self::Kept(_, kept) = self {
-            answer(&mut lock(kept));
+            answer(&mut kept.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What is kept of a source that keeps.

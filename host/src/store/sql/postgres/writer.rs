@@ -99,16 +99,15 @@ impl Writer {
             let writes: Vec<_> = queued.iter().map(|queued| Arc::clone(&queued.write)).collect();
             let done = match queued.as_slice() {
                 [] => return,
-                [first, _, ..] if first.may_rest() => self.commit_together(lane.tenant(), shared, &writes).await,
+                [first, ..] if first.may_rest() && Kind::of(&first.write).is_some() => {
+                    self.commit_together(lane.tenant(), shared, &writes).await
+                }
                 _ => Ok(Done::Nothing),
             };
             match done {
                 Ok(Done::All) => queued.into_iter().for_each(|queued| queued.answer(Ok(()))),
                 // It may be done or not.
-                Err(error) if error.is_passing() => {
-                    let error = Arc::new(error);
-                    queued.into_iter().for_each(|queued| queued.answer(Err(for_another(&error).into())));
-                }
+                Err(error) if error.is_passing() || queued.len() == 1 => answer_all(queued, error),
                 // Nothing is done. Alone each is done after all, or told what stands in the way.
                 Ok(Done::Nothing | Done::Conflict) | Err(_) => self.commit_each(lane, shared, queued).await,
             }
@@ -117,11 +116,15 @@ impl Writer {
 
     /// Commits what was queued together one by one: updates one after the other, what is new at once.
     async fn commit_each(self: &Arc<Self>, lane: Lane, shared: &Arc<Shared>, queued: Vec<QueuedWrite>) {
+        // Its statement, if it is one, has been refused.
+        let was_alone = queued.len() == 1;
         for queued in queued {
             let (writer, shared) = (Arc::clone(self), Arc::clone(shared));
             let alone = async move {
+                let write = Arc::clone(&queued.write);
                 let done = match queued.may_rest() {
-                    true => writer.commit(lane.tenant(), &shared, Arc::clone(&queued.write)).await,
+                    true if was_alone => writer.commit_in_steps(lane.tenant(), &shared, write).await,
+                    true => writer.commit(lane.tenant(), &shared, write).await,
                     false => Err(CommitError::VersionMoved),
                 };
                 queued.answer(done);
@@ -146,6 +149,16 @@ impl Writer {
                 return Ok(());
             }
         }
+        self.commit_in_steps(tenant, shared, write).await
+    }
+
+    /// Commits with several statements, or tells what stands in the way.
+    async fn commit_in_steps(
+        self: &Arc<Self>,
+        tenant: TenantId,
+        shared: &Arc<Shared>,
+        write: Arc<WriteSet>,
+    ) -> Result<(), CommitError> {
         let shared = Arc::clone(shared);
         self.write(move |connection| super::super::commit::commit(connection, tenant, &shared, &write)).await
     }
@@ -244,6 +257,17 @@ impl Writer {
     /// Ends what goes on by itself.
     pub(in crate::store::sql) fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Tells all of them what has happened to their statement.
+fn answer_all(queued: Vec<QueuedWrite>, error: StoreError) {
+    match <[QueuedWrite; 1]>::try_from(queued) {
+        Ok([only]) => only.answer(Err(error.into())),
+        Err(several) => {
+            let error = Arc::new(error);
+            several.into_iter().for_each(|queued| queued.answer(Err(for_another(&error).into())));
+        }
     }
 }
 
