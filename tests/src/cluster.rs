@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, NoTls};
 
 /// One server with its data. It is ended when this is dropped.
 pub struct Cluster {
@@ -14,6 +16,9 @@ pub struct Cluster {
     folder: TempDir,
     port: u16,
 }
+
+/// How long a server may be asked by more than it has room for.
+const ROOM_WITHIN: Duration = Duration::from_secs(10);
 
 /// What no server of a test needs: what it keeps goes with it. Only its socket leads to it.
 const SETTINGS: &str = "listen_addresses = ''\nfsync = off\nshared_buffers = 32MB\nmax_wal_size = 256MB\n\
@@ -100,7 +105,7 @@ impl Cluster {
         let pids = self.processes();
         signal("-KILL", &pids);
         while pids.iter().any(|pid| is_alive(pid)) {
-            std::thread::sleep(std::time::Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(1));
         }
         // What it would have removed itself, so that it can be started once more.
         let _ = std::fs::remove_file(self.data().join("postmaster.pid"));
@@ -121,8 +126,7 @@ impl Cluster {
     pub fn execute(&self, sql: &str) {
         let (config, sql): (Config, String) = (self.url().parse().expect("an address"), sql.to_owned());
         apart(async move {
-            let (client, connection) = config.connect(NoTls).await.expect("a server");
-            tokio::spawn(connection);
+            let client = connect(&config).await;
             client.batch_execute(&sql).await.expect("a statement");
         });
     }
@@ -131,8 +135,7 @@ impl Cluster {
     pub fn count(&self, sql: &str) -> i64 {
         let (config, sql): (Config, String) = (self.url().parse().expect("an address"), sql.to_owned());
         apart(async move {
-            let (client, connection) = config.connect(NoTls).await.expect("a server");
-            tokio::spawn(connection);
+            let client = connect(&config).await;
             client.query_one(&sql, &[]).await.expect("a row").get(0)
         })
     }
@@ -237,6 +240,24 @@ fn signal(signal: &str, pids: &[String]) {
 fn is_alive(pid: &str) -> bool {
     let stat = std::fs::read_to_string(Path::new("/proc").join(pid).join("stat"));
     stat.is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
+}
+
+/// A session of the one who may do everything. Even he waits while all that a server has room for ask to be let in, though they are
+/// not.
+async fn connect(config: &Config) -> Client {
+    let begun = Instant::now();
+    loop {
+        match config.connect(NoTls).await {
+            Ok((client, connection)) => {
+                tokio::spawn(connection);
+                return client;
+            }
+            Err(error) if error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) && begun.elapsed() < ROOM_WITHIN => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(error) => panic!("the server lets nobody in: {error}"),
+        }
+    }
 }
 
 /// On a thread that may wait, wherever the test is.
