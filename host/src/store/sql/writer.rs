@@ -1,6 +1,7 @@
 //! [`Writer`]: how a write becomes durable, in either database.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -80,7 +81,8 @@ impl Writer {
             Self::Postgres(writer) => match postgres::Lane::of(tenant, &write) {
                 Some(lane) => {
                     let (reply, answer) = oneshot::channel();
-                    let queued = postgres::QueuedWrite { write: Arc::new(write), rests_on, fate, reply };
+                    let queued =
+                        postgres::QueuedWrite { write: Arc::new(write), rests_on, fate, since: Instant::now(), reply };
                     writer.queue(lane, &shared, queued);
                     answer
                 }

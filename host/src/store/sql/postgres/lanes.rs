@@ -6,15 +6,17 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
 use super::columns::Kind;
 use crate::decision::TenantId;
 use crate::scim::resource::ResourceId;
-use crate::store::CommitError;
 use crate::store::queued::{Fate, Premise};
+use crate::store::sql::pool::LEAVE_WAIT_MAX;
 use crate::store::write_set::{MembersWrite, ResourceWrite, WriteSet};
+use crate::store::{CommitError, StoreError};
 
 /// Writes in one statement at most: of some 0.1 ms each, so that whoever waits for one waits for some 10 ms.
 const TOGETHER_MAX: usize = 64;
@@ -53,6 +55,7 @@ pub(in crate::store::sql) struct QueuedWrite {
     pub(in crate::store::sql) write: Arc<WriteSet>,
     pub(in crate::store::sql) rests_on: Option<Premise>,
     pub(in crate::store::sql) fate: Fate,
+    pub(in crate::store::sql) since: Instant,
     pub(in crate::store::sql) reply: oneshot::Sender<Result<(), CommitError>>,
 }
 
@@ -110,9 +113,14 @@ impl<'l> Turn<'l> {
         Self { lanes, lane, is_over: false }
     }
 
-    /// Those that are to go next: one, or several that are one statement. Nobody: the turn is over.
+    /// Those that are to go next: one, or several that are one statement. Nobody: the turn is over. Who has waited too long for it is told
+    /// so: those before him have waited for a lock, and so would he.
     pub(super) fn next(&mut self) -> Vec<QueuedWrite> {
         let mut lanes = self.lanes.lanes();
+        if let Some(waiting) = lanes.get_mut(&self.lane) {
+            let late = waiting.iter().take_while(|queued| queued.since.elapsed() >= LEAVE_WAIT_MAX).count();
+            waiting.drain(..late).for_each(|late| late.answer(Err(StoreError::Crowded.into())));
+        }
         let waiting = lanes.get_mut(&self.lane).filter(|waiting| !waiting.is_empty());
         let Some(waiting) = waiting else {
             lanes.remove(&self.lane);
