@@ -6,6 +6,7 @@
 
 pub mod asynchronous;
 pub mod change_set;
+pub mod glimpse;
 pub mod model;
 pub mod moving;
 pub mod node;
@@ -32,6 +33,7 @@ use crate::scim::schema::ResourceType;
 
 pub use asynchronous::{AsyncRequest, Finish, NewAsyncRequest, Progress};
 pub use change_set::{ChangeSet, ChangeSetError};
+pub use glimpse::Glimpse;
 pub use model::{
     Activation, ActivationState, Broken, DecisionPage, DecisionQuery, Defined, NewDefinitions, NewToken, NewVersion,
     PluginVersion, StoredDecision, Tenant, TenantChange, TenantModel, Token, TokenHash, TokenOwner,
@@ -271,6 +273,15 @@ pub trait TenantStore: Send + Sync {
     /// question. A caller holds at most one snapshot at a time: there is a maximum for each tenant, and whoever waits
     /// for a second one while holding the first may wait for himself.
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError>;
+    /// What a change of a resource is planned by that names these others, all of one moment after this was asked, without a
+    /// snapshot to be held; `None` if the store cannot tell it, as where nothing is served at the endpoint. Those who ask at the same
+    /// time may be answered together.
+    async fn glimpse(
+        &self,
+        endpoint: &str,
+        id: ResourceId,
+        named: &[ResourceId],
+    ) -> Result<Option<Glimpse>, StoreError>;
     /// Queues the change to be written with its decision in one transaction, if version, generation and look-ups still hold then.
     /// What it comes to is known once it is durable. Of one resource's updates, what is queued first is tried first: one may
     /// rest on what another one that is queued makes of the resource, and is not written if that is not.

@@ -5,13 +5,12 @@ mod source;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use self::source::Recollection;
 use self::source::Source;
 use crate::change::Removed;
 use crate::decision::{AdmittedChange, LookUp};
 use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
-use crate::store::{Found, FoundRow, QueryError, Snapshot, StoreError, TenantModel, TenantStore};
+use crate::store::{Found, FoundRow, Glimpse, QueryError, Snapshot, StoreError, TenantModel, TenantStore};
 
 /// A snapshot, and of one resource what changes make of it that are on their way to the store. What they change is that
 /// resource and its members and nothing else; look-ups do not know of it, and are asked again at the commit.
@@ -34,25 +33,19 @@ impl From<Arc<dyn Snapshot>> for Moment {
 }
 
 impl Moment {
-    /// A moment that is looked at by one who waits for his turn afterwards.
-    pub fn beforehand(snapshot: Arc<dyn Snapshot>) -> Self {
-        Self { source: Source::Kept(snapshot, Default::default()), ahead: None }
-    }
-
-    /// What was looked at, without the snapshot.
-    pub fn recollect(self) -> Recollection {
-        source::recollection(self.source)
-    }
-
     /// The moment at which these changes of a resource, which follow on each other, will be written, for one who has looked at it
     /// beforehand; the moment of a snapshot, if they do not follow on what he saw.
     pub async fn recalled(
         store: Arc<dyn TenantStore>,
-        recollection: Option<Recollection>,
+        glimpse: Option<Glimpse>,
         changes: &[Arc<AdmittedChange>],
     ) -> Result<Self, StoreError> {
-        if let Some(recollection) = recollection {
-            let source = Source::Recalled { recollection, store: Arc::clone(&store), snapshot: Default::default() };
+        if let Some(glimpse) = glimpse {
+            let source = Source::Recalled {
+                glimpse: Box::new(glimpse),
+                store: Arc::clone(&store),
+                snapshot: Default::default(),
+            };
             let recalled = Self::of(source, changes).await?;
             let last = changes.last().and_then(|last| last.planned().after.as_ref());
             if last.is_none_or(|last| recalled.is_of(last)) {
@@ -294,14 +287,9 @@ mod tests {
         assert_eq!(team.places(&moment, 10).await, [0, 2]);
     }
 
-    /// What is asked of a group before one waits for his turn.
-    async fn beforehand(team: &Team, ids: &[ResourceId]) -> Recollection {
-        let moment = Moment::beforehand(team.acme.snapshot().await);
-        moment.model().await.unwrap();
-        moment.resource(&group_type(), team.group.id).await.unwrap();
-        moment.members_among(team.group.id, ids).await.unwrap();
-        moment.identify(ids).await.unwrap();
-        moment.recollect()
+    /// What is looked at of a group before one waits for his turn.
+    async fn beforehand(team: &Team, ids: &[ResourceId]) -> Glimpse {
+        team.acme.tenant.glimpse("Groups", team.group.id, ids).await.unwrap().unwrap()
     }
 
     #[tokio::test]

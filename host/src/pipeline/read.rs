@@ -182,7 +182,7 @@ impl Pipeline {
         let choose = {
             let (endpoint, search, limit) = (request.endpoint.clone(), search.clone(), request.page.count);
             let limits = Arc::clone(&self.limits);
-            move |model: &TenantModel| page(model, &limits, endpoint.as_deref(), &search, from, limit)
+            move |model: &TenantModel| page(model, &limits, endpoint.as_deref(), &search, from.clone(), limit)
         };
         let snapshot = self.store.tenant(tenant).snapshot().await?;
         let shown = snapshot.show(Box::new(choose)).await?;

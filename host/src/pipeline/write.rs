@@ -244,9 +244,9 @@ impl Pipeline {
         let mut traveller = if has_company { join() } else { None };
         for attempt in 1..=TRIES_MAX {
             // What waits in vain once may have waited for others than those it knows of.
-            let recollection = match &traveller {
+            let glimpse = match &traveller {
                 Some(traveller) if attempt == 1 && traveller.has_to_wait() => {
-                    self.look_beforehand(caller, request, at, new_id).await
+                    self.look_beforehand(caller, request).await
                 }
                 _ => None,
             };
@@ -255,7 +255,7 @@ impl Pipeline {
                 Some(traveller) => Some(traveller.lead().await),
                 None => None,
             };
-            match self.attempt(caller, &place, request, at, ids, lead, recollection, &mut hashes).await {
+            match self.attempt(caller, &place, request, at, ids, lead, glimpse, &mut hashes).await {
                 Ok(Attempt::Done(written)) => return Ok(written),
                 Err(WriteError::Scim(mut error)) => {
                     let Some(violation) = error.violation.take() else { return Err(error.into()) };

@@ -37,7 +37,7 @@ use crate::scim::schema::{Attribute, Mutability, Storage, Type};
 use crate::scim::secret::{self, SecretEdit, is_secret};
 use crate::scim::violation::{Characteristic, Violation};
 
-pub use request::{OperationKind, PatchOperation, parse};
+pub use request::{OperationKind, PatchOperation, named_ids, parse};
 use target::Target;
 pub use work::Work;
 

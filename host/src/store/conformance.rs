@@ -8,6 +8,7 @@ mod commits;
 mod decision_log;
 mod definitions;
 mod faulty;
+mod glimpses;
 mod member_sets;
 mod nodes;
 mod queries;
@@ -25,6 +26,7 @@ pub(crate) use commits::*;
 pub(crate) use decision_log::*;
 pub(crate) use definitions::*;
 pub(crate) use faulty::*;
+pub(crate) use glimpses::*;
 pub(crate) use member_sets::*;
 pub(crate) use nodes::*;
 pub(crate) use queries::*;
@@ -50,6 +52,8 @@ macro_rules! conformance {
             the_same_component_again_is_the_same_version,
             every_activation_raises_the_generation_and_is_kept,
             a_presumed_model_is_that_of_the_snapshot_or_known_not_to_be,
+            a_glimpse_is_what_a_snapshot_would_say,
+            of_many_who_look_at_once_each_sees_his_own,
             a_deleted_tenant_is_gone_for_those_who_still_hold_it,
             what_is_committed_reads_back_and_is_in_the_log,
             a_change_judged_in_an_older_version_is_not_committed,

@@ -18,6 +18,7 @@ mod definitions;
 mod driver;
 mod filling;
 mod find;
+mod glimpse;
 mod idle;
 mod look_up;
 mod member_sets;
@@ -191,7 +192,7 @@ impl SqlStore {
             Shared::open(&connection, node.id)
         });
         let shared = Arc::new(shared?);
-        let source = Source::Postgres(Arc::clone(&server), postgres::Generations::new(Arc::clone(&server)));
+        let source = Source::Postgres(Arc::clone(&server), postgres::AskedTogether::new(&server));
         let pool = Arc::new(Pool::new(source, options.snapshots_max, Arc::clone(&threads)));
         server.runtime().spawn(pool::close_unused(Arc::downgrade(&pool)));
         let writer = Writer::Postgres(postgres::Writer::new(server, threads));

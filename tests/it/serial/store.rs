@@ -12,8 +12,8 @@ use scruple::scim::resource::{Member, Resource, ResourceId};
 use scruple::scim::schema::ResourceType;
 use scruple::store::{
     ActivateError, Activation, ActivationState, Active, AddVersionError, AsyncRequest, ChangeSet, ChangeSetError,
-    Choose, CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish, Found, FoundRow, LiveNode, Matches,
-    Membership, NewAsyncRequest, NewDefinitions, NewNode, NewSigningKey, NewSigningPolicy, NewTable, NewToken,
+    Choose, CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish, Found, FoundRow, Glimpse, LiveNode,
+    Matches, Membership, NewAsyncRequest, NewDefinitions, NewNode, NewSigningKey, NewSigningPolicy, NewTable, NewToken,
     NewVersion, NewWaiver, Page, PluginVersion, Premise, QueryError, Queued, Reference, Represented, ShowError, Shown,
     Signed, Signing, SigningKey, SigningKeyError, SigningPolicyError, Snapshot, Store, StoreError, StoredDecision,
     StoredWaiver, TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel,
@@ -108,6 +108,12 @@ gated! {
             self.store.gates.pass(Gate::Look).await;
             let inner = self.inner.snapshot().await?;
             Ok(Arc::new(GatedSnapshot { inner, store: self.store.clone() }))
+        }
+
+        /// What is looked at before one's turn.
+        async fn glimpse(&self, endpoint: &str, id: ResourceId, named: &[ResourceId]) -> Result<Option<Glimpse>, StoreError> {
+            self.store.gates.pass(Gate::Look).await;
+            self.inner.glimpse(endpoint, id, named).await
         }
 
         async fn queue_commit(

@@ -11,9 +11,9 @@ use crate::decision::{AdmittedChange, KeptSecret, Outcome, TenantId};
 use crate::pipeline::Pipeline;
 use crate::pipeline::answer::{Answer, Showing};
 use crate::pipeline::convoy::Lead;
-use crate::pipeline::moment::{Moment, Recollection};
+use crate::pipeline::moment::Moment;
 use crate::scim::resource::Resource;
-use crate::store::{CommitError, Queued, StoreError};
+use crate::store::{CommitError, Glimpse, Queued, StoreError};
 
 /// One try's outcome: done with, or to be tried again.
 pub(super) enum Attempt {
@@ -22,7 +22,7 @@ pub(super) enum Attempt {
 }
 
 impl Pipeline {
-    /// `lead`: what it is judged by is on its way. `recollection`: what was looked at beforehand.
+    /// `lead`: what it is judged by is on its way. `glimpse`: what was looked at beforehand.
     #[expect(clippy::too_many_arguments, reason = "a request, and what one try leaves to the next")]
     pub(super) async fn attempt(
         &self,
@@ -32,12 +32,12 @@ impl Pipeline {
         at: Timestamp,
         ids: NewIds,
         mut lead: Option<Lead>,
-        recollection: Option<Recollection>,
+        glimpse: Option<Glimpse>,
         hashes: &mut Option<Arc<[KeptSecret]>>,
     ) -> Result<Attempt, WriteError> {
         let ahead = lead.as_ref().map(Lead::ahead).unwrap_or_default();
         let is_in_company = lead.as_ref().is_some_and(Lead::is_in_company);
-        let moment = Moment::recalled(self.store.tenant(caller.tenant), recollection, &ahead).await?;
+        let moment = Moment::recalled(self.store.tenant(caller.tenant), glimpse, &ahead).await?;
         let judged = self.judge(caller, place, request, at, ids, moment).await;
         if !matches!(judged, Ok(Judgement::Decided { decided: Ok(_), .. }))
             && let Some(lead) = lead.take()

@@ -6,19 +6,19 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::draft::{draft, settle_members};
-use super::{Caller, NewIds, WriteError, WriteRequest};
-use crate::change::members::needs_all;
+use super::{Caller, Change, NewIds, WriteError, WriteRequest};
 use crate::constraints::sandbox::WritePlace;
 use crate::constraints::{DirectoryView, Operation};
 use crate::decision::decide::DecisionContext;
 use crate::decision::{AdmittedChange, DecisionRecord, Refusal, decide, unchanged};
 use crate::pipeline::answer::Showing;
 use crate::pipeline::directory::MomentDirectory;
-use crate::pipeline::moment::{Moment, Recollection};
+use crate::pipeline::moment::Moment;
 use crate::pipeline::rewrite::rewrite_in_order;
 use crate::pipeline::{Pipeline, reading, served};
-use crate::scim::resource::{Resource, ResourceId};
-use crate::store::CommitError;
+use crate::scim::patch;
+use crate::scim::resource::Resource;
+use crate::store::{CommitError, Glimpse};
 
 /// What is to be done with a request.
 pub(super) enum Judgement {
@@ -63,25 +63,11 @@ impl Judgement {
 }
 
 impl Pipeline {
-    /// Looks at what a request will be planned by, for one who waits for his turn. `None`: there is nothing to be gained, or it will
-    /// be told what is wrong with it.
-    pub(super) async fn look_beforehand(
-        &self,
-        caller: &Caller,
-        request: &WriteRequest,
-        at: Timestamp,
-        new_id: ResourceId,
-    ) -> Option<Recollection> {
-        let moment = Moment::beforehand(self.store.tenant(caller.tenant).snapshot().await.ok()?);
-        let model = moment.model().await.ok()?;
-        let resource_type = served(&model, &request.endpoint).ok()?;
-        let reading = reading(&model, resource_type, &self.limits);
-        let draft = draft(&moment, reading, &request.change, at, new_id).await.ok()?;
-        // To go through all members takes long, and is of no use if others come meanwhile.
-        if !needs_all(&draft.member_edits) {
-            settle_members(&moment, &draft, self.limits.members_listed_max).await.ok()?;
-        }
-        if moment.is_outdated().await.ok()? { None } else { Some(moment.recollect()) }
+    /// Looks at what a request will be planned by, for one who waits for his turn. `None`: he looks when it has come.
+    pub(super) async fn look_beforehand(&self, caller: &Caller, request: &WriteRequest) -> Option<Glimpse> {
+        let Change::Patch { id, body, .. } = &request.change else { return None };
+        let named = patch::named_ids(body);
+        self.store.tenant(caller.tenant).glimpse(&request.endpoint, *id, &named).await.ok()?
     }
 
     /// Plans a request against a moment and has the tenant's constraints judge it.

@@ -1,5 +1,6 @@
 //! The PATCH message (RFC 7644 §3.5.2).
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::{Map, Value};
@@ -9,6 +10,7 @@ use crate::scim::normalize::get_ignoring_case;
 use crate::scim::path::Path;
 use crate::scim::path::parse::excerpt;
 use crate::scim::reading::Reading;
+use crate::scim::resource::ResourceId;
 use crate::scim::urn;
 
 /// What an operation does.
@@ -42,6 +44,26 @@ impl PatchOperation {
     pub(super) fn value(&self) -> Result<&Value, ScimError> {
         self.value.as_ref().ok_or_else(|| ScimError::invalid_value("an `add` or `replace` operation has no `value`"))
     }
+}
+
+/// The ids that stand anywhere in the message, each once: whom it may speak of. Whether it makes sense is for [`parse`] to say.
+pub fn named_ids(body: &Map<String, Value>) -> Vec<ResourceId> {
+    let mut ids = BTreeSet::new();
+    // Of a path, each text in its filter.
+    let mut look_at = |text: &str| ids.extend(text.split('"').filter_map(|part| part.parse::<ResourceId>().ok()));
+    let mut left: Vec<&Value> = body.values().collect();
+    while let Some(value) = left.pop() {
+        match value {
+            Value::String(text) => look_at(text),
+            Value::Array(values) => left.extend(values),
+            Value::Object(values) => {
+                values.keys().for_each(|path| look_at(path));
+                left.extend(values.values());
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    ids.into_iter().collect()
 }
 
 /// Reads the message in the body of a PATCH on a resource of the type.

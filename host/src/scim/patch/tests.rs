@@ -7,6 +7,7 @@ use crate::scim::error::ScimType;
 use crate::scim::meta::Meta;
 use crate::scim::resource::ResourceId;
 use crate::scim::schema::{ResourceType, SchemaRegistry};
+use crate::scim::urn;
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const BABS: &str = "2819c223-7f76-453a-919d-413861904646";
@@ -498,4 +499,22 @@ fn a_value_made_from_a_filter_is_read_like_any_other() {
         json!([{ "op": "add", "path": neither, "value": "d" }]),
         &format!("noTarget: the path `{neither}` selects no value of this resource"),
     );
+}
+
+#[test]
+fn whoever_is_named_in_a_message_is_found_wherever_that_is() {
+    let all = [1, 2, 3, 4, 5].map(|n| ResourceId(uuid::Uuid::from_u128(n)));
+    let [one, two, three, four, five] = all.map(|id| id.to_string());
+    let body = json!({
+        "schemas": [urn::PATCH_OP, "00000000-0000-0000-0000-00000000000"],
+        "Operations": [
+            { "op": "Add", "path": "members", "value": [{ "value": five, "display": "x" }, { "value": two }] },
+            { "op": "remove", "path": format!("members[value eq \"{one}\" or value eq \"{three}\"]") },
+            { "op": "replace", "value": { format!("members[value eq \"{four}\"].display"): null, "externalId": two } },
+            // None of ours is spelt so.
+            { "op": "remove", "path": format!("members[value eq \"{}\"]", "ABCDEF00-0000-4000-8000-000000000000") },
+        ],
+    });
+    assert_eq!(named_ids(body.as_object().unwrap()), all);
+    assert_eq!(named_ids(json!({ "Operations": 7 }).as_object().unwrap()), []);
 }

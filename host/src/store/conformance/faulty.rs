@@ -17,8 +17,8 @@ use crate::scim::schema::ResourceType;
 use crate::store::query::Found;
 use crate::store::{
     ActivateError, Activation, ActivationState, Active, AddVersionError, AsyncRequest, ChangeSet, ChangeSetError,
-    Choose, CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish, FoundRow, LiveNode, Matches,
-    Membership, NewAsyncRequest, NewDefinitions, NewNode, NewSigningKey, NewSigningPolicy, NewTable, NewToken,
+    Choose, CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish, FoundRow, Glimpse, LiveNode,
+    Matches, Membership, NewAsyncRequest, NewDefinitions, NewNode, NewSigningKey, NewSigningPolicy, NewTable, NewToken,
     NewVersion, NewWaiver, Page, PluginVersion, Premise, QueryError, Queued, Reference, Represented, ShowError, Shown,
     Signed, Signing, SigningKey, SigningKeyError, SigningPolicyError, Snapshot, Store, StoreError, StoredDecision,
     StoredWaiver, TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel,
@@ -312,6 +312,7 @@ faulty! {
         }
     }
     reads {
+        fn glimpse(endpoint: &str, id: ResourceId, named: &[ResourceId]) -> Result<Option<Glimpse>, StoreError>;
         fn tokens() -> Result<Vec<Token>, StoreError>;
         fn signing() -> Result<Signing, StoreError>;
         fn signatures(digest: Option<&str>) -> Result<Vec<Signed>, StoreError>;
@@ -385,7 +386,7 @@ impl FaultySnapshot {
 
 faulty! {
     impl Snapshot for FaultySnapshot {
-        /// What is chosen is chosen once: the faults are met by the question before it.
+        /// The choice is given away: the faults are met by the question before it.
         async fn show(&self, choose: Choose) -> Result<Shown, ShowError> {
             self.model().await?;
             self.inner.show(choose).await

@@ -38,6 +38,8 @@ async fn check_members(world: &World, team: &Resource, inside: &[&Resource], out
     assert_eq!(members(&*snapshot, team).await, expected);
     let everybody: Vec<_> = inside.iter().chain(outside).map(|one| one.id).collect();
     assert_eq!(snapshot.members_among(team.id, &everybody).await.unwrap(), expected);
+    let glimpse = world.tenant.glimpse("Groups", team.id, &everybody).await.unwrap().unwrap();
+    assert_eq!(glimpse.members_among(team.id, &everybody), Some(expected));
     let filter = format!("groups.value eq \"{}\"", team.id);
     assert_eq!(world.count(&user_type(), &filter).await, inside.len() as u64);
     for (one, is_in) in inside.iter().map(|one| (one, true)).chain(outside.iter().map(|one| (one, false))) {

@@ -18,7 +18,7 @@ use crate::store::{Represented, ShowError, Shown, Snapshot, Store, Wanted};
 const EVERYTHING: Wanted = Wanted { members: true, member_displays: true, groups: true };
 
 async fn show(snapshot: &Arc<dyn Snapshot>, query: Query) -> Shown {
-    snapshot.show(Box::new(move |_| Ok(query))).await.unwrap()
+    snapshot.show(Box::new(move |_| Ok(query.clone()))).await.unwrap()
 }
 
 async fn one(snapshot: &Arc<dyn Snapshot>, resource: &Resource, wanted: Wanted) -> Represented {
@@ -115,7 +115,7 @@ pub(crate) async fn what_makes_no_sense_to_the_model_is_refused_in_its_own_words
     let acme = World::new(store, "acme").await;
     let refusal = ScimError::not_found("the endpoint");
     let expected = refusal.clone();
-    let refused = acme.snapshot().await.show(Box::new(move |_| Err(refusal))).await;
+    let refused = acme.snapshot().await.show(Box::new(move |_| Err(refusal.clone()))).await;
     assert!(matches!(&refused, Err(ShowError::Refused(error)) if *error == expected), "{refused:?}");
 }
 

@@ -13,8 +13,8 @@ use crate::scim::schema::ResourceType;
 use crate::scim::sort::SortBy;
 use crate::store::{QueryError, StoreError, TenantModel};
 
-/// Works out what to read once the tenant's model is known: what the client's texts mean depends on it.
-pub type Choose = Box<dyn FnOnce(&TenantModel) -> Result<Query, ScimError> + Send>;
+/// Works out what to read once the tenant's model is known: what the client's texts mean depends on it. It may be asked more than once.
+pub type Choose = Box<dyn Fn(&TenantModel) -> Result<Query, ScimError> + Send + Sync>;
 
 /// Nothing can be shown.
 #[derive(Debug, Error)]

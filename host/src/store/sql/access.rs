@@ -201,22 +201,20 @@ impl View<'_> {
         page: Page,
         mut visit: impl FnMut(ResourceId) -> Result<ControlFlow<()>, E>,
     ) -> Result<(), E> {
-        let Leaf { id, by_id, source, values } = leaf;
-        let order = if *by_id { " ORDER BY 1" } else { "" };
-        let sql = format!(
-            "SELECT {id} FROM {source}{order} LIMIT {} OFFSET {}",
-            placeholder(values.len() + 1),
-            placeholder(values.len() + 2)
-        );
+        let (sql, values) = ids_statement(leaf, page);
         let mut statement = self.connection.prepare_cached(&sql).map_err(StoreError::from)?;
-        let paging = [integer(page.limit), integer(page.offset)].map(Sql::Integer);
-        let values: Vec<Sql<'_>> = values.iter().cloned().chain(paging).collect();
         for id in statement.query_map(&values, |row| resource_id(row, 0)).map_err(StoreError::from)? {
             if visit(id.map_err(StoreError::from)?)?.is_break() {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Ids of a leaf are going to be asked for; see [`foresee`](super::driver::Connection::foresee).
+    pub(super) fn foresee_ids_of(&self, leaf: &Leaf, page: Page) -> Result<(), StoreError> {
+        let (sql, values) = ids_statement(leaf, page);
+        Ok(self.connection.foresee(&sql, &values)?)
     }
 
     /// The same leaf without what stands before an id. Only of those that are in the order of ids.
@@ -250,6 +248,19 @@ pub(super) struct Leaf {
     by_id: bool,
     source: String,
     values: Vec<Sql<'static>>,
+}
+
+/// The ids of a leaf in SQL, and what is put into that.
+fn ids_statement(leaf: &Leaf, page: Page) -> (String, Vec<Sql<'static>>) {
+    let Leaf { id, by_id, source, values } = leaf;
+    let order = if *by_id { " ORDER BY 1" } else { "" };
+    let sql = format!(
+        "SELECT {id} FROM {source}{order} LIMIT {} OFFSET {}",
+        placeholder(values.len() + 1),
+        placeholder(values.len() + 2)
+    );
+    let paging = [integer(page.limit), integer(page.offset)].map(Sql::Integer);
+    (sql, values.iter().cloned().chain(paging).collect())
 }
 
 /// Adds the bounds of a column to a statement.

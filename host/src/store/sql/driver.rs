@@ -13,7 +13,7 @@ mod value;
 pub(super) use self::error::{Error, OptionalExtension, Result, for_another, of_server};
 pub(super) use self::row::Row;
 pub(super) use self::value::{ToValue, Value, params};
-use super::postgres::Session;
+use super::postgres::{Prepared, Session};
 
 /// A connection to a database.
 pub(super) enum Connection {
@@ -26,7 +26,7 @@ pub(super) enum Connection {
 /// A statement that is prepared.
 pub(super) enum Statement<'c> {
     Sqlite(rusqlite::CachedStatement<'c>),
-    Postgres(&'c Session, tokio_postgres::Statement),
+    Postgres(&'c Session, Prepared),
 }
 
 /// Rows that are still to be looked at. Those of PostgreSQL are all here already: a statement whose rows may be many has a
@@ -44,6 +44,15 @@ impl Connection {
         match self {
             Self::Sqlite(connection) => Ok(Statement::Sqlite(connection.prepare_cached(sql)?)),
             Self::Postgres(session) => Ok(Statement::Postgres(session, session.prepare(sql)?)),
+        }
+    }
+
+    /// Says that this is going to be asked of the present snapshot. A server is asked along with the question before it; a file is
+    /// near enough.
+    pub(super) fn foresee(&self, sql: &str, values: &[Value<'_>]) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(session) => session.foresee(sql, values),
         }
     }
 

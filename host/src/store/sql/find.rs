@@ -10,12 +10,14 @@ use serde_json::{Map, Value};
 
 use super::access::Leaf;
 use super::budget::Budget;
+use super::postgres::FORESEEN_MAX;
+use super::represent::Shower;
 use super::row::{integer, resource_id};
 use super::view::{View, from_row};
 use crate::scim::filter::{Filter, eval};
 use crate::scim::resource::{Resource, ResourceId};
 use crate::scim::schema::{ResourceType, Storage};
-use crate::store::query::{Access, Matches, Page, plan};
+use crate::store::query::{Access, Matches, Page, Wanted, plan};
 use crate::store::{QueryError, StoreError};
 
 /// Members that are read at a time when a filter has to look at them.
@@ -40,8 +42,20 @@ impl View<'_> {
         page: Page,
         budget: &mut Budget,
     ) -> Result<Matches, QueryError> {
+        self.find_to_show(resource_type, filter, page, budget, Wanted::default())
+    }
+
+    /// The same, of which so much is going to be shown.
+    pub(super) fn find_to_show(
+        &self,
+        resource_type: &Arc<ResourceType>,
+        filter: Option<&Filter>,
+        page: Page,
+        budget: &mut Budget,
+        wanted: Wanted,
+    ) -> Result<Matches, QueryError> {
         let Some(filter) = filter else {
-            let resources = self.page_of_all(resource_type, page)?;
+            let resources = self.page_of_all(resource_type, page, wanted)?;
             return Ok(Matches { total: self.size(resource_type)?, resources });
         };
         let plan = plan(filter);
@@ -52,15 +66,21 @@ impl View<'_> {
             }
             Some(access) if plan.exact && access.is_by_id() => {
                 let leaf = self.leaf(resource_type, &access)?;
-                let total = self.size_of(&leaf, budget)?;
                 let ids = self.ids_of(&leaf, page)?;
-                Ok(Matches { total, resources: self.load(resource_type, ids)? })
+                // What does not fill the first page is all there is.
+                let total = if page.offset == 0 && ids.len() < page.limit {
+                    budget.spend_counted(ids.len())?;
+                    ids.len() as u64
+                } else {
+                    self.size_of(&leaf, budget)?
+                };
+                Ok(Matches { total, resources: self.load(resource_type, ids, wanted)? })
             }
             Some(access) if plan.exact => {
                 let ids = self.all_ids(resource_type, &access, budget)?;
                 let total = ids.len() as u64;
                 let ids = ids.into_iter().skip(page.offset).take(page.limit).collect();
-                Ok(Matches { total, resources: self.load(resource_type, ids)? })
+                Ok(Matches { total, resources: self.load(resource_type, ids, wanted)? })
             }
             access => {
                 let mut matches = Matches { total: 0, resources: Vec::new() };
@@ -95,7 +115,7 @@ impl View<'_> {
                 let leaf = self.leaf(resource_type, &access)?;
                 let ids = self.ids_of(&leaf, Page { offset: 0, limit })?;
                 budget.spend_candidates(ids.len())?;
-                Ok(self.load(resource_type, ids)?)
+                Ok(self.load(resource_type, ids, Wanted::default())?)
             }
             access => {
                 let candidates = self.candidates_in_order(resource_type, access.as_ref(), budget)?;
@@ -108,7 +128,12 @@ impl View<'_> {
         }
     }
 
-    fn page_of_all(&self, resource_type: &Arc<ResourceType>, page: Page) -> Result<Vec<Resource>, StoreError> {
+    fn page_of_all(
+        &self,
+        resource_type: &Arc<ResourceType>,
+        page: Page,
+        wanted: Wanted,
+    ) -> Result<Vec<Resource>, StoreError> {
         if page.limit == 0 {
             return Ok(Vec::new());
         }
@@ -122,15 +147,25 @@ impl View<'_> {
                 resource_id(row, 0)
             })?
             .collect::<Result<Vec<_>, _>>()?;
-        self.load(resource_type, ids)
+        self.load(resource_type, ids, wanted)
     }
 
+    /// Those that there are of these, of which so much is going to be shown.
     pub(super) fn load(
         &self,
         resource_type: &Arc<ResourceType>,
         ids: Vec<ResourceId>,
+        wanted: Wanted,
     ) -> Result<Vec<Resource>, StoreError> {
-        ids.into_iter().filter_map(|id| self.resource(resource_type, id).transpose()).collect()
+        let mut resources = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(FORESEEN_MAX) {
+            ids.iter().try_for_each(|id| self.foresee_resource(resource_type, *id))?;
+            Shower::new(*self).foresee(ids.iter().map(|id| (*id, wanted)))?;
+            for id in ids {
+                resources.extend(self.resource(resource_type, *id)?);
+            }
+        }
+        Ok(resources)
     }
 
     /// Candidates of which each is going to be looked at: to find that they are too many costs little.

@@ -33,6 +33,11 @@ impl Models {
         self.known.get(&tenant).filter(|known| known.generation == generation)
     }
 
+    /// The newest model that is known, which may not be the tenant's any more.
+    pub(super) fn latest(&self, tenant: TenantId) -> Option<Arc<TenantModel>> {
+        self.known.get(&tenant)
+    }
+
     /// The model as the connection's transaction sees it.
     pub(super) fn get(&self, connection: &Connection, tenant: TenantId) -> Result<Arc<TenantModel>, StoreError> {
         let generation = tenants::generation(connection, tenant)?.ok_or(StoreError::NoTenant)?;

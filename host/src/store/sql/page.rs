@@ -9,6 +9,7 @@ use super::driver::params;
 
 use super::access::Leaf;
 use super::budget::Budget;
+use super::postgres::FORESEEN_MAX;
 use super::represent::Shower;
 use super::row::{integer, resource_id};
 use super::view::View;
@@ -17,7 +18,7 @@ use crate::scim::filter::{Filter, eval};
 use crate::scim::resource::{Resource, ResourceId};
 use crate::scim::schema::{ResourceType, Storage};
 use crate::scim::sort::{SortBy, SortKey};
-use crate::store::query::{Access, Among, Effort, From, Page, Query, Shown, Wanted, plan};
+use crate::store::query::{Access, Among, Effort, From, Page, Plan, Query, Shown, Wanted, plan};
 use crate::store::{QueryError, StoreError};
 
 /// Resources read at a time along a walk: 500 of some 2 KB are a megabyte.
@@ -27,8 +28,16 @@ const BATCH: usize = 500;
 /// thousand times: 100,000 entries are some 5 ms, about what the page itself costs.
 const TOTAL_COUNTED_MAX: usize = 100_000;
 
+/// Resources of a page whose groups and members are asked for along with those of the first of them.
+const FORESEEN_AT_ONCE: usize = FORESEEN_MAX / 2;
+
 /// Rows that a glance reads beside those of the resources: 64 take some 0.2 ms, during which a worker serves nobody else.
 pub(super) const GLANCE_ROWS: usize = 64;
+
+/// Resources that are read at once for a page of them.
+fn batch_of(limit: usize) -> usize {
+    limit.saturating_add(1).min(BATCH)
+}
 
 /// Ids by the text of a unique attribute. `?4` is the text after which they begin.
 fn unique_order(descending: bool, after: bool) -> String {
@@ -49,8 +58,15 @@ struct Found {
 
 impl Found {
     fn represented(self, shower: &mut Shower<'_>) -> Result<Shown, StoreError> {
-        let resources = self.resources.into_iter().map(|(resource, wanted)| shower.represent(resource, wanted));
-        Ok(Shown { total: self.total, resources: resources.collect::<Result<_, _>>()?, next: self.next })
+        let to_come: Vec<_> = self.resources.iter().map(|(resource, wanted)| (resource.id, *wanted)).collect();
+        let mut resources = Vec::with_capacity(to_come.len());
+        for (place, (resource, wanted)) in self.resources.into_iter().enumerate() {
+            if place % FORESEEN_AT_ONCE == 0 {
+                shower.foresee(to_come.iter().skip(place).take(FORESEEN_AT_ONCE).copied())?;
+            }
+            resources.push(shower.represent(resource, wanted)?);
+        }
+        Ok(Shown { total: self.total, resources, next: self.next })
     }
 }
 
@@ -71,11 +87,44 @@ enum Source {
 impl View<'_> {
     /// Everything that an answer shows.
     pub(super) fn show(&self, query: Query) -> Result<Shown, QueryError> {
+        self.foresee(&query)?;
         let found = match query {
             Query::One { resource_type, id, wanted } => self.one(&resource_type, id, wanted)?,
             Query::Page { among, from, limit } => self.page(&among, &from, limit)?,
         };
         Ok(found.represented(&mut Shower::new(*self))?)
+    }
+
+    /// That is going to be shown; see [`foresee`](super::driver::Connection::foresee). What is foreseen is what costs least: where nothing is known
+    /// beforehand, nothing is.
+    pub(super) fn foresee(&self, query: &Query) -> Result<(), StoreError> {
+        match query {
+            Query::One { resource_type, id, wanted } => {
+                self.foresee_resource(resource_type, *id)?;
+                Shower::new(*self).foresee([(*id, *wanted)].into_iter())
+            }
+            Query::Page { among, from, limit } => match (among.as_slice(), from) {
+                ([Among { sort: Some(_), .. }], _) => Ok(()),
+                ([Among { resource_type, filter: Some(filter), .. }], From::Offset(offset)) => {
+                    let page = Page { offset: *offset, limit: *limit };
+                    match plan(filter) {
+                        Plan { access: Some(Access::Id(Some(id))), exact: true } => {
+                            self.foresee_resource(resource_type, id)
+                        }
+                        Plan { access: Some(access), exact: true } if access.is_by_id() && *limit > 0 => {
+                            self.foresee_ids_of(&self.leaf(resource_type, &access)?, page)
+                        }
+                        _ => Ok(()),
+                    }
+                }
+                ([Among { resource_type, filter: None, .. }], From::After(after)) if *limit > 0 => {
+                    self.foresee_size(resource_type)?;
+                    let after = after.as_ref().filter(|after| after.resource_type == resource_type.name);
+                    self.foresee_resources_after(resource_type, after.map(|after| after.id), batch_of(*limit))
+                }
+                _ => Ok(()),
+            },
+        }
     }
 
     /// The same, if a few rows read by their keys are all that it takes; `None` if it takes more.
@@ -120,7 +169,7 @@ impl View<'_> {
         for one in among {
             let passed = usize::try_from(total).unwrap_or(usize::MAX);
             let page = Page { offset: offset.saturating_sub(passed), limit: limit.saturating_sub(resources.len()) };
-            let matches = self.find(&one.resource_type, one.filter.as_ref(), page, budget)?;
+            let matches = self.find_to_show(&one.resource_type, one.filter.as_ref(), page, budget, one.wanted)?;
             total = total.saturating_add(matches.total);
             resources.extend(matches.resources.into_iter().map(|resource| (resource, one.wanted)));
         }
@@ -175,7 +224,7 @@ impl View<'_> {
         let mut walk = Walk { resources: Vec::new(), more_after: after };
         let mut looked_at = 0;
         loop {
-            let size = if filter.is_some() { BATCH } else { limit.saturating_add(1).min(BATCH) };
+            let size = if filter.is_some() { BATCH } else { batch_of(limit) };
             let (batch, last) = self.batch(resource_type, &source, walk.more_after, size)?;
             for resource in batch {
                 let id = resource.id;
@@ -226,7 +275,7 @@ impl View<'_> {
         }
     }
 
-    /// The next resources of a source, and the last id that was looked at; `None` at the end.
+    /// The next resources of a source, and the last id that was looked at; `None` at the end, which is where there are fewer than might be.
     fn batch(
         &self,
         resource_type: &Arc<ResourceType>,
@@ -237,7 +286,7 @@ impl View<'_> {
         let ids: Vec<ResourceId> = match source {
             Source::All => {
                 let resources = self.resources_after(resource_type, after, size)?;
-                let last = resources.last().map(|last| last.id);
+                let last = resources.last().filter(|_| resources.len() == size).map(|last| last.id);
                 return Ok((resources, last));
             }
             Source::Leaf(leaf) => self.ids_of(&self.leaf_after(leaf, after), Page { offset: 0, limit: size })?,
@@ -246,8 +295,8 @@ impl View<'_> {
                 ids.range((after, Bound::Unbounded)).take(size).copied().collect()
             }
         };
-        let last = ids.last().copied();
-        Ok((self.load(resource_type, ids)?, last))
+        let last = ids.last().filter(|_| ids.len() == size).copied();
+        Ok((self.load(resource_type, ids, Wanted::default())?, last))
     }
 
     /// How many match in all, if an index tells it at once.
@@ -333,7 +382,7 @@ impl View<'_> {
             })?
             .collect::<Result<Vec<_>, _>>()?;
         let more = limit > 0 && ids.len() > limit;
-        let resources = self.load(&one.resource_type, ids.into_iter().take(limit).collect())?;
+        let resources = self.load(&one.resource_type, ids.into_iter().take(limit).collect(), one.wanted)?;
         let keys: Vec<SortKey> = resources.iter().map(|resource| sort.key(resource)).collect();
         if keys.iter().any(|key| key.whole_text().is_none()) {
             return Ok(None);

@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::driver::{Connection, params};
 use super::idle::Idle;
-use super::postgres::{Generations, Server};
+use super::postgres::{AskedTogether, Server};
 use super::sqlite;
 use super::threads::Threads;
 use crate::decision::TenantId;
@@ -70,7 +70,7 @@ pub(super) struct Pool {
 /// Where connections come from.
 pub(super) enum Source {
     Sqlite(PathBuf),
-    Postgres(Arc<Server>, Generations),
+    Postgres(Arc<Server>, AskedTogether),
 }
 
 /// A connection in a read transaction, given back when dropped.
@@ -154,11 +154,11 @@ impl Pool {
         matches!(self.source, Source::Sqlite(_))
     }
 
-    /// Where to ask which generation a tenant is of, without a connection; `None`: it is as cheap to ask a snapshot.
-    pub(super) fn generations(&self) -> Option<&Generations> {
+    /// Where to ask what others ask as well, without a connection; `None`: it is as cheap to ask a snapshot.
+    pub(super) fn asked_together(&self) -> Option<&AskedTogether> {
         match &self.source {
             Source::Sqlite(_) => None,
-            Source::Postgres(_, generations) => Some(generations),
+            Source::Postgres(_, asked) => Some(asked),
         }
     }
 
@@ -170,7 +170,7 @@ impl Pool {
     fn take(&self) -> Result<Connection, StoreError> {
         while let Some(idle) = self.idle.take() {
             match &idle {
-                Connection::Postgres(session) if session.is_closed() => {}
+                Connection::Postgres(session) if !session.is_ready() => {}
                 Connection::Sqlite(_) | Connection::Postgres(_) => return Ok(idle),
             }
         }
@@ -206,13 +206,10 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        let connection = match connection {
-            Connection::Postgres(session) => {
-                let pool = Arc::clone(&self.pool);
-                return session.end_snapshot(move |session| pool.give_back(Connection::Postgres(session)));
-            }
-            sqlite @ Connection::Sqlite(_) => sqlite,
-        };
+        if let Connection::Postgres(session) = &connection {
+            session.end_snapshot();
+            return self.pool.give_back(connection);
+        }
         // Ending a read transaction releases a lock in shared memory and touches no file.
         match connection.execute("ROLLBACK", params![]) {
             Ok(_) => self.pool.give_back(connection),

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::postgres::FORESEEN_MAX;
 use super::view::{ANCESTORS_MAX, View};
 use crate::scim::resource::{Resource, ResourceId};
 use crate::scim::schema::ResourceType;
@@ -16,6 +17,9 @@ pub(super) const MEMBERS_AT_ONCE: usize = 1_000;
 /// Members that the resources of an answer have from it, all together: a page of 1,000 groups of 1,000 members each
 /// would be a million.
 const MEMBERS_OF_ANSWER: usize = 10_000;
+
+/// Groups of one that are foreseen at once, each in two or three questions.
+const GROUPS_FORESEEN: usize = FORESEEN_MAX / 4;
 
 /// Shows resources of one view.
 pub(super) struct Shower<'a> {
@@ -62,6 +66,23 @@ impl<'a> Shower<'a> {
         self.rows_left.saturating_add(1).min(wanted)
     }
 
+    /// Those are going to be represented; see [`foresee`](super::driver::Connection::foresee). No more of them than are read whatever
+    /// the first ones have.
+    pub(super) fn foresee(&self, resources: impl Iterator<Item = (ResourceId, Wanted)>) -> Result<(), StoreError> {
+        let (mut members_left, mut groups_left) = (self.members_left / MEMBERS_AT_ONCE, FORESEEN_MAX);
+        for (id, wanted) in resources {
+            if wanted.members && members_left > 0 {
+                members_left -= 1;
+                self.view.foresee_members(id, self.at_most(MEMBERS_AT_ONCE))?;
+            }
+            if wanted.groups && groups_left > 0 {
+                groups_left -= 1;
+                self.view.foresee_groups_of(id, self.at_most(usize::MAX))?;
+            }
+        }
+        Ok(())
+    }
+
     /// The resource with what is wanted of it.
     pub(super) fn represent(&mut self, resource: Resource, wanted: Wanted) -> Result<Represented, StoreError> {
         let members = match wanted.members {
@@ -84,6 +105,10 @@ impl<'a> Shower<'a> {
     fn groups_of(&mut self, id: ResourceId) -> Result<Vec<Reference>, StoreError> {
         let direct = self.view.first_groups_of(id, self.at_most(usize::MAX))?;
         self.spend(direct.len());
+        for group in direct.iter().filter(|group| !self.groups.contains_key(group)).take(GROUPS_FORESEEN) {
+            self.group_types().try_for_each(|resource_type| self.view.foresee_display(resource_type, *group))?;
+            self.view.foresee_groups_of(*group, self.at_most(ANCESTORS_MAX))?;
+        }
         let mut seen: HashSet<ResourceId> = direct.iter().copied().collect();
         let mut indirect = Vec::new();
         let mut next = direct.clone();
@@ -135,12 +160,16 @@ impl<'a> Shower<'a> {
         Ok(within)
     }
 
+    /// Those that have members.
+    fn group_types(&self) -> impl Iterator<Item = &'a Arc<ResourceType>> + use<'a> {
+        self.view.schemas.resource_types().iter().filter(|kind| kind.row_attribute().is_some())
+    }
+
     fn group(&mut self, id: ResourceId) -> Result<Option<&mut Group>, StoreError> {
         if !self.groups.contains_key(&id) {
             self.spend(1);
-            let types = self.view.schemas.resource_types().iter().filter(|kind| kind.row_attribute().is_some());
             let mut found = None;
-            for resource_type in types {
+            for resource_type in self.group_types() {
                 if let Some(display) = self.view.display(resource_type, id)? {
                     found = Some(Group { resource_type: Arc::clone(resource_type), display: display.0, within: None });
                     break;
@@ -163,7 +192,14 @@ impl View<'_> {
     ) -> Result<Vec<Reference>, StoreError> {
         let members = self.members(group, after, limit)?;
         let mut references = Vec::with_capacity(members.len());
-        for member in members {
+        for (place, member) in members.iter().enumerate() {
+            if displays && place % FORESEEN_MAX == 0 {
+                for member in members.iter().skip(place).take(FORESEEN_MAX) {
+                    if let Some(resource_type) = self.schemas.resource_type(&member.resource_type) {
+                        self.foresee_display(resource_type, member.id)?;
+                    }
+                }
+            }
             let resource_type = self
                 .schemas
                 .resource_type(&member.resource_type)

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::Shared;
 use super::budget::Budget;
+use super::driver::Connection;
 use super::look_up::LookUps;
 use super::page::GLANCE_ROWS;
 use super::pool::{Lease, Pool};
@@ -63,9 +64,25 @@ impl SqlSnapshot {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        self.ask_foreseeing(|_, _| Ok(()), question).await
+    }
+
+    /// A question of which it is known, by the model if that is the one that is known, what it begins with.
+    async fn ask_foreseeing<T, E>(
+        &self,
+        foresee: impl FnOnce(View<'_>, &TenantModel) -> Result<(), StoreError> + Send + 'static,
+        question: impl FnOnce(View<'_>, &TenantModel) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         let moment = Arc::clone(&self.moment);
-        let question =
-            move || moment.answer(&mut moment.lease.lock().unwrap_or_else(PoisonError::into_inner), question);
+        let question = move || {
+            let lease = &mut moment.lease.lock().unwrap_or_else(PoisonError::into_inner);
+            moment.foresee(lease, foresee)?;
+            moment.answer(lease, question)
+        };
         self.pool.threads().blocking(question).await
     }
 
@@ -117,6 +134,23 @@ impl Moment {
         }
     }
 
+    /// Nothing that is asked of the moment is known before its model is but by another one, which may be the same.
+    fn foresee(
+        &self,
+        lease: &mut Lease,
+        foresee: impl FnOnce(View<'_>, &TenantModel) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let latest = || self.presumed.get().cloned().or_else(|| self.shared.models.latest(self.tenant));
+        match self.model.get().cloned().or_else(latest) {
+            Some(model) => foresee(self.view(lease.connection()?, &model), &model),
+            None => Ok(()),
+        }
+    }
+
+    fn view<'v>(&'v self, connection: &'v Connection, model: &'v TenantModel) -> View<'v> {
+        View { connection, tenant: self.tenant, names: &self.shared.names, schemas: &model.schemas }
+    }
+
     fn answer<T, E: From<StoreError>>(
         &self,
         lease: &mut Lease,
@@ -130,8 +164,7 @@ impl Moment {
                 self.model.get_or_init(|| read)
             }
         };
-        let view = View { connection, tenant: self.tenant, names: &self.shared.names, schemas: &model.schemas };
-        question(view, model)
+        question(self.view(connection, model), model)
     }
 }
 
@@ -146,8 +179,8 @@ impl Snapshot for SqlSnapshot {
 
     async fn presumed_model(&self) -> Result<Arc<TenantModel>, StoreError> {
         let moment = &self.moment;
-        if let Some(generations) = self.pool.generations().filter(|_| moment.model.get().is_none()) {
-            let generation = generations.of(moment.tenant).await?.ok_or(StoreError::NoTenant)?;
+        if let Some(asked) = self.pool.asked_together().filter(|_| moment.model.get().is_none()) {
+            let generation = asked.generation(moment.tenant).await?.ok_or(StoreError::NoTenant)?;
             if let Some(known) = moment.shared.models.known(moment.tenant, generation) {
                 return Ok(Arc::clone(moment.presumed.get_or_init(|| known)));
             }
@@ -166,7 +199,15 @@ impl Snapshot for SqlSnapshot {
         id: ResourceId,
     ) -> Result<Option<Resource>, StoreError> {
         let resource_type = Arc::clone(resource_type);
-        self.glance(move |view, _| view.resource(&resource_type, id)).await
+        if self.pool.answers_at_once() {
+            return self.glance(move |view, _| view.resource(&resource_type, id)).await;
+        }
+        let foreseen = Arc::clone(&resource_type);
+        self.ask_foreseeing(
+            move |view, _| view.foresee_resource(&foreseen, id),
+            move |view, _| view.resource(&resource_type, id),
+        )
+        .await
     }
 
     async fn find(
@@ -180,6 +221,15 @@ impl Snapshot for SqlSnapshot {
     }
 
     async fn show(&self, choose: Choose) -> Result<Shown, ShowError> {
+        if !self.pool.answers_at_once() {
+            let choose = Arc::new(choose);
+            let chosen = Arc::clone(&choose);
+            // A query that makes no sense is refused by the model of the moment.
+            let foresee =
+                move |view: View<'_>, model: &TenantModel| choose(model).map_or(Ok(()), |query| view.foresee(&query));
+            let show = move |view: View<'_>, model: &TenantModel| Ok(view.show(chosen(model)?)?);
+            return self.ask_foreseeing(foresee, show).await;
+        }
         let glance = move |view: View<'_>, model: &TenantModel| {
             let query = choose(model)?;
             Ok::<_, ShowError>(view.glance(&query)?.ok_or(query))
@@ -191,6 +241,11 @@ impl Snapshot for SqlSnapshot {
     }
 
     async fn represent(&self, resource: Resource, wanted: Wanted) -> Result<Represented, StoreError> {
+        if !self.pool.answers_at_once() {
+            let id = resource.id;
+            let foresee = move |view: View<'_>, _: &TenantModel| Shower::new(view).foresee([(id, wanted)].into_iter());
+            return self.ask_foreseeing(foresee, move |view, _| Shower::new(view).represent(resource, wanted)).await;
+        }
         let glance = move |view: View<'_>, _: &TenantModel| {
             let mut shower = Shower::within_rows(view, GLANCE_ROWS);
             let shown = shower.represent(resource, wanted)?;

@@ -12,14 +12,15 @@ use super::redefine::Redefinition;
 use super::snapshot::SqlSnapshot;
 use super::table_upload::TableUpload;
 use super::{
-    Inner, activations, asynchronous, change_set, decisions, nodes, plugins, signing, staged, tables, tenants, tokens,
-    waivers, writer,
+    Inner, activations, asynchronous, change_set, decisions, glimpse, nodes, plugins, signing, staged, tables, tenants,
+    tokens, waivers, writer,
 };
 use crate::decision::{AdmittedChange, ConstraintName, DecisionId, DecisionRecord, TenantId, Txn, WaiverId};
+use crate::scim::resource::ResourceId;
 use crate::store::write_set::{DecisionRow, MembersWrite, WriteSet};
 use crate::store::{
     ActivateError, Activation, ActivationState, Active, AddVersionError, AsyncRequest, ChangeSet, ChangeSetError,
-    CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish, NewAsyncRequest, NewDefinitions,
+    CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish, Glimpse, NewAsyncRequest, NewDefinitions,
     NewSigningKey, NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, PluginVersion, Premise, Queued, Signed,
     Signing, SigningKey, SigningKeyError, SigningPolicyError, Snapshot, StoreError, StoredDecision, StoredWaiver,
     TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token,
@@ -57,6 +58,21 @@ impl TenantStore for SqlTenant {
         let lease = self.inner.pool.lease(self.tenant).await?;
         let (shared, pool) = (Arc::clone(&self.inner.shared), Arc::clone(&self.inner.pool));
         Ok(Arc::new(SqlSnapshot::new(self.tenant, shared, pool, lease)))
+    }
+
+    async fn glimpse(
+        &self,
+        endpoint: &str,
+        id: ResourceId,
+        named: &[ResourceId],
+    ) -> Result<Option<Glimpse>, StoreError> {
+        if let Some(asked) = self.inner.pool.asked_together() {
+            let glimpse = glimpse::together(asked, &self.inner.shared, self.tenant, endpoint, id, named).await?;
+            if glimpse.is_some() {
+                return Ok(glimpse);
+            }
+        }
+        Glimpse::of_snapshot(&*self.snapshot().await?, endpoint, id, named).await
     }
 
     async fn queue_commit(

@@ -262,7 +262,7 @@ async fn a_walk_that_no_index_helps_goes_on_where_its_effort_ended() {
         };
         let from = crate::store::query::From::After(after);
         let query = crate::store::query::Query::Page { among: vec![one], from, limit: 5 };
-        snapshot.show(Box::new(move |_| Ok(query))).await.unwrap()
+        snapshot.show(Box::new(move |_| Ok(query.clone()))).await.unwrap()
     };
     let first = page(None).await;
     assert_eq!((first.resources.len(), first.total), (0, None));

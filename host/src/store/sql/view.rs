@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::budget::Budget;
 use super::member_sets::{is_live, live_set};
 use super::names::Names;
+use super::postgres::FORESEEN_MAX;
 use super::row::{integer, resource_id, timestamp, unsigned};
 use crate::decision::TenantId;
 use crate::scim::index::IndexEntry;
@@ -52,6 +53,29 @@ pub(super) struct View<'a> {
     pub(super) schemas: &'a SchemaRegistry,
 }
 
+const RESOURCE: &str =
+    "SELECT id, version, created_at, modified_at, body FROM resource WHERE tenant_id = ?1 AND rtype = ?2 AND id = ?3";
+const RESOURCES_AFTER: &str = "SELECT id, version, created_at, modified_at, body FROM resource \
+     WHERE tenant_id = ?1 AND rtype = ?2 AND id > ?3 ORDER BY id LIMIT ?4";
+const VERSION: &str = "SELECT version FROM resource WHERE tenant_id = ?1 AND rtype = ?2 AND id = ?3";
+const DISPLAY: &str = "SELECT body FROM resource WHERE tenant_id = ?1 AND rtype = ?2 AND id = ?3";
+const SIZE: &str = "SELECT CAST(coalesce(sum(n), 0) AS BIGINT) FROM resource_count WHERE tenant_id = ?1 AND rtype = ?2";
+const MEMBERS: &str = concat!(
+    "SELECT member_id, mtype FROM group_member WHERE tenant_id = ?1 AND group_id = ?2 AND set_no = ",
+    live_set!(),
+    " AND member_id > ?3 ORDER BY member_id LIMIT ?4",
+);
+const MEMBER_AMONG: &str = concat!(
+    "SELECT mtype FROM group_member WHERE tenant_id = ?1 AND group_id = ?2 AND set_no = ",
+    live_set!(),
+    " AND member_id = ?3",
+);
+const GROUPS_OF: &str = concat!(
+    "SELECT m.group_id FROM group_member m WHERE m.tenant_id = ?1 AND m.member_id = ?2 AND ",
+    is_live!(),
+    " ORDER BY m.group_id LIMIT ?3",
+);
+
 impl View<'_> {
     /// One resource, without its members and groups.
     pub(super) fn resource(
@@ -59,10 +83,7 @@ impl View<'_> {
         resource_type: &Arc<ResourceType>,
         id: ResourceId,
     ) -> Result<Option<Resource>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT id, version, created_at, modified_at, body FROM resource \
-             WHERE tenant_id = ?1 AND rtype = ?2 AND id = ?3",
-        )?;
+        let mut statement = self.connection.prepare_cached(RESOURCE)?;
         let rtype = self.names.number(&resource_type.name)?;
         let row = statement
             .query_row(params![self.tenant.0, rtype, id], |row| Ok(from_row(row, resource_type)))
@@ -72,9 +93,7 @@ impl View<'_> {
 
     /// Its version alone.
     pub(super) fn version(&self, resource_type: &str, id: ResourceId) -> Result<Option<i64>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT version FROM resource WHERE tenant_id = ?1 AND rtype = ?2 AND id = ?3")?;
+        let mut statement = self.connection.prepare_cached(VERSION)?;
         let rtype = self.names.number(resource_type)?;
         Ok(statement.query_row(params![self.tenant.0, rtype, id], |row| row.get(0)).optional()?)
     }
@@ -86,10 +105,7 @@ impl View<'_> {
         after: Option<ResourceId>,
         limit: usize,
     ) -> Result<Vec<Resource>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT id, version, created_at, modified_at, body FROM resource \
-             WHERE tenant_id = ?1 AND rtype = ?2 AND id > ?3 ORDER BY id LIMIT ?4",
-        )?;
+        let mut statement = self.connection.prepare_cached(RESOURCES_AFTER)?;
         let rtype = self.names.number(&resource_type.name)?;
         let mut rows = statement.query(params![self.tenant.0, rtype, bound(after), integer(limit)])?;
         let mut resources = Vec::new();
@@ -101,9 +117,7 @@ impl View<'_> {
 
     /// How many resources of a type there are.
     pub(super) fn size(&self, resource_type: &ResourceType) -> Result<u64, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT CAST(coalesce(sum(n), 0) AS BIGINT) FROM resource_count WHERE tenant_id = ?1 AND rtype = ?2",
-        )?;
+        let mut statement = self.connection.prepare_cached(SIZE)?;
         let rtype = self.names.number(&resource_type.name)?;
         Ok(statement.query_row(params![self.tenant.0, rtype], |row| unsigned(row, 0))?)
     }
@@ -115,11 +129,7 @@ impl View<'_> {
         after: Option<ResourceId>,
         limit: usize,
     ) -> Result<Vec<Member>, StoreError> {
-        let mut statement = self.connection.prepare_cached(concat!(
-            "SELECT member_id, mtype FROM group_member WHERE tenant_id = ?1 AND group_id = ?2 AND set_no = ",
-            live_set!(),
-            " AND member_id > ?3 ORDER BY member_id LIMIT ?4",
-        ))?;
+        let mut statement = self.connection.prepare_cached(MEMBERS)?;
         let mut rows = statement.query(params![self.tenant.0, group, bound(after), integer(limit)])?;
         let mut members = Vec::new();
         while let Some(row) = &rows.next()? {
@@ -130,16 +140,17 @@ impl View<'_> {
 
     /// Which of these are direct members of the group, by id.
     pub(super) fn members_among(&self, group: ResourceId, ids: &[ResourceId]) -> Result<Vec<Member>, StoreError> {
-        let mut statement = self.connection.prepare_cached(concat!(
-            "SELECT mtype FROM group_member WHERE tenant_id = ?1 AND group_id = ?2 AND set_no = ",
-            live_set!(),
-            " AND member_id = ?3",
-        ))?;
+        let mut statement = self.connection.prepare_cached(MEMBER_AMONG)?;
         let mut found = BTreeMap::new();
-        for &id in ids {
-            let key = params![self.tenant.0, group, id];
-            if let Some(mtype) = statement.query_row(key, |row| row.get(0)).optional()? {
-                found.insert(id, self.names.name(mtype)?.to_string());
+        for ids in ids.chunks(FORESEEN_MAX) {
+            for id in ids {
+                self.connection.foresee(MEMBER_AMONG, params![self.tenant.0, group, id])?;
+            }
+            for &id in ids {
+                let key = params![self.tenant.0, group, id];
+                if let Some(mtype) = statement.query_row(key, |row| row.get(0)).optional()? {
+                    found.insert(id, self.names.name(mtype)?.to_string());
+                }
             }
         }
         Ok(found.into_iter().map(|(id, resource_type)| Member { id, resource_type }).collect())
@@ -148,11 +159,20 @@ impl View<'_> {
     /// Which of these are resources, and of which type; by id.
     pub(super) fn identify(&self, ids: &[ResourceId]) -> Result<Vec<Member>, StoreError> {
         let mut found = BTreeMap::new();
-        for &id in ids {
-            for resource_type in self.schemas.resource_types() {
-                if self.version(&resource_type.name, id)?.is_some() {
-                    found.insert(id, resource_type.name.clone());
-                    break;
+        for ids in ids.chunks(FORESEEN_MAX) {
+            // Most are of the first type.
+            if let Some(first) = self.schemas.resource_types().first() {
+                let rtype = self.names.number(&first.name)?;
+                for id in ids {
+                    self.connection.foresee(VERSION, params![self.tenant.0, rtype, id])?;
+                }
+            }
+            for &id in ids {
+                for resource_type in self.schemas.resource_types() {
+                    if self.version(&resource_type.name, id)?.is_some() {
+                        found.insert(id, resource_type.name.clone());
+                        break;
+                    }
                 }
             }
         }
@@ -166,11 +186,7 @@ impl View<'_> {
 
     /// The first of them.
     pub(super) fn first_groups_of(&self, id: ResourceId, limit: usize) -> Result<Vec<ResourceId>, StoreError> {
-        let mut statement = self.connection.prepare_cached(concat!(
-            "SELECT m.group_id FROM group_member m WHERE m.tenant_id = ?1 AND m.member_id = ?2 AND ",
-            is_live!(),
-            " ORDER BY m.group_id LIMIT ?3",
-        ))?;
+        let mut statement = self.connection.prepare_cached(GROUPS_OF)?;
         let groups = statement
             .query_map(params![self.tenant.0, id, integer(limit)], |row| resource_id(row, 0))?
             .collect::<Result<_, _>>()?;
@@ -180,11 +196,17 @@ impl View<'_> {
     /// What to show for each of these, as far as they exist.
     pub(super) fn displays(&self, ids: &[ResourceId]) -> Result<Vec<(ResourceId, String)>, StoreError> {
         let mut displays = Vec::with_capacity(ids.len());
-        for &id in ids {
-            for resource_type in self.schemas.resource_types() {
-                if let Some(Display(display)) = self.display(resource_type, id)? {
-                    displays.extend(display.map(|display| (id, display)));
-                    break;
+        for ids in ids.chunks(FORESEEN_MAX) {
+            // Most are of the first type.
+            if let Some(first) = self.schemas.resource_types().first() {
+                ids.iter().try_for_each(|id| self.foresee_display(first, *id))?;
+            }
+            for &id in ids {
+                for resource_type in self.schemas.resource_types() {
+                    if let Some(Display(display)) = self.display(resource_type, id)? {
+                        displays.extend(display.map(|display| (id, display)));
+                        break;
+                    }
                 }
             }
         }
@@ -193,9 +215,7 @@ impl View<'_> {
 
     /// What to show for one of these; `None` if there is no such resource of the type.
     pub(super) fn display(&self, resource_type: &ResourceType, id: ResourceId) -> Result<Option<Display>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT body FROM resource WHERE tenant_id = ?1 AND rtype = ?2 AND id = ?3")?;
+        let mut statement = self.connection.prepare_cached(DISPLAY)?;
         let rtype = self.names.number(&resource_type.name)?;
         let mut rows = statement.query(params![self.tenant.0, rtype, id])?;
         let Some(row) = &rows.next()? else { return Ok(None) };
@@ -240,6 +260,47 @@ impl View<'_> {
             return Err(QueryError::TooMany { candidates_max: ANCESTORS_MAX });
         }
         Ok(found)
+    }
+
+    /// [`resource`](Self::resource) is going to be asked; see [`Connection::foresee`].
+    pub(super) fn foresee_resource(&self, resource_type: &ResourceType, id: ResourceId) -> Result<(), StoreError> {
+        let rtype = self.names.number(&resource_type.name)?;
+        Ok(self.connection.foresee(RESOURCE, params![self.tenant.0, rtype, id])?)
+    }
+
+    /// The same of [`resources_after`](Self::resources_after).
+    pub(super) fn foresee_resources_after(
+        &self,
+        resource_type: &ResourceType,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<(), StoreError> {
+        let rtype = self.names.number(&resource_type.name)?;
+        let (after, limit) = (bound(after), integer(limit));
+        Ok(self.connection.foresee(RESOURCES_AFTER, params![self.tenant.0, rtype, after, limit])?)
+    }
+
+    /// The same of [`size`](Self::size).
+    pub(super) fn foresee_size(&self, resource_type: &ResourceType) -> Result<(), StoreError> {
+        let rtype = self.names.number(&resource_type.name)?;
+        Ok(self.connection.foresee(SIZE, params![self.tenant.0, rtype])?)
+    }
+
+    /// The same of [`display`](Self::display).
+    pub(super) fn foresee_display(&self, resource_type: &ResourceType, id: ResourceId) -> Result<(), StoreError> {
+        let rtype = self.names.number(&resource_type.name)?;
+        Ok(self.connection.foresee(DISPLAY, params![self.tenant.0, rtype, id])?)
+    }
+
+    /// The same of [`members`](Self::members) from the first on.
+    pub(super) fn foresee_members(&self, group: ResourceId, limit: usize) -> Result<(), StoreError> {
+        let (after, limit) = (bound(None), integer(limit));
+        Ok(self.connection.foresee(MEMBERS, params![self.tenant.0, group, after, limit])?)
+    }
+
+    /// The same of [`first_groups_of`](Self::first_groups_of).
+    pub(super) fn foresee_groups_of(&self, id: ResourceId, limit: usize) -> Result<(), StoreError> {
+        Ok(self.connection.foresee(GROUPS_OF, params![self.tenant.0, id, integer(limit)])?)
     }
 
     /// Adds an index entry; `false` if another resource has this unique value.
@@ -310,12 +371,22 @@ fn bound(after: Option<ResourceId>) -> Uuid {
 
 /// From the columns `id, version, created_at, modified_at, body`.
 pub(super) fn from_row(row: &Row<'_>, resource_type: &Arc<ResourceType>) -> Result<Resource, StoreError> {
-    let attributes: Attributes = parse(row, 4)?;
+    from_columns(row, 0, resource_type)
+}
+
+/// The same, of which the first is at `first`.
+pub(super) fn from_columns(
+    row: &Row<'_>,
+    first: usize,
+    resource_type: &Arc<ResourceType>,
+) -> Result<Resource, StoreError> {
+    let attributes: Attributes = parse(row, first + 4)?;
+    let (created, last_modified) = (timestamp(row, first + 2)?, timestamp(row, first + 3)?);
     Ok(Resource {
         resource_type: Arc::clone(resource_type),
-        id: resource_id(row, 0)?,
+        id: resource_id(row, first)?,
         attributes,
-        meta: Meta { version: row.get(1)?, created: timestamp(row, 2)?, last_modified: timestamp(row, 3)? },
+        meta: Meta { version: row.get(first + 1)?, created, last_modified },
     })
 }
 

@@ -18,7 +18,7 @@ pub(in crate::store::sql) fn copy_in(
     types: &[Type],
     mut next: impl FnMut(&mut Vec<Value<'static>>) -> Result<bool>,
 ) -> Result<u64> {
-    session.runtime().block_on(async {
+    session.wait(async {
         let sink = session.client().copy_in(&format!("COPY {into} FROM STDIN (FORMAT BINARY)")).await?;
         let mut writer = pin!(BinaryCopyInWriter::new(sink, types));
         let mut row = Vec::with_capacity(types.len());
@@ -36,7 +36,7 @@ pub(in crate::store::sql) fn copy_out(
     types: &[Type],
     mut each: impl FnMut(&BinaryCopyOutRow) -> Result<()>,
 ) -> Result<()> {
-    session.runtime().block_on(async {
+    session.wait(async {
         let rows = session.client().copy_out(&format!("COPY ({query}) TO STDOUT (FORMAT BINARY)")).await?;
         let mut rows = pin!(BinaryCopyOutStream::new(rows, types));
         while let Some(row) = poll_fn(|context| rows.as_mut().poll_next(context)).await {

@@ -3,8 +3,10 @@
 use std::error::Error as _;
 use std::future::poll_fn;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::Poll;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -16,6 +18,7 @@ use tokio_postgres::{AsyncMessage, Client};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::{Candidate, candidates};
+use super::line::{Carrying, Line};
 use super::session::Session;
 use crate::store::StoreError;
 use crate::store::sql::driver::{Error, of_server};
@@ -66,22 +69,34 @@ impl Server {
         &self.runtime
     }
 
-    /// Begins a session. Waits for it.
+    /// Begins a session for one who waits for each answer. Waits for it.
     pub(in crate::store::sql) fn connect(&self) -> Result<Session, StoreError> {
-        self.runtime.block_on(self.connect_async())
+        let runtime = Line::runtime().map_err(|error| StoreError::Database(Box::new(error)))?;
+        let (client, carrying) = runtime.block_on(self.first_that_writes(|| {}))?;
+        Ok(self.session(client, Line::own(runtime, carrying)))
     }
 
-    /// Begins a session with the first that takes writes.
+    /// Begins a session for those who do not wait.
     pub(in crate::store::sql) async fn connect_async(&self) -> Result<Session, StoreError> {
-        self.connect_hearing(|| {}).await
+        let (client, carrying) = self.first_that_writes(|| {}).await?;
+        Ok(self.session(client, Line::task(&self.runtime, carrying)))
     }
 
-    /// Begins a session in which somebody is told of each notification. Waits for it.
+    /// Begins a session in which somebody is told of each notification, whether anything is asked or not. Waits for it.
     pub(super) fn connect_listening(&self, hints: Arc<Notify>) -> Result<Session, StoreError> {
-        self.runtime.block_on(self.connect_hearing(move || hints.notify_one()))
+        let (client, carrying) = self.runtime.block_on(self.first_that_writes(move || hints.notify_one()))?;
+        Ok(self.session(client, Line::task(&self.runtime, carrying)))
     }
 
-    async fn connect_hearing(&self, notified: impl FnMut() + Clone + Send + 'static) -> Result<Session, StoreError> {
+    fn session(&self, client: Client, line: Line) -> Session {
+        Session::new(client, line, Arc::clone(&self.era))
+    }
+
+    /// A connection to the first that takes writes, and what carries it.
+    async fn first_that_writes(
+        &self,
+        notified: impl FnMut() + Clone + Send + 'static,
+    ) -> Result<(Client, Carrying), StoreError> {
         let first = self.first.load(Ordering::Relaxed);
         let places = (first..self.candidates.len()).chain(0..first);
         let mut refusals = Vec::new();
@@ -89,12 +104,12 @@ impl Server {
             let Some(candidate) = self.candidates.get(place) else { continue };
             // For all of it: a machine that hangs accepts connections and says nothing.
             match tokio::time::timeout(candidate.patience, self.connect_to(candidate, notified.clone())).await {
-                Ok(Ok(client)) => {
+                Ok(Ok(connected)) => {
                     // Another one takes writes now: what is read at the one before may be old.
                     if self.first.swap(place, Ordering::Relaxed) != place {
                         self.era.end();
                     }
-                    return Ok(Session::new(client, self.runtime.clone(), Arc::clone(&self.era)));
+                    return Ok(connected);
                 }
                 Ok(Err(error)) => refusals.push(format!("{}: {}", candidate.name, refusal(&error))),
                 Err(_) => refusals.push(format!("{}: no answer in {:?}", candidate.name, candidate.patience)),
@@ -107,9 +122,9 @@ impl Server {
         &self,
         candidate: &Candidate,
         mut notified: impl FnMut() + Send + 'static,
-    ) -> Result<Client, tokio_postgres::Error> {
+    ) -> Result<(Client, Carrying), tokio_postgres::Error> {
         let (client, mut connection) = candidate.config.connect(self.tls.clone()).await?;
-        self.runtime.spawn(async move {
+        let mut carrying: Carrying = Box::pin(async move {
             loop {
                 match poll_fn(|context| connection.poll_message(context)).await {
                     Some(Ok(AsyncMessage::Notification(_))) => notified(),
@@ -123,8 +138,19 @@ impl Server {
                 }
             }
         });
-        client.batch_execute(SETTINGS).await?;
-        Ok(client)
+        {
+            let mut set = pin!(client.batch_execute(SETTINGS));
+            let mut has_ended = false;
+            poll_fn(|context| match set.as_mut().poll(context) {
+                Poll::Pending if !has_ended => {
+                    has_ended = carrying.as_mut().poll(context).is_ready();
+                    set.as_mut().poll(context)
+                }
+                polled => polled,
+            })
+            .await?;
+        }
+        Ok((client, carrying))
     }
 }
 

@@ -1,34 +1,44 @@
-//! [`Session`]: one connection to a server, asked from threads that wait.
+//! [`Session`]: one connection to a server, asked from threads that wait or by tasks.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use futures_util::future::join_all;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
+use super::foreseen::{Foreseen, Question};
+use super::line::Line;
 use super::server::Era;
 use super::spelling::spelling;
 use crate::store::sql::driver::{Error, Result, Value};
 
-/// Begins a transaction that sees one moment and writes nothing.
-const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-
-/// Begins one that writes.
-const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE";
+/// How statements are planned that know what they look for by its key: a plan fits every set of values, and is made once; and nothing
+/// is found by looking through a table, which would be in the way of everybody who writes there, however small the table is.
+pub(super) const PLANS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; \
+     SET enable_mergejoin = off";
 
 /// The longest that anybody waits for an answer. A server that works ends a statement before, by its `statement_timeout`; not so
 /// one that hangs, and one whose commits wait for a standby that has gone.
 const ANSWER_MAX: Duration = Duration::from_secs(35);
 
+/// What the server says to the end of a transaction.
+type Ending = Pin<Box<dyn Future<Output = std::result::Result<(), tokio_postgres::Error>> + Send>>;
+
 /// A session. A transaction is begun together with its first statement, so that it costs no way to the server of its own.
 pub(in crate::store::sql) struct Session {
-    client: Client,
-    runtime: Handle,
-    prepared: Mutex<HashMap<String, Statement>>,
+    // Both are dropped first, so that the line tells the server.
+    client: Arc<Client>,
+    /// The end of the transaction before, which was not waited for.
+    ending: Mutex<Option<Ending>>,
+    line: Line,
+    prepared: Mutex<HashMap<String, Prepared>>,
     transaction: Mutex<Transaction>,
+    /// What is going to be asked in a snapshot.
+    foreseen: Mutex<Foreseen>,
     conflicted: AtomicBool,
     /// Whether it waits for answers however long they take.
     patient: AtomicBool,
@@ -41,24 +51,50 @@ pub(in crate::store::sql) struct Session {
     born: u64,
 }
 
+/// A statement that is prepared in a session, of which it has this number.
+#[derive(Clone)]
+pub(in crate::store::sql) struct Prepared {
+    pub(super) statement: Statement,
+    pub(super) number: usize,
+}
+
 /// How far a transaction is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Transaction {
     /// There is none.
     None,
-    /// It is to be begun by this, with the next statement.
-    Wanted(&'static str),
+    /// It is to be begun with the next statement.
+    Wanted(Kind),
     /// The server has been told.
-    Begun,
+    Begun(Kind),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// It sees one moment and writes nothing.
+    Snapshot,
+    /// It writes.
+    Write,
+}
+
+impl Kind {
+    fn begin(self) -> &'static str {
+        match self {
+            Self::Snapshot => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Self::Write => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+        }
+    }
 }
 
 impl Session {
-    pub(super) fn new(client: Client, runtime: Handle, era: Arc<Era>) -> Self {
+    pub(super) fn new(client: Client, line: Line, era: Arc<Era>) -> Self {
         Self {
-            client,
-            runtime,
+            client: Arc::new(client),
+            ending: Mutex::default(),
+            line,
             prepared: Mutex::default(),
             transaction: Mutex::new(Transaction::None),
+            foreseen: Mutex::default(),
             conflicted: AtomicBool::new(false),
             patient: AtomicBool::new(false),
             silent: AtomicBool::new(false),
@@ -73,12 +109,28 @@ impl Session {
         &self.client
     }
 
-    /// Where it lives.
-    pub(super) fn runtime(&self) -> &Handle {
-        &self.runtime
+    /// Waits for what is done with the client. On a thread that may wait.
+    pub(super) fn wait<T>(&self, asked: impl Future<Output = T>) -> T {
+        self.line.wait(asked)
     }
 
-    /// Whether nothing can be asked any more, or another server should be.
+    /// Whether it can be used once more: its last transaction has ended, and the server is there. On a thread that may wait.
+    pub(in crate::store::sql) fn is_ready(&self) -> bool {
+        let ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ended = match ending {
+            Some(ending) => self.line.wait(self.answer(ending)).map(drop),
+            None => {
+                self.line.catch_up();
+                Ok(())
+            }
+        };
+        if let Err(error) = &ended {
+            tracing::warn!(%error, "a read transaction could not be ended");
+        }
+        ended.is_ok() && !self.is_closed()
+    }
+
+    /// Whether nothing can be asked any more, or another server should be, by what is known.
     pub(in crate::store::sql) fn is_closed(&self) -> bool {
         self.client.is_closed() || self.spent.load(Ordering::Relaxed) || self.era.number() != self.born
     }
@@ -101,19 +153,19 @@ impl Session {
 
     /// What is asked from now on is of the moment of the first question, and writes nothing.
     pub(in crate::store::sql) fn begin_snapshot(&self) {
-        self.set_transaction(Transaction::Wanted(BEGIN_SNAPSHOT));
+        self.set_transaction(Transaction::Wanted(Kind::Snapshot));
     }
 
     /// What is done from now on is done together.
     pub(super) fn begin_write(&self) {
         self.conflicted.store(false, Ordering::Relaxed);
-        self.set_transaction(Transaction::Wanted(BEGIN_WRITE));
+        self.set_transaction(Transaction::Wanted(Kind::Write));
     }
 
     /// Makes what was done last.
     pub(super) fn commit(&self) -> Result<()> {
         match self.set_transaction(Transaction::None) {
-            Transaction::Begun => self.execute_batch("COMMIT"),
+            Transaction::Begun(_) => self.execute_batch("COMMIT"),
             Transaction::None | Transaction::Wanted(_) => Ok(()),
         }
     }
@@ -121,26 +173,24 @@ impl Session {
     /// Undoes what was done.
     pub(super) fn roll_back(&self) -> Result<()> {
         match self.set_transaction(Transaction::None) {
-            Transaction::Begun => self.execute_batch("ROLLBACK"),
+            Transaction::Begun(_) => self.execute_batch("ROLLBACK"),
             Transaction::None | Transaction::Wanted(_) => Ok(()),
         }
     }
 
-    /// Ends the transaction without anybody waiting for it, and hands the session on if it is in order then.
-    pub(in crate::store::sql) fn end_snapshot(self, give_back: impl FnOnce(Self) + Send + 'static) {
+    /// Ends the transaction without waiting for that: whoever uses the session [next](Self::is_ready) does, and most of the time need
+    /// not.
+    pub(in crate::store::sql) fn end_snapshot(&self) {
         match self.set_transaction(Transaction::None) {
-            Transaction::Begun => {
-                let runtime = self.runtime.clone();
-                runtime.spawn(async move {
-                    match self.client.batch_execute("ROLLBACK").await {
-                        Ok(()) => give_back(self),
-                        Err(error) => {
-                            tracing::warn!(error = %Error::from(error), "a read transaction could not be ended");
-                        }
-                    }
-                });
+            Transaction::Begun(_) => {
+                let client = Arc::clone(&self.client);
+                let mut ending: Ending = Box::pin(async move { client.batch_execute("ROLLBACK").await });
+                let ended = self.line.send(ending.as_mut());
+                // What is over at once has failed.
+                self.spent.fetch_or(ended.is_ready(), Ordering::Relaxed);
+                *self.ending.lock().unwrap_or_else(PoisonError::into_inner) = ended.is_pending().then_some(ending);
             }
-            Transaction::None | Transaction::Wanted(_) => give_back(self),
+            Transaction::None | Transaction::Wanted(_) => {}
         }
     }
 
@@ -150,49 +200,92 @@ impl Session {
     }
 
     /// Prepares a statement, or takes it from those that are.
-    pub(in crate::store::sql) fn prepare(&self, sql: &str) -> Result<Statement> {
+    pub(in crate::store::sql) fn prepare(&self, sql: &str) -> Result<Prepared> {
         if let Some(known) = self.known(sql) {
             return Ok(known);
         }
-        self.runtime.block_on(self.prepare_async(sql))
+        self.line.wait(self.prepare_async(sql))
     }
 
     /// The same for those who do not wait.
-    async fn prepare_async(&self, sql: &str) -> Result<Statement> {
+    async fn prepare_async(&self, sql: &str) -> Result<Prepared> {
         if let Some(known) = self.known(sql) {
             return Ok(known);
         }
         let statement = self.answer(self.client.prepare(&spelling(sql))).await?;
-        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(sql.to_owned(), statement.clone());
-        Ok(statement)
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = Prepared { statement, number: prepared.len() };
+        prepared.insert(sql.to_owned(), new.clone());
+        Ok(new)
     }
 
-    fn known(&self, sql: &str) -> Option<Statement> {
+    fn known(&self, sql: &str) -> Option<Prepared> {
         self.prepared.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned()
     }
 
     /// Runs a statement; how many rows it has changed.
-    pub(in crate::store::sql) fn execute(&self, statement: &Statement, values: &[Value<'_>]) -> Result<usize> {
+    pub(in crate::store::sql) fn execute(
+        &self,
+        Prepared { statement, .. }: &Prepared,
+        values: &[Value<'_>],
+    ) -> Result<usize> {
         let values = parameters(values);
-        let done = self.runtime.block_on(self.answer(self.in_transaction(self.client.execute(statement, &values))));
+        let done = self.line.wait(self.answer(self.in_transaction(self.client.execute(statement, &values))));
         done.map(|rows| usize::try_from(rows).unwrap_or(usize::MAX))
     }
 
-    /// Asks for rows.
-    pub(in crate::store::sql) fn query(&self, statement: &Statement, values: &[Value<'_>]) -> Result<Vec<Row>> {
+    /// Asks for rows, or has them already.
+    pub(in crate::store::sql) fn query(&self, prepared: &Prepared, values: &[Value<'_>]) -> Result<Vec<Row>> {
+        let along = {
+            let mut foreseen = self.foreseen();
+            if let Some(answer) = foreseen.take(prepared, values) {
+                return Ok(answer);
+            }
+            foreseen.unasked()
+        };
         let values = parameters(values);
-        self.runtime.block_on(self.answer(self.in_transaction(self.client.query(statement, &values))))
+        let question = self.client.query(&prepared.statement, &values);
+        if along.is_empty() {
+            return self.line.wait(self.answer(self.in_transaction(question)));
+        }
+        let asked = async {
+            // Each is sent when it is first polled, so in this order. If one of them fails, those after it fail for that alone.
+            let (rows, answers) = tokio::join!(biased; question, join_all(along.iter().map(|one| self.ask(one))));
+            Ok((rows?, answers.into_iter().collect::<std::result::Result<Vec<_>, _>>()?))
+        };
+        let (rows, answers) = self.line.wait(self.answer(self.in_transaction(asked)))?;
+        self.foreseen().keep(answers);
+        Ok(rows)
+    }
+
+    async fn ask(&self, question: &Question) -> std::result::Result<Vec<Row>, tokio_postgres::Error> {
+        self.client.query(&question.statement.statement, &parameters(&question.values)).await
+    }
+
+    /// Notes a question that is going to be asked in this snapshot. It is asked along with the one before it. Elsewhere it may
+    /// come to something else by then.
+    pub(in crate::store::sql) fn foresee(&self, sql: &str, values: &[Value<'_>]) -> Result<()> {
+        let transaction = *self.transaction.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Transaction::Wanted(Kind::Snapshot) | Transaction::Begun(Kind::Snapshot) = transaction {
+            let prepared = self.prepare(sql)?;
+            self.foreseen().note(&prepared, values);
+        }
+        Ok(())
+    }
+
+    fn foreseen(&self) -> MutexGuard<'_, Foreseen> {
+        self.foreseen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks with a statement that is PostgreSQL's own, outside of a transaction of several.
     pub(super) async fn query_raw(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
-        let statement = self.prepare_async(sql).await?;
+        let Prepared { statement, .. } = self.prepare_async(sql).await?;
         self.answer(self.client.query(&statement, values)).await
     }
 
     /// Runs statements without parameters.
     pub(in crate::store::sql) fn execute_batch(&self, sql: &str) -> Result<()> {
-        self.runtime.block_on(self.answer(self.in_transaction(self.client.batch_execute(sql))))
+        self.line.wait(self.answer(self.in_transaction(self.client.batch_execute(sql))))
     }
 
     /// Sends the beginning of a transaction ahead of its first statement, if there is one to be sent.
@@ -203,11 +296,11 @@ impl Session {
         let begin = {
             let mut transaction = self.transaction.lock().unwrap_or_else(PoisonError::into_inner);
             match *transaction {
-                Transaction::Wanted(begin) => {
-                    *transaction = Transaction::Begun;
-                    Some(begin)
+                Transaction::Wanted(kind) => {
+                    *transaction = Transaction::Begun(kind);
+                    Some(kind.begin())
                 }
-                Transaction::None | Transaction::Begun => None,
+                Transaction::None | Transaction::Begun(_) => None,
             }
         };
         let Some(begin) = begin else { return statement.await };
@@ -218,6 +311,7 @@ impl Session {
     }
 
     fn set_transaction(&self, transaction: Transaction) -> Transaction {
+        self.foreseen().forget();
         std::mem::replace(&mut *self.transaction.lock().unwrap_or_else(PoisonError::into_inner), transaction)
     }
 

@@ -2,6 +2,7 @@
 
 mod nodes;
 mod faults;
+mod foreseen;
 mod proxy;
 mod statements;
 mod together;

@@ -11,7 +11,7 @@ use super::columns::Kind;
 use super::commit::{self, Done};
 use super::lanes::{Lane, Lanes, QueuedWrite, Turn};
 use super::server::Server;
-use super::session::Session;
+use super::session::{PLANS, Session};
 use crate::decision::TenantId;
 use crate::store::sql::Shared;
 use crate::store::sql::driver::{Connection, Error, for_another};
@@ -22,10 +22,10 @@ use crate::store::sql::{member_sets, tables};
 use crate::store::write_set::WriteSet;
 use crate::store::{CommitError, StoreError};
 
-/// Transactions of this node that write at once. 23: with 64 snapshots, 8 brief questions, the session that is asked for generations and the
+/// Transactions of this node that write at once. 22: with 64 snapshots, 8 brief questions, the two sessions that are asked together and the
 /// node's own that is the 97 connections that a server allows by default. Each waits for the disk most of the time, and those that wait together are made durable
 /// together.
-pub(in crate::store::sql) const WRITERS_MAX: usize = 23;
+pub(in crate::store::sql) const WRITERS_MAX: usize = 22;
 
 /// Goes at a transaction. Another one was in the way of each before, and was committed: with [`WRITERS_MAX`] writers that all
 /// want the same, the last of them gets there.
@@ -33,11 +33,6 @@ const ATTEMPTS_MAX: u32 = 48;
 
 /// The longest that a writer waits before it goes at a transaction anew.
 const BACK_OFF_MAX_MS: u64 = 64;
-
-/// How writes are planned: what they look for they know by its key, so a plan fits every set of values, and is made once; and nothing
-/// is found by looking through a table, which would be in the way of everybody who writes there, however small the table is.
-const PLANS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; \
-     SET enable_mergejoin = off";
 
 /// Time between two looks for rows that nobody sees. They cost space and nothing else.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(2);

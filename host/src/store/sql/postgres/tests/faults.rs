@@ -18,7 +18,7 @@ use crate::store::query::Query;
 use crate::store::{CommitError, ShowError, SqlStore, Store, StoreError, StoreOptions, Wanted};
 
 /// A store whose connections can be cut.
-fn open() -> (Database, Arc<Proxy>, SqlStore) {
+pub(super) fn open() -> (Database, Arc<Proxy>, SqlStore) {
     let database = Database::new();
     let proxy = Proxy::new(&std::env::var(ADDRESS).unwrap());
     // Whoever meets faults may wait for a snapshot while those who have one wait for it.
@@ -166,7 +166,7 @@ async fn what_is_to_be_shown_and_is_lost_on_the_way_is_shown_when_asked_again() 
             let (id, wanted) = (ada.id, Wanted { groups: true, ..Wanted::default() });
             proxy.cut(place, cut);
             let query = Query::One { resource_type: user_type(), id, wanted };
-            let shown = snapshot.show(Box::new(move |_| Ok(query))).await;
+            let shown = snapshot.show(Box::new(move |_| Ok(query.clone()))).await;
             let has_cut = proxy.mend();
             match shown {
                 Ok(shown) => assert_eq!(shown.resources[0].resource, ada),

@@ -27,11 +27,12 @@ pub(super) enum Cut {
 /// In the order in which they are tried. What writes is not cut after it was done: its tests would have to be others.
 const WAYS: [Cut; 3] = [Cut::Before, Cut::Within, Cut::After];
 
-/// The requests that pass before one is cut, how that is cut, and whether it was.
+/// The requests that pass before one is cut, how that is cut, and whether it was; and on how many ways they went.
 #[derive(Default)]
 struct Plan {
     armed: Option<(usize, Cut)>,
     has_cut: bool,
+    ways: usize,
 }
 
 impl Plan {
@@ -90,12 +91,21 @@ impl Proxy {
 
     /// Lets so many requests pass and cuts the next.
     pub(super) fn cut(&self, pass: usize, cut: Cut) {
-        *self.plan() = Plan { armed: Some((pass, cut)), has_cut: false };
+        let mut plan = self.plan();
+        (plan.armed, plan.has_cut) = (Some((pass, cut)), false);
     }
 
     /// Cuts nothing more; whether it has.
     pub(super) fn mend(&self) -> bool {
-        std::mem::take(&mut *self.plan()).has_cut
+        let mut plan = self.plan();
+        plan.armed = None;
+        std::mem::take(&mut plan.has_cut)
+    }
+
+    /// How often something was asked after an answer had come. What is asked at once is one way; for the end of a transaction nobody
+    /// waits.
+    pub(super) fn ways(&self) -> usize {
+        self.plan().ways
     }
 
     fn plan(&self) -> std::sync::MutexGuard<'_, Plan> {
@@ -151,6 +161,7 @@ async fn pass_on(
     plan: &Mutex<Plan>,
 ) -> std::io::Result<()> {
     let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    let mut is_answered = true;
     loop {
         tokio::select! {
             length = client.read(&mut asked) => {
@@ -158,7 +169,13 @@ async fn pass_on(
                 if asked.is_empty() {
                     return Ok(());
                 }
-                let cut = plan.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let cut = {
+                    let mut plan = plan.lock().unwrap_or_else(PoisonError::into_inner);
+                    // A simple query, as against one with values.
+                    let is_end = asked.starts_with(b"Q") && asked.ends_with(b"ROLLBACK\0");
+                    plan.ways += usize::from(!is_end && std::mem::take(&mut is_answered));
+                    plan.next()
+                };
                 match cut {
                     None => server.write_all(asked).await?,
                     Some(Cut::Before) => return Ok(()),
@@ -174,6 +191,7 @@ async fn pass_on(
                 if answered.is_empty() {
                     return Ok(());
                 }
+                is_answered = true;
                 client.write_all(answered).await?;
             }
         }
