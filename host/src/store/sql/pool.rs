@@ -34,7 +34,7 @@ const SHARES: usize = 4;
 
 /// How long anybody waits for leave to use the database. Most who wait have it within milliseconds; where all who have it hang
 /// for so long, another time is better.
-pub(super) const LEAVE_WAIT_MAX: Duration = Duration::from_secs(10);
+const LEAVE_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// After how long a connection to a server is closed that nobody uses. Others may need it.
 pub(super) const UNUSED_MAX: Duration = Duration::from_secs(5 * 60);

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -14,7 +14,6 @@ use super::columns::Kind;
 use crate::decision::TenantId;
 use crate::scim::resource::ResourceId;
 use crate::store::queued::{Fate, Premise};
-use crate::store::sql::pool::LEAVE_WAIT_MAX;
 use crate::store::write_set::{MembersWrite, ResourceWrite, WriteSet};
 use crate::store::{CommitError, StoreError};
 
@@ -23,6 +22,10 @@ const TOGETHER_MAX: usize = 64;
 
 /// And what they weigh, unless there is only one: some milliseconds' work, and a message that is made in memory.
 const WEIGHT_MAX: usize = 1 << 20;
+
+/// The longest that a write waits in a lane for its statement to begin: a hundred others take a second. A statement that a lock keeps is
+/// given up after ten seconds (the server's `lock_timeout`), so who has waited for all of one does not wait for another.
+const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// What goes together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -118,7 +121,7 @@ impl<'l> Turn<'l> {
     pub(super) fn next(&mut self) -> Vec<QueuedWrite> {
         let mut lanes = self.lanes.lanes();
         if let Some(waiting) = lanes.get_mut(&self.lane) {
-            let late = waiting.iter().take_while(|queued| queued.since.elapsed() >= LEAVE_WAIT_MAX).count();
+            let late = waiting.iter().take_while(|queued| queued.since.elapsed() >= WAIT_MAX).count();
             waiting.drain(..late).for_each(|late| late.answer(Err(StoreError::Crowded.into())));
         }
         let waiting = lanes.get_mut(&self.lane).filter(|waiting| !waiting.is_empty());
