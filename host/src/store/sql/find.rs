@@ -34,19 +34,8 @@ pub(super) enum Candidates {
 }
 
 impl View<'_> {
-    /// A page of the matches, by id, and how many there are.
+    /// A page of the matches, by id, of which so much is going to be shown, and how many there are.
     pub(super) fn find(
-        &self,
-        resource_type: &Arc<ResourceType>,
-        filter: Option<&Filter>,
-        page: Page,
-        budget: &mut Budget,
-    ) -> Result<Matches, QueryError> {
-        self.find_to_show(resource_type, filter, page, budget, Wanted::default())
-    }
-
-    /// The same, of which so much is going to be shown.
-    pub(super) fn find_to_show(
         &self,
         resource_type: &Arc<ResourceType>,
         filter: Option<&Filter>,

@@ -10,7 +10,7 @@ use crate::decision::LookUp;
 use crate::scim::filter::Filter;
 use crate::scim::resource::ResourceId;
 use crate::scim::schema::ResourceType;
-use crate::store::query::{Effort, Found, Page};
+use crate::store::query::{Effort, Found, Page, Wanted};
 use crate::store::{QueryError, StoreError};
 
 /// The look-ups of one decision, whoever of its constraints asks them: each is answered once, and all of them share one
@@ -67,7 +67,7 @@ impl View<'_> {
                 let (resource_type, filter) = self.parse(resource_type, filter)?;
                 budget.next_question()?;
                 let total_alone = Page { offset: 0, limit: 0 };
-                Ok(Found::Count(self.find(resource_type, Some(&filter), total_alone, budget)?.total))
+                Ok(Found::Count(self.find(resource_type, Some(&filter), total_alone, budget, Wanted::default())?.total))
             }
             LookUp::IsMember { group_id, member_id, transitive } => {
                 let (Ok(group), Ok(member)) = (group_id.parse(), member_id.parse()) else {

@@ -87,7 +87,6 @@ enum Source {
 impl View<'_> {
     /// Everything that an answer shows.
     pub(super) fn show(&self, query: Query) -> Result<Shown, QueryError> {
-        self.foresee(&query)?;
         let found = match query {
             Query::One { resource_type, id, wanted } => self.one(&resource_type, id, wanted)?,
             Query::Page { among, from, limit } => self.page(&among, &from, limit)?,
@@ -169,7 +168,7 @@ impl View<'_> {
         for one in among {
             let passed = usize::try_from(total).unwrap_or(usize::MAX);
             let page = Page { offset: offset.saturating_sub(passed), limit: limit.saturating_sub(resources.len()) };
-            let matches = self.find_to_show(&one.resource_type, one.filter.as_ref(), page, budget, one.wanted)?;
+            let matches = self.find(&one.resource_type, one.filter.as_ref(), page, budget, one.wanted)?;
             total = total.saturating_add(matches.total);
             resources.extend(matches.resources.into_iter().map(|resource| (resource, one.wanted)));
         }

@@ -217,7 +217,10 @@ impl Snapshot for SqlSnapshot {
         page: Page,
     ) -> Result<Matches, QueryError> {
         let (resource_type, filter) = (Arc::clone(resource_type), filter.cloned());
-        self.ask(move |view| view.find(&resource_type, filter.as_ref(), page, &mut Budget::once(Effort::QUERY))).await
+        self.ask(move |view| {
+            view.find(&resource_type, filter.as_ref(), page, &mut Budget::once(Effort::QUERY), Wanted::default())
+        })
+        .await
     }
 
     async fn show(&self, choose: Choose) -> Result<Shown, ShowError> {
