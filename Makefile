@@ -6,8 +6,10 @@ NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 BIN := target/debug
 # Where cargo builds, which also has what the benchmarks have measured.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
-# The benchmarks bring the programs of their package with them, the load program too: to build that alone, before, would be
-# to build it twice. The comparison is a package of its own, in the same folder: most of what it needs is built already.
+# The benchmarks bring the programs of their package with them, those that measure too: to build them alone, before, would be
+# to build them twice. The comparison is a package of its own, in the same folder: most of what it needs is built already.
+BENCH := $(CARGO) bench --package scruple-tests --bench benches
+MEASURE := $(TARGET)/release/scruple-tests
 COMPARE := --locked --manifest-path tests/compare/Cargo.toml --target-dir $(TARGET)
 
 # The tests of the server that are run on PostgreSQL, too: modules of tests/it.
@@ -32,7 +34,7 @@ demo: ## Start a server, play a provisioning story against it, show who decided 
 	$(CARGO) build --workspace --bins
 	@echo "==> demo: compiling the plugins to WebAssembly components"
 	@$(BIN)/scruple-plugin-build build plugins/* --out target/plugins --skip-missing
-	@$(BIN)/demo
+	@$(BIN)/scruple-tests demo
 
 test: ## Run every test, and format, lint and documentation checks (NO_LINT=1: the tests alone)
 ifndef NO_LINT
@@ -73,26 +75,26 @@ first-constraint: ## Type the six commands of the guide's first page, with nothi
 
 bench: plugins ## Measure requests at 1,000 and 10,000 users and under abuse, durable writes, and what `make compare` does
 	@echo "==> bench: building with optimisation (the first time takes a quarter of an hour)"
-	$(CARGO) bench --package scruple-tests --no-run
+	$(BENCH) --no-run
 	@echo "==> bench: requests to a server with 1,000 and one with 10,000 users"
-	$(TARGET)/release/load --users 1000 --users 10000 --preload
+	$(MEASURE) load --users 1000 --users 10000 --preload
 	@echo "==> bench: how soon what one node sets is active on another, with PostgreSQL"
-	tests/postgres.sh $(TARGET)/release/nodes
-	$(CARGO) bench --package scruple-tests --bench writes
+	tests/postgres.sh $(MEASURE) nodes
+	$(BENCH) -- writes
 	@echo "==> bench: durable writes in PostgreSQL"
-	SCRUPLE_TEST_STORE=postgres SCRUPLE_TEST_DURABLE=1 tests/postgres.sh $(CARGO) bench --package scruple-tests --bench postgres
+	SCRUPLE_TEST_STORE=postgres SCRUPLE_TEST_DURABLE=1 tests/postgres.sh $(BENCH) -- postgres
 	@$(MAKE) --no-print-directory compare
 
 compare: ## Measure what a verdict costs, here and in policy engines, and write host/BENCHMARKS.md and its plot
 	@rm -rf $(TARGET)/criterion $(TARGET)/gungraun && mkdir -p $(TARGET)/bench
 	@echo "==> compare: building with optimisation (the first time takes a quarter of an hour)"
-	$(CARGO) bench --package scruple-tests --bench sandbox --bench evaluation --no-run
+	$(BENCH) --no-run
 	$(CARGO) bench $(COMPARE) --package scruple-compare --bench same_rule --no-run
 	@echo "==> compare: creates at servers with 0, 1, 5 and 20 constraints"
-	$(TARGET)/release/load --preload --only create $(addprefix --constraints ,0 1 5 20) --json >$(TARGET)/bench/endpoint.json
+	$(MEASURE) load --preload --only create $(addprefix --constraints ,0 1 5 20) --json >$(TARGET)/bench/endpoint.json
 	@echo "==> compare: evaluations alone"
-	$(CARGO) bench --package scruple-tests --bench sandbox -- --json $(TARGET)/bench/sandbox.json
-	CRITERION_HOME=$(TARGET)/criterion $(CARGO) bench --package scruple-tests --bench evaluation
+	$(BENCH) -- sandbox --json $(TARGET)/bench/sandbox.json
+	CRITERION_HOME=$(TARGET)/criterion $(BENCH) -- evaluation
 	@echo "==> compare: the same rule in native Rust, in components and in policy engines"
 	CRITERION_HOME=$(TARGET)/criterion $(CARGO) bench $(COMPARE) --package scruple-compare --bench same_rule
 	@CARGO="$(CARGO)" tests/compare/instructions.sh $(TARGET)
@@ -100,13 +102,13 @@ compare: ## Measure what a verdict costs, here and in policy engines, and write 
 
 density: plugins ## Measure a node with 10,000 tenants, each with a component of its own, and 100 with JavaScript and Python
 	@echo "==> density: building with optimisation (the first time takes some minutes)"
-	$(CARGO) build --release --package scruple-tests --bins
+	$(BENCH) --no-run
 	@echo "==> density: 10,000 tenants, each with a plugin in Rust (some 8 GB in the folder for temporary files)"
-	target/release/density
+	$(MEASURE) density
 	@echo "==> density: 2,000 tenants, all of them kept in memory"
-	target/release/density --tenants 2000 --components-loaded-bytes-max 68719476736
+	$(MEASURE) density --tenants 2000 --components-loaded-bytes-max 68719476736
 	@echo "==> density: 100 tenants with JavaScript and Python (some 5 GB)"
-	target/release/density --tenants 100 --language big
+	$(MEASURE) density --tenants 100 --language big
 
 fuzz: ## Feed parsers, PATCH, PUT and the sandbox with made-up input (FUZZ_SECONDS=300 for each of FUZZ_TARGETS)
 	@tests/fuzz/run.sh

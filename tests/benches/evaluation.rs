@@ -1,13 +1,12 @@
 //! One evaluation of a constraint that reads five attributes of a 2 KB user in a fresh instance, beside the same rule in
 //! native Rust on the same bytes with serde_json, and what its steps take.
-//! `cargo bench --package scruple-tests --bench evaluation`.
+//! `cargo bench --package scruple-tests --bench benches -- evaluation`.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a benchmark may fail")]
 
 use std::hint::black_box;
 use std::time::Duration;
 
-use criterion::{Criterion, criterion_group, criterion_main};
-use mimalloc::MiMalloc;
+use criterion::Criterion;
 use scruple::decision::Verdict;
 use scruple::scim::schema::SchemaRegistry;
 use scruple_tests::bench::change::{ENTERPRISE, Update, created, deleted, updated};
@@ -15,10 +14,6 @@ use scruple_tests::bench::{Bench, Subject, full_user};
 use scruple_tests::components::FIVE_READS;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
-
-/// As the server has it.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The rule, on JSON text: what a service without Scruple would do in a webhook that gets the document.
 fn native(text: &[u8]) -> bool {
@@ -92,20 +87,17 @@ fn steps(criterion: &mut Criterion, runtime: &Runtime, changes: &Changes) {
     group.finish();
 }
 
-fn evaluation(criterion: &mut Criterion) {
+/// Runs the benchmark.
+pub(crate) fn run() {
+    let mut criterion =
+        Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(4));
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let (_bench, changes) = runtime.block_on(async {
         let bench = Bench::start().await.unwrap();
         let changes = changes(&bench).await;
         (bench, changes)
     });
-    against_native(criterion, &runtime, &changes);
-    steps(criterion, &runtime, &changes);
+    against_native(&mut criterion, &runtime, &changes);
+    steps(&mut criterion, &runtime, &changes);
+    criterion.final_summary();
 }
-
-criterion_group! {
-    name = benches;
-    config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(4));
-    targets = evaluation
-}
-criterion_main!(benches);

@@ -1,7 +1,7 @@
 //! Durable creates in PostgreSQL, of 64 clients: by a node's pipeline with one constraint and its decision log, by two nodes, and beside
 //! them what the database takes for the same rows when nobody judges: as one bare statement, and as a statement for each
 //! row. Then one group that all clients change at once: by one client after the other, and by all of them.
-//! `SCRUPLE_TEST_STORE=postgres SCRUPLE_TEST_DURABLE=1 tests/postgres.sh cargo bench --package scruple-tests --bench postgres`.
+//! `SCRUPLE_TEST_STORE=postgres SCRUPLE_TEST_DURABLE=1 tests/postgres.sh cargo bench --package scruple-tests --bench benches -- postgres`.
 //!
 //! The variants take turns within one run; the ratio of their medians is what counts. Load is bounded.
 #![expect(
@@ -394,7 +394,8 @@ fn pipeline(node: &App, convoys: Option<Convoys>) -> Arc<Pipeline> {
 
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 
-fn main() {
+/// Runs the benchmark.
+pub(crate) fn run() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let server = TestServer::start().await;

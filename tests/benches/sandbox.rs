@@ -1,5 +1,5 @@
 //! What the sandbox does on one and on two threads, and what a component costs until it can be asked: compiled, and loaded
-//! from the folder of compiled ones. `cargo bench --package scruple-tests --bench sandbox`, with `-- --json FILE` for programs.
+//! from the folder of compiled ones. `cargo bench --package scruple-tests --bench benches -- sandbox`, with `--json FILE` for programs.
 //!
 //! The variants take turns within one run, so that a machine whose speed drifts is equally slow for all.
 #![expect(
@@ -11,10 +11,10 @@
 
 use std::fs::File;
 use std::hint::black_box;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use mimalloc::MiMalloc;
 use rustix::fs::{Advice, fadvise};
 use scruple::constraints::{CompilerProgram, Compiling, Sandbox};
 use scruple::decision::{TenantId, Verdict};
@@ -26,10 +26,6 @@ use scruple_tests::components::FIVE_READS;
 use scruple_tests::load::statistics::{median, percentile};
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
-
-/// As the server has it.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 const TENANT: TenantId = TenantId(1);
 
@@ -144,7 +140,8 @@ async fn loads(schemas: &SchemaRegistry) -> Value {
     figures
 }
 
-fn main() {
+/// Runs the benchmark, whose figures go to `json`, too.
+pub(crate) fn run(json: Option<&Path>) {
     let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
     let schemas = SchemaRegistry::core();
     let (_bench, subject) = runtime.block_on(async {
@@ -157,8 +154,7 @@ fn main() {
     let threads = threads(&subject);
     let (compilation, loads) = runtime.block_on(async { (compilations(&schemas).await, loads(&schemas).await) });
     let figures = json!({ "threads": threads, "compilation": compilation, "loads": loads });
-    let wanted = std::env::args().skip_while(|argument| argument != "--json").nth(1);
-    if let Some(path) = wanted {
+    if let Some(path) = json {
         std::fs::write(path, format!("{figures:#}\n")).unwrap();
     }
 }

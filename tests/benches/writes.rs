@@ -1,6 +1,6 @@
 //! Whole writes, durable: creates of 64 clients with and without a constraint and with and without group commit, and one
 //! member added to a small and to a large group. The creates come over HTTP, as clients send them, and once more
-//! where HTTP's handlers hand them on (`Pipeline::write`): 64 HTTP clients on the same machine cost more than the server. `cargo bench --package scruple-tests --bench writes`.
+//! where HTTP's handlers hand them on (`Pipeline::write`): 64 HTTP clients on the same machine cost more than the server. `cargo bench --package scruple-tests --bench benches -- writes`.
 //!
 //! The variants take turns within one run, so that a machine whose speed drifts is equally slow for all; the ratio of
 //! their medians is what counts. Load is bounded: a fixed number of requests, then it ends.
@@ -240,7 +240,8 @@ async fn members() {
     println!("  group of {LARGE:<8} median {of_large:.2} ms   {:.2} × the small one", of_large / of_small);
 }
 
-fn main() {
+/// Runs the benchmark.
+pub(crate) fn run() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         durable_creates().await;

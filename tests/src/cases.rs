@@ -1,8 +1,8 @@
 //! What provisioning clients send and what they must get for it, as data: `tests/cases/*.json`, a file a client.
 //!
 //! Start at [`Case`] (the format), then [`play()`] (one case against one base URL), then [`matching`] (what counts as the
-//! expected answer). The integration test `client_cases` plays all of them against a server of its own, the program
-//! `conformance` against any server.
+//! expected answer). The integration test `client_cases` plays all of them against a server of its own, `scruple-tests
+//! conformance` against any server.
 
 mod format;
 pub mod matching;

@@ -25,8 +25,7 @@ use crate::process::ServerProcess;
 /// Every tenant has a plugin that no other one has: the same rule with a number in a section of its own, so that its digest,
 /// its compiled file and its memory are its own. Load is bounded and ends by itself.
 #[derive(Debug, Parser)]
-#[command(name = "density")]
-struct Args {
+pub struct Args {
     /// Tenants.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     tenants: usize,
@@ -51,10 +50,9 @@ enum Language {
 }
 
 /// Runs the program.
-pub fn run() -> ExitCode {
-    let args = Args::parse();
+pub fn run(args: &Args) -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().context("cannot start a runtime");
-    match runtime.and_then(|runtime| runtime.block_on(measured(&args))) {
+    match runtime.and_then(|runtime| runtime.block_on(measured(args))) {
         Ok(report) => {
             println!("{report}");
             ExitCode::SUCCESS

@@ -13,6 +13,7 @@ pub mod builders;
 pub mod cases;
 pub mod client;
 pub mod cluster;
+pub mod conformance;
 pub mod database;
 pub mod demo;
 pub mod density;

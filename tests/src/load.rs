@@ -23,20 +23,18 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
 
-use crate::load::args::Args;
+pub use crate::load::args::Args;
 use crate::load::population::Population;
 use crate::load::report::Report;
 use crate::load::required::Subject;
 use crate::load::target::{Endpoint, Target};
 
 /// Runs the program.
-pub fn run() -> ExitCode {
-    let args = Args::parse();
+pub fn run(args: &Args) -> ExitCode {
     let measured = tokio::runtime::Runtime::new().context("cannot start a runtime").and_then(|runtime| {
         args.check()?;
-        runtime.block_on(measure_all(&args))
+        runtime.block_on(measure_all(args))
     });
     match measured {
         Ok(report) if args.json => println!("{:#}", report.json()),

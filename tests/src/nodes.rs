@@ -29,26 +29,24 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Measures how soon a constraint that one node has set is active on another. Needs a PostgreSQL server, whose address is in
-/// SCRUPLE_TEST_DATABASE: `tests/postgres.sh target/release/nodes`.
+/// SCRUPLE_TEST_DATABASE: `tests/postgres.sh target/release/scruple-tests nodes`.
 #[derive(Debug, Parser)]
-#[command(name = "nodes", max_term_width = 100)]
-struct Arguments {
+pub struct Args {
     /// Rounds of each measurement.
     #[arg(long, default_value_t = 100)]
     rounds: usize,
-    /// The server program. [default: `scruple`, beside this program]
+    /// The server program. [default: the one beside this program]
     #[arg(long, value_name = "FILE")]
     program: Option<std::path::PathBuf>,
 }
 
 /// Runs the program.
 #[expect(clippy::print_stderr, clippy::print_stdout, reason = "a program's output")]
-pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+pub fn run(args: Args) -> ExitCode {
     let measured = tokio::runtime::Runtime::new().context("no runtime").and_then(|runtime| {
         runtime.block_on(async {
-            let program = arguments.program.map_or_else(ServerProcess::program, Ok)?;
-            measure(&program, arguments.rounds).await
+            let program = args.program.map_or_else(ServerProcess::program_under_test, Ok)?;
+            measure(&program, args.rounds).await
         })
     });
     match measured {

@@ -13,8 +13,7 @@ use crate::load::generate::Size;
 /// own. Several servers take turns within the run (A B A B …), so that a machine whose speed drifts is equally slow for
 /// all: read the ratios. Load is bounded in count and time, and ends by itself.
 #[derive(Debug, Parser)]
-#[command(name = "load")]
-pub(super) struct Args {
+pub struct Args {
     /// SCIM base of a running server, for example http://127.0.0.1:8080/scim/acme/v2; repeatable.
     #[arg(long, value_name = "URL")]
     pub(super) base: Vec<String>,

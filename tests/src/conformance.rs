@@ -1,17 +1,19 @@
-//! Plays the cases of `tests/cases` against any SCIM endpoint: `conformance --base URL --token TOKEN [--profile P]`.
-#![expect(clippy::print_stdout, reason = "it prints what it found")]
+//! Plays the [`cases`](crate::cases) against any SCIM endpoint.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program prints what it found")]
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
 use comfy_table::{Table, presets};
-use scruple_tests::cases::{Profile, Target, folder, load, play};
+
+use crate::cases::{Profile, Target, folder, load, play};
 
 /// Plays what real provisioning clients send against a SCIM endpoint, and shows what does not come back as it should.
 ///
 /// Every case takes away what it made. Cases that count resources expect a tenant without any.
-#[derive(Parser)]
-struct Arguments {
+#[derive(Debug, Parser)]
+pub struct Args {
     /// The base URL, which /Users is appended to
     #[arg(long, value_name = "URL")]
     base: String,
@@ -26,20 +28,32 @@ struct Arguments {
     client: Option<String>,
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
-    let arguments = Arguments::parse();
-    let target = Target::new(&arguments.base, &arguments.token);
+/// Runs the program.
+pub fn run(args: &Args) -> ExitCode {
+    let runtime = tokio::runtime::Runtime::new().context("cannot start a runtime");
+    match runtime.and_then(|runtime| runtime.block_on(play_all(args))) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_failed) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How many did not pass.
+async fn play_all(args: &Args) -> anyhow::Result<usize> {
+    let target = Target::new(&args.base, &args.token);
     let mut counts = Table::new();
     counts.load_style(presets::NOTHING).set_header(["client", "passed", "failed"]);
     let (mut passed_in_all, mut failed_in_all) = (0, 0);
     for file in load(&folder())? {
-        if arguments.client.as_ref().is_some_and(|client| *client != file.client) {
+        if args.client.as_ref().is_some_and(|client| *client != file.client) {
             continue;
         }
         let (mut passed, mut failed) = (0, 0);
-        for case in file.cases.iter().filter(|case| case.profiles.contains(&arguments.profile)) {
-            match play(case, arguments.profile, &target).await {
+        for case in file.cases.iter().filter(|case| case.profiles.contains(&args.profile)) {
+            match play(case, args.profile, &target).await {
                 Ok(()) => passed += 1,
                 Err(error) => {
                     failed += 1;
@@ -51,6 +65,6 @@ async fn main() -> anyhow::Result<ExitCode> {
         passed_in_all += passed;
         failed_in_all += failed;
     }
-    println!("{counts}\n\nprofile {}: {passed_in_all} passed, {failed_in_all} failed", arguments.profile);
-    Ok(if failed_in_all == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    println!("{counts}\n\nprofile {}: {passed_in_all} passed, {failed_in_all} failed", args.profile);
+    Ok(failed_in_all)
 }

@@ -1,7 +1,0 @@
-//! `make demo`: a real server, real components, and the requests of two identity providers.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    scruple_tests::demo::run()
-}
