@@ -47,6 +47,11 @@ impl Fate {
         self.0.subscribe().same_channel(&premise.0)
     }
 
+    /// It is not carried out any more, and may be again.
+    pub(in crate::store) fn queued(&self) {
+        self.0.send_replace(State::Queued);
+    }
+
     /// It is carried out, in a transaction that is not ended yet.
     pub(in crate::store) fn carried(&self) {
         self.0.send_replace(State::Carried);

@@ -63,12 +63,21 @@ fn commit_with(
 impl View<'_> {
     fn commit(&self, write: &WriteSet, filled: Option<FilledSet>) -> Result<(), CommitError> {
         self.check_look_ups(write)?;
+        // First what is most likely to fail: then nothing is written yet, which spares others in the same transaction.
         match &write.resource {
-            ResourceWrite::Insert(row) => self.insert(write, row)?,
-            ResourceWrite::Update { expected_version, row } => self.update(write, *expected_version, row)?,
-            ResourceWrite::Delete { expected_version } => self.delete(write, *expected_version)?,
+            ResourceWrite::Insert(row) => {
+                self.change_entries(write)?;
+                self.insert(write, row)?;
+            }
+            ResourceWrite::Update { expected_version, row } => {
+                self.update(write, *expected_version, row)?;
+                self.change_entries(write)?;
+            }
+            ResourceWrite::Delete { expected_version } => {
+                self.delete(write, *expected_version)?;
+                self.change_entries(write)?;
+            }
         }
-        self.change_entries(write)?;
         self.change_members(write, filled)?;
         self.change_secrets(write)?;
         for waiver in &write.waivers_used {
@@ -189,7 +198,8 @@ impl View<'_> {
         for entry in &write.entries_removed {
             self.remove_entry(&write.resource_type, write.id, entry)?;
         }
-        for entry in &write.entries_added {
+        let (unique, other): (Vec<_>, Vec<_>) = write.entries_added.iter().partition(|entry| entry.unique);
+        for entry in unique.into_iter().chain(other) {
             if !self.add_entry(&write.resource_type, write.id, entry)? {
                 return Err(CommitError::Duplicate { attribute: entry.attribute.clone() });
             }

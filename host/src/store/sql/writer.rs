@@ -71,7 +71,7 @@ impl Writer {
         let answer = match self {
             Self::Sqlite(writer) => {
                 let work = move |connection: &Connection| {
-                    if rests_on.is_some_and(|premise| !premise.holds()) {
+                    if rests_on.as_ref().is_some_and(|premise| !premise.holds()) {
                         return Err(CommitError::VersionMoved);
                     }
                     commit::commit(connection, tenant, &shared, &write)
