@@ -24,12 +24,12 @@ use crate::http::origin::Origins;
 use crate::http::rate::Rates;
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
-use crate::pipeline::components::StoredComponents;
+use crate::pipeline::components::Components;
 use crate::pipeline::convoy::Convoys;
 use crate::pipeline::retention::{Exports, RetentionError};
 use crate::scim::cursor::Cursors;
 use crate::secrets::{Secrets, SecretsError};
-use crate::store::{NewNode, SqlStore, Store, StoreError, StoreOptions};
+use crate::store::{Bucket, BucketError, NewNode, SqlStore, Store, StoreError, StoreOptions};
 
 /// Everything a request may touch. One per server, shared by all requests.
 pub struct App {
@@ -70,6 +70,9 @@ pub enum AppError {
     /// Where decisions are written down before they are dropped.
     #[error(transparent)]
     Exports(#[from] RetentionError),
+    /// Where components are kept.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
     /// The database.
     #[error("cannot open the store")]
     Store(#[from] StoreError),
@@ -105,13 +108,15 @@ impl App {
             None => SqlStore::sqlite(data, options)?,
             Some(url) => SqlStore::postgres(url, config.store.database_ca.as_deref(), &node, options)?,
         });
+        let bucket = config.store.bucket()?;
+        let components = Components::new(Arc::clone(&store), bucket);
         let metrics = Arc::new(Metrics::default());
         let sandbox = Sandbox::new(SandboxConfig {
             limits: config.sandbox.limits(),
             cache_dir: Some(data.join("compiled")),
             cache_key: secrets.cache_key,
             compiling: Compiling::Child(compiler),
-            source: Arc::new(StoredComponents(Arc::clone(&store))),
+            source: Arc::new(components.clone()),
             loaded_bytes_max: config.server.components_loaded_bytes_max,
             writes_waiting_max: config.scim.writes_waiting_max,
             metrics: Arc::clone(&metrics),
@@ -120,6 +125,7 @@ impl App {
 
         let pipeline = Pipeline {
             store: Arc::clone(&store),
+            components,
             sandbox: Arc::new(sandbox),
             registry: Arc::new(Registry::default()),
             clock: clock.clone(),
@@ -184,6 +190,12 @@ impl ServerConfig {
 }
 
 impl StoreConfig {
+    /// The bucket that components are kept in, if there is one.
+    fn bucket(&self) -> Result<Option<Bucket>, BucketError> {
+        let at = |url: &String| Bucket::at(url, self.components_endpoint.as_deref());
+        self.components.as_ref().map(at).transpose()
+    }
+
     fn options(&self) -> StoreOptions {
         StoreOptions { snapshots_max: self.snapshots_max, batch_max: self.batch_max }
     }

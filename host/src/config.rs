@@ -194,11 +194,24 @@ pub struct StoreConfig {
     /// Folder in which decisions are written down, as lines of JSON, before they are dropped because their tenant keeps them no
     /// longer; without one, they are dropped only.
     pub decisions_exported_to: Option<PathBuf>,
+    /// Bucket of an object store with S3's protocol that components are kept in, `s3://bucket/prefix`; without one, they are in the
+    /// database. Credentials and the region come from the environment, as Amazon's own tools take them.
+    pub components: Option<String>,
+    /// Where that object store is, if it is not Amazon's: `https://objects.example.com`.
+    pub components_endpoint: Option<String>,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { database: None, database_ca: None, snapshots_max: 64, batch_max: 256, decisions_exported_to: None }
+        Self {
+            database: None,
+            database_ca: None,
+            snapshots_max: 64,
+            batch_max: 256,
+            decisions_exported_to: None,
+            components: None,
+            components_endpoint: None,
+        }
     }
 }
 

@@ -32,6 +32,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::constraints::{Registry, Sandbox};
 use crate::metrics::Metrics;
+use crate::pipeline::components::Components;
 use crate::pipeline::convoy::Convoys;
 use crate::pipeline::passwords::Passwords;
 use crate::pipeline::turnstile::Turnstile;
@@ -47,6 +48,8 @@ use crate::tables::TableLimits;
 pub struct Pipeline {
     /// What is stored.
     pub store: Arc<dyn Store>,
+    /// The components that tenants have uploaded.
+    pub components: Components,
     /// Where constraints run.
     pub sandbox: Arc<Sandbox>,
     /// The constraints in force, by tenant.

@@ -5,6 +5,7 @@
 //! [`WriteSet`], so that atomicity is decided in one place, for every engine.
 
 pub mod asynchronous;
+pub mod bucket;
 pub mod change_set;
 pub mod glimpse;
 pub mod model;
@@ -32,11 +33,12 @@ use crate::scim::resource::{Member, Resource, ResourceId};
 use crate::scim::schema::ResourceType;
 
 pub use asynchronous::{AsyncRequest, Finish, NewAsyncRequest, Progress};
+pub use bucket::{Bucket, BucketError, BucketObject};
 pub use change_set::{ChangeSet, ChangeSetError};
 pub use glimpse::Glimpse;
 pub use model::{
     Activation, ActivationState, Broken, DecisionPage, DecisionQuery, Defined, NewDefinitions, NewToken, NewVersion,
-    PluginVersion, StoredDecision, Tenant, TenantChange, TenantModel, Token, TokenHash, TokenOwner,
+    PluginVersion, StoredComponent, StoredDecision, Tenant, TenantChange, TenantModel, Token, TokenHash, TokenOwner,
 };
 pub use moving::{MoveError, MovePhase, MoveProgress, MoveState, MoveTo, MovedTable};
 pub use node::{Active, LiveNode, Membership, NewNode};
@@ -63,6 +65,18 @@ pub enum StoreError {
     /// The database refused.
     #[error("the database failed")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The bucket that has the components failed.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// A component was put into a bucket, and this server has none.
+    #[error(
+        "the component {digest} is in a bucket, and this server knows of none: name it with `[store] components`, as on the server that \
+         took the component"
+    )]
+    NoBucket {
+        /// The component's digest.
+        digest: String,
+    },
     /// What is stored is not what was written.
     #[error("stored data is damaged: {0}")]
     Damaged(String),
@@ -170,7 +184,7 @@ fn of_machine(host: &str, listen: &str) -> String {
 impl StoreError {
     /// Whether the same request may do later: nothing is wrong with it, nor with what is stored.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::Full(_) | Self::Crowded | Self::Contended)
+        matches!(self, Self::Unreachable(_) | Self::Bucket(_) | Self::Full(_) | Self::Crowded | Self::Contended)
     }
 }
 
@@ -252,7 +266,7 @@ pub trait Store: Send + Sync + 'static {
     /// Whom a token belongs to, if it is known and not revoked. Expiry is for the caller, who has the clock.
     async fn token_owner(&self, hash: &TokenHash) -> Result<Option<TokenOwner>, StoreError>;
     /// The component with that SHA-256 digest, of whichever tenant: contents alone decide what it is.
-    async fn component(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    async fn component(&self, digest: &str) -> Result<Option<StoredComponent>, StoreError>;
     /// Every request that this node has accepted and not finished, in the order of their acceptance; for its start.
     async fn unfinished(&self) -> Result<Vec<(TenantId, Txn)>, StoreError>;
     /// Has a node take part in the work with this store: from then on it is known to the others. An error if one with its id

@@ -30,13 +30,14 @@ use crate::decision::{
 };
 use crate::pipeline::Pipeline;
 use crate::pipeline::activation::{ActivationError, ConstraintRequest, Which};
+use crate::pipeline::components::Components;
 use crate::pipeline::convoy::Convoys;
 use crate::pipeline::write::{Caller, Change, NewIds, Precondition, WriteError, WriteRequest};
 use crate::scim::cursor::Cursors;
 use crate::scim::limits::ScimLimits;
 use crate::scim::projection::AttributeNames;
 use crate::scim::resource::ResourceId;
-use crate::store::{NewVersion, SqlStore, Store, StoreOptions};
+use crate::store::{NewVersion, SqlStore, Store, StoreOptions, StoredComponent};
 use crate::tables::TableLimits;
 
 use self::declared::Declared;
@@ -143,6 +144,7 @@ impl Trial {
         let tenant = store.create_tenant("trial", AT).await.map_err(local)?;
         let tenant = tenant.ok_or_else(|| TrialError::Local("a fresh store has a tenant".to_owned()))?;
         let pipeline = Pipeline {
+            components: Components::new(Arc::clone(&store), None),
             store,
             sandbox: Arc::clone(&tried.sandbox),
             registry: Arc::new(Registry::default()),
@@ -169,7 +171,7 @@ impl Trial {
         let version = NewVersion {
             plugin: name.clone(),
             digest: tried.checked.digest.clone(),
-            component: tried.component.clone(),
+            component: StoredComponent::Here(tried.component.clone()),
             world: tried.checked.world.clone(),
             descriptor: tried.checked.descriptor.to_json(),
             tag: None,

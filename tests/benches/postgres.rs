@@ -379,6 +379,7 @@ fn pipeline(node: &App, convoys: Option<Convoys>) -> Arc<Pipeline> {
     let of = &node.pipeline;
     Arc::new(Pipeline {
         store: Arc::clone(&of.store),
+        components: of.components.clone(),
         sandbox: Arc::clone(&of.sandbox),
         registry: Arc::clone(&of.registry),
         clock: of.clock.clone(),

@@ -89,6 +89,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("wasmtime", &["constraints"]),
     ("wasmparser", &["constraints"]),
     ("rusqlite", &["store"]),
+    ("object_store", &["store"]),
     ("reqwest", &["cli"]),
     ("clap", &["cli"]),
     ("prometheus_client", &["metrics"]),

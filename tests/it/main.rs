@@ -9,6 +9,7 @@
 mod admin;
 mod apply;
 mod asynchronous;
+mod bucket;
 mod bulk;
 mod cli;
 mod client_cases;

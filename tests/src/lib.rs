@@ -20,6 +20,7 @@ pub mod density;
 pub mod fixed_tenant;
 pub mod load;
 pub mod nodes;
+pub mod objects;
 pub mod process;
 pub mod registry;
 pub mod server;

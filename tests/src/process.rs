@@ -26,6 +26,11 @@ impl ServerProcess {
 
     /// The same with a configuration, in TOML.
     pub fn start_with(program: &Path, data: &Path, settings: &str) -> anyhow::Result<Self> {
+        Self::start_in(program, data, settings, &[])
+    }
+
+    /// The same with an environment.
+    pub fn start_in(program: &Path, data: &Path, settings: &str, environment: &[(&str, &str)]) -> anyhow::Result<Self> {
         std::fs::create_dir_all(data)?;
         let config = data.join("scruple.toml");
         std::fs::write(&config, settings)?;
@@ -36,6 +41,7 @@ impl ServerProcess {
             .arg(data)
             .env("SCRUPLE_ADMIN_TOKEN", OPERATOR_TOKEN)
             .env("RUST_LOG", "warn")
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start `{}`", program.display()))?;

@@ -105,6 +105,8 @@ fn open_many_files() {
 async fn serve(config: &Config, admin_token: Option<&str>, trial: Option<&str>) -> Result<(), Failure> {
     let Opened { app, operator_token } = App::open(config, admin_token, Clock::system(), CompilerProgram::running())
         .map_err(|error| Failure::Local(with_causes(&error)))?;
+    // Whoever uploads or asks a component for the first time would else be the first to find out.
+    app.pipeline.components.check().await.map_err(|error| Failure::Local(with_causes(&error)))?;
     let listen = config.server.listen;
     let listener = TcpListener::bind(listen).await.map_err(|error| {
         Failure::Local(format!(
@@ -140,6 +142,8 @@ async fn serve(config: &Config, admin_token: Option<&str>, trial: Option<&str>) 
     };
     let forgetful = Arc::clone(&app);
     let forgetting = async move { forgetful.pipeline.keep_dropping_decisions(forgetful.exports.as_ref()).await };
+    let sweeper = Arc::clone(&app);
+    let sweeping = async move { sweeper.pipeline.components.keep_sweeping(&sweeper.clock).await };
     let operator_token = operator_token.as_deref().or(admin_token);
     let trial = async {
         if let Some(tenant) = trial {
@@ -150,6 +154,7 @@ async fn serve(config: &Config, admin_token: Option<&str>, trial: Option<&str>) 
     tokio::select! {
         failed = trial => return failed,
         () = forgetting => {}
+        () = sweeping => {}
         served = served => served.map_err(|error| Failure::Local(format!("serving failed: {error}")))?,
         () = async { stopping.notified().await; tokio::time::sleep(drain).await } => {
             warn!(drain_seconds = drain.as_secs(), "requests were still under way when the drain ended");

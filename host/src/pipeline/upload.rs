@@ -101,6 +101,8 @@ impl Pipeline {
         };
         let model = store.model().await?;
         let checked = self.sandbox.upload_in(place, component.clone(), &model.schemas).await?;
+        // Before the version: what there is a version of can be fetched.
+        let component = self.components.keep(&checked.digest, component).await?;
         let version = NewVersion {
             plugin,
             digest: checked.digest,

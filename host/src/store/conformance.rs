@@ -49,6 +49,7 @@ macro_rules! conformance {
         $crate::store::conformance::$form! { $($open)?;
             a_tenant_is_made_once_and_found_by_name,
             a_token_leads_to_its_tenant_until_it_is_revoked,
+            a_component_may_be_elsewhere_and_come_here_later,
             the_same_component_again_is_the_same_version,
             every_activation_raises_the_generation_and_is_kept,
             a_presumed_model_is_that_of_the_snapshot_or_known_not_to_be,

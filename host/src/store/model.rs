@@ -146,6 +146,36 @@ pub struct TokenOwner {
     pub token: Token,
 }
 
+/// A component, as the database has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoredComponent {
+    /// Its bytes.
+    Here(Vec<u8>),
+    /// No more than that it is there: its bytes are in the bucket beside the database ([`super::Bucket`]).
+    InBucket {
+        /// How many they are.
+        size: u64,
+    },
+}
+
+impl StoredComponent {
+    /// Its size in bytes.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Here(bytes) => bytes.len() as u64,
+            Self::InBucket { size } => *size,
+        }
+    }
+
+    /// What the database has of its bytes: none, if they are elsewhere. No component is empty.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Here(bytes) => bytes,
+            Self::InBucket { .. } => &[],
+        }
+    }
+}
+
 /// A plugin version to be added.
 #[derive(Clone, Debug)]
 pub struct NewVersion {
@@ -154,7 +184,7 @@ pub struct NewVersion {
     /// SHA-256 of the component, in hexadecimal.
     pub digest: String,
     /// The component.
-    pub component: Vec<u8>,
+    pub component: StoredComponent,
     /// The world it targets: `scruple:constraint/constraint@0.1.0`.
     pub world: String,
     /// What it says of itself, as JSON.

@@ -74,7 +74,9 @@ use self::threads::Threads;
 use self::writer::Writer;
 use crate::decision::{TenantId, Txn};
 use crate::scim::schema::SchemaRegistry;
-use crate::store::{LiveNode, Membership, NewNode, Store, StoreError, Tenant, TenantStore, TokenHash, TokenOwner};
+use crate::store::{
+    LiveNode, Membership, NewNode, Store, StoreError, StoredComponent, Tenant, TenantStore, TokenHash, TokenOwner,
+};
 
 /// The file's name in the data directory.
 const FILE: &str = "scruple.db";
@@ -291,7 +293,7 @@ impl Store for SqlStore {
         self.inner.pool.read(move |connection| tokens::owner(connection, &hash)).await
     }
 
-    async fn component(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn component(&self, digest: &str) -> Result<Option<StoredComponent>, StoreError> {
         let digest = digest.to_owned();
         self.inner.pool.read(move |connection| plugins::component(connection, &digest)).await
     }

@@ -15,9 +15,9 @@ use scruple::store::{
     Choose, CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish, Found, FoundRow, Glimpse, LiveNode,
     Matches, Membership, NewAsyncRequest, NewDefinitions, NewNode, NewSigningKey, NewSigningPolicy, NewTable, NewToken,
     NewVersion, NewWaiver, Page, PluginVersion, Premise, QueryError, Queued, Reference, Represented, ShowError, Shown,
-    Signed, Signing, SigningKey, SigningKeyError, SigningPolicyError, Snapshot, Store, StoreError, StoredDecision,
-    StoredWaiver, TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel,
-    TenantStore, Token, TokenHash, TokenOwner, Wanted,
+    Signed, Signing, SigningKey, SigningKeyError, SigningPolicyError, Snapshot, Store, StoreError, StoredComponent,
+    StoredDecision, StoredWaiver, TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange,
+    TenantModel, TenantStore, Token, TokenHash, TokenOwner, Wanted,
 };
 
 use super::gates::{Gate, Gates, Writer};
@@ -94,7 +94,7 @@ gated! {
         fn tenant_named(name: &str) -> Result<Option<Tenant>, StoreError>;
         fn delete_tenant(name: &str) -> Result<bool, StoreError>;
         fn token_owner(hash: &TokenHash) -> Result<Option<TokenOwner>, StoreError>;
-        fn component(digest: &str) -> Result<Option<Vec<u8>>, StoreError>;
+        fn component(digest: &str) -> Result<Option<StoredComponent>, StoreError>;
         fn unfinished() -> Result<Vec<(TenantId, Txn)>, StoreError>;
         fn join(node: NewNode) -> Result<Arc<dyn Membership>, StoreError>;
         fn nodes() -> Result<Vec<LiveNode>, StoreError>;

@@ -9,6 +9,7 @@ use scruple::constraints::{Limits, Registry, Sandbox, SandboxConfig};
 use scruple::decision::{Actor, ConstraintName, FailurePolicy, Mode, TenantId};
 use scruple::pipeline::Pipeline;
 use scruple::pipeline::activation::{ConstraintRequest, Which};
+use scruple::pipeline::components::Components;
 use scruple::pipeline::upload::NewUpload;
 use scruple::pipeline::write::{Caller, Change, WriteRequest, Written};
 use scruple::scim::cursor::Cursors;
@@ -75,6 +76,7 @@ impl Premises {
     /// A server's pipeline on this store.
     pub(super) fn pipeline(&self, store: Arc<dyn Store>) -> Arc<Pipeline> {
         Arc::new(Pipeline {
+            components: Components::new(Arc::clone(&store), None),
             store,
             sandbox: Arc::clone(&self.sandbox),
             registry: Arc::new(Registry::default()),

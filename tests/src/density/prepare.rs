@@ -18,7 +18,7 @@ use scruple::constraints::{CompilerProgram, Grants, compile};
 use scruple::decision::{ConstraintName, FailurePolicy, Mode, TenantId};
 use scruple::scim::schema::SchemaRegistry;
 use scruple::secrets::Secrets;
-use scruple::store::{ActivationState, NewToken, NewVersion};
+use scruple::store::{ActivationState, NewToken, NewVersion, StoredComponent};
 use serde_json::{Value, json};
 
 use crate::builders::numbered;
@@ -142,7 +142,7 @@ impl Filler {
         let version = NewVersion {
             plugin: kind.name.clone(),
             digest: digest.clone(),
-            component,
+            component: StoredComponent::Here(component),
             world: checked.world.clone(),
             descriptor: checked.descriptor.to_json(),
             tag: None,

@@ -45,7 +45,7 @@ pub async fn show(
     }
     let place = app.pipeline.sandbox.admit_upload(principal.tenant.id).map_err(PushError::Overloaded)?;
     let lost = || StoreError::Damaged(format!("component {} is not there", found.digest));
-    let component = app.store.component(&found.digest).await?.ok_or_else(lost)?;
+    let component = app.pipeline.components.get(&found.digest).await?.ok_or_else(lost)?;
     sent.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/wasm"));
     sent.insert(header::CONTENT_LENGTH, component.len().into());
     // It is in memory as a whole, and so keeps the place of an upload until the client has it or is gone: however many a tenant

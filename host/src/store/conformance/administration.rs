@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::world::{World, tick, user_type};
 use crate::decision::{ConstraintName, FailurePolicy, Mode, TenantId};
-use crate::store::{ActivationState, NewToken, NewVersion, Store, StoreError, TokenHash};
+use crate::store::{ActivationState, NewToken, NewVersion, Store, StoreError, StoredComponent, TokenHash};
 
 pub(crate) async fn a_tenant_is_made_once_and_found_by_name(store: &dyn Store) {
     let at = tick();
@@ -55,13 +55,29 @@ pub(super) fn new_version(plugin: &str, digest: &str) -> NewVersion {
     NewVersion {
         plugin: plugin.to_owned(),
         digest: digest.to_owned(),
-        component: digest.as_bytes().to_vec(),
+        component: StoredComponent::Here(digest.as_bytes().to_vec()),
         world: "scruple:constraint/constraint@0.1.0".to_owned(),
         descriptor: json!({ "name": plugin }),
         tag: Some("v1".to_owned()),
         created_at: tick(),
         signatures: Vec::new(),
     }
+}
+
+pub(crate) async fn a_component_may_be_elsewhere_and_come_here_later(store: &dyn Store) {
+    let (acme, other) = (World::new(store, "acme").await, World::new(store, "other").await);
+    let elsewhere = StoredComponent::InBucket { size: 2 };
+    let in_bucket =
+        |plugin: &str, digest: &str| NewVersion { component: elsewhere.clone(), ..new_version(plugin, digest) };
+    let (first, added) = acme.tenant.add_version(in_bucket("p", "aa")).await.unwrap();
+    assert_eq!((first.version, first.size, added), (1, 2, true));
+    assert_eq!(store.component("aa").await.unwrap(), Some(elsewhere.clone()));
+
+    // Who brings the bytes has them here, and who brings none takes none away.
+    other.tenant.add_version(new_version("q", "aa")).await.unwrap();
+    assert_eq!(store.component("aa").await.unwrap(), Some(StoredComponent::Here(b"aa".to_vec())));
+    acme.tenant.add_version(in_bucket("r", "aa")).await.unwrap();
+    assert_eq!(store.component("aa").await.unwrap(), Some(StoredComponent::Here(b"aa".to_vec())));
 }
 
 pub(crate) async fn the_same_component_again_is_the_same_version(store: &dyn Store) {
@@ -77,13 +93,13 @@ pub(crate) async fn the_same_component_again_is_the_same_version(store: &dyn Sto
 
     assert_eq!(acme.tenant.versions(Some("p")).await.unwrap(), [first.clone(), second.clone()]);
     assert_eq!(acme.tenant.versions(None).await.unwrap(), [first, second, elsewhere]);
-    assert_eq!(store.component("bb").await.unwrap(), Some(b"bb".to_vec()));
+    assert_eq!(store.component("bb").await.unwrap(), Some(StoredComponent::Here(b"bb".to_vec())));
     assert_eq!(store.component("cc").await.unwrap(), None);
 
     // What two tenants share outlives one of them.
     store.delete_tenant("acme").await.unwrap();
     assert_eq!(store.component("bb").await.unwrap(), None);
-    assert_eq!(store.component("aa").await.unwrap(), Some(b"aa".to_vec()));
+    assert_eq!(store.component("aa").await.unwrap(), Some(StoredComponent::Here(b"aa".to_vec())));
 }
 
 pub(super) fn state(plugin: &str, order: i32) -> ActivationState {

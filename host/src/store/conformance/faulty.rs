@@ -20,9 +20,9 @@ use crate::store::{
     Choose, CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish, FoundRow, Glimpse, LiveNode,
     Matches, Membership, NewAsyncRequest, NewDefinitions, NewNode, NewSigningKey, NewSigningPolicy, NewTable, NewToken,
     NewVersion, NewWaiver, Page, PluginVersion, Premise, QueryError, Queued, Reference, Represented, ShowError, Shown,
-    Signed, Signing, SigningKey, SigningKeyError, SigningPolicyError, Snapshot, Store, StoreError, StoredDecision,
-    StoredWaiver, TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel,
-    TenantStore, Token, TokenHash, TokenOwner, Wanted,
+    Signed, Signing, SigningKey, SigningKeyError, SigningPolicyError, Snapshot, Store, StoreError, StoredComponent,
+    StoredDecision, StoredWaiver, TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange,
+    TenantModel, TenantStore, Token, TokenHash, TokenOwner, Wanted,
 };
 
 /// Calls of each method that meet faults, each in another test: with other values and another state, but not all of thousands.
@@ -268,7 +268,7 @@ faulty! {
         fn nodes() -> Result<Vec<LiveNode>, StoreError>;
         fn tenant_named(name: &str) -> Result<Option<Tenant>, StoreError>;
         fn token_owner(hash: &TokenHash) -> Result<Option<TokenOwner>, StoreError>;
-        fn component(digest: &str) -> Result<Option<Vec<u8>>, StoreError>;
+        fn component(digest: &str) -> Result<Option<StoredComponent>, StoreError>;
         fn unfinished() -> Result<Vec<(TenantId, Txn)>, StoreError>;
         fn ping() -> Result<(), StoreError>;
     }

@@ -2,10 +2,10 @@
 
 use super::driver::{self, Connection, OptionalExtension, Row, params};
 
-use super::row::{integer, json, timestamp, unsigned};
+use super::row::{json, timestamp, unsigned};
 use super::{signing, tenants};
 use crate::decision::TenantId;
-use crate::store::{AddVersionError, NewVersion, PluginVersion, StoreError};
+use crate::store::{AddVersionError, NewVersion, PluginVersion, StoreError, StoredComponent};
 
 const COLUMNS: &str = "plugin, version, digest, size, world, descriptor, tag, created_at";
 
@@ -23,9 +23,16 @@ fn from_row(row: &Row<'_>) -> driver::Result<PluginVersion> {
 }
 
 /// The component with that digest, of whichever tenant.
-pub(super) fn component(connection: &Connection, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT bytes FROM artifact WHERE digest = ?1")?;
-    Ok(statement.query_row(params![digest], |row| row.get(0)).optional()?)
+pub(super) fn component(connection: &Connection, digest: &str) -> Result<Option<StoredComponent>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT size, bytes FROM artifact WHERE digest = ?1")?;
+    let found = statement.query_row(params![digest], |row| {
+        let bytes: Vec<u8> = row.get(1)?;
+        Ok(match bytes.is_empty() {
+            true => StoredComponent::InBucket { size: unsigned(row, 0)? },
+            false => StoredComponent::Here(bytes),
+        })
+    });
+    Ok(found.optional()?)
 }
 
 /// The same digest again gives the version it has, and `false`; its signatures are kept all the same. The policy that holds
@@ -50,12 +57,17 @@ pub(super) fn add(
 }
 
 fn insert(connection: &Connection, tenant: TenantId, new: &NewVersion) -> Result<(PluginVersion, bool), StoreError> {
+    let size = i64::try_from(new.component.size()).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(
+            // The first that brings the bytes of what was in a bucket has them here again.
+            "INSERT INTO artifact(digest, size, bytes) VALUES (?1, ?2, ?3) ON CONFLICT(digest) DO UPDATE \
+             SET bytes = excluded.bytes WHERE length(artifact.bytes) = 0 AND length(excluded.bytes) > 0",
+        )?
+        .execute(params![new.digest, size, new.component.bytes()])?;
     if let Some(version) = with_digest(connection, tenant, &new.plugin, &new.digest)? {
         return Ok((version, false));
     }
-    connection
-        .prepare_cached("INSERT INTO artifact(digest, size, bytes) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
-        .execute(params![new.digest, integer(new.component.len()), new.component])?;
     let sql = format!(
         "INSERT INTO plugin_version(tenant_id, {COLUMNS}) \
          SELECT ?1, ?2, 1 + coalesce(max(version), 0), ?3, ?4, ?5, ?6, ?7, ?8 \
@@ -66,7 +78,7 @@ fn insert(connection: &Connection, tenant: TenantId, new: &NewVersion) -> Result
             tenant.0,
             new.plugin,
             new.digest,
-            integer(new.component.len()),
+            size,
             new.world,
             new.descriptor.to_string(),
             new.tag,

@@ -51,7 +51,7 @@ pub(super) async fn fill(store: &SqlStore, world: &World) {
     let version = NewVersion {
         plugin: "p".to_owned(),
         digest: "aa".to_owned(),
-        component: vec![1],
+        component: StoredComponent::Here(vec![1]),
         world: String::new(),
         descriptor: json!({}),
         tag: None,

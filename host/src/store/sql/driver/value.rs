@@ -119,6 +119,7 @@ to_value! {
     str => |text| Value::Text(Cow::Borrowed(text));
     String => |text| Value::Text(Cow::Borrowed(text));
     Arc<str> => |text| Value::Text(Cow::Borrowed(text));
+    [u8] => |bytes| Value::Bytes(Cow::Borrowed(bytes));
     Vec<u8> => |bytes| Value::Bytes(Cow::Borrowed(bytes));
     Uuid => |id| Value::Uuid(*id);
     TenantId => |tenant| Value::Integer(tenant.0);
