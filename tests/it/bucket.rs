@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use scruple_tests::components::SAFE_VALUES;
+use scruple_tests::components::{FIVE_READS, SAFE_VALUES};
 use scruple_tests::database::TestDatabase;
 use scruple_tests::objects::{BUCKET, CREDENTIALS, ObjectServer};
 use scruple_tests::{ServerProcess, TenantClient, user};
@@ -116,20 +116,42 @@ async fn an_upload_that_the_bucket_does_not_take_is_not_there_and_may_be_sent_ag
     assert_eq!(objects.objects().len(), 1);
 }
 
+/// What the newest decision says of why its constraint could not be asked.
+async fn fault(acme: &TenantClient) -> String {
+    let decision = acme.decisions().await.remove(0);
+    acme.decision(decision["id"].as_str().unwrap()).await["evaluations"][0]["fault"].to_string()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn other_bytes_than_those_that_were_uploaded_are_not_run() {
     let (objects, data) = (ObjectServer::start().await, tempfile::tempdir().unwrap());
-    let (server, acme) = enforcing(&data, &objects.settings()).await;
-    let (name, _) = objects.objects().remove(0);
-    // One that allows everything would do harm.
-    objects.replace(&name, &std::fs::read(scruple_tests::components::FIVE_READS).unwrap());
+    let (mut server, acme) = enforcing(&data, &objects.settings()).await;
+    let (name, size) = objects.objects().remove(0);
+    // One that allows everything would do harm, of another size or of the same.
+    let other = std::fs::read(FIVE_READS).unwrap();
+    let mut same_size = other.clone();
+    same_size.resize(size, 0);
+    for (bytes, why) in [(other, format!("of {size} bytes")), (same_size, "digest".to_owned())] {
+        objects.replace(&name, &bytes);
+        server = again(server, &data, &objects.settings());
+        let acme = acme.at(server.address);
+        acme.post("/Users", user("ada")).await.expect_status(403);
+        let fault = fault(&acme).await;
+        assert!(fault.contains(&why), "{fault}");
+    }
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_fetched_is_a_fault_that_does_not_tell_a_tenant_where_it_is_kept() {
+    let (objects, data) = (ObjectServer::start().await, tempfile::tempdir().unwrap());
+    let (server, acme) = enforcing(&data, &objects.settings()).await;
     let server = again(server, &data, &objects.settings());
     let acme = acme.at(server.address);
+    objects.be_broken(true);
     acme.post("/Users", user("ada")).await.expect_status(403);
-    let decision = acme.decisions().await.remove(0);
-    let detail = acme.decision(decision["id"].as_str().unwrap()).await["evaluations"][0]["fault"].to_string();
-    assert!(detail.contains("digest") || detail.contains("sha256"), "{detail}");
+    let fault = fault(&acme).await;
+    assert!(fault.contains("the object store that has it failed"), "{fault}");
+    assert!(!fault.contains(BUCKET) && !fault.contains("127.0.0.1"), "{fault}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -139,9 +161,8 @@ async fn a_server_without_the_bucket_says_what_it_lacks_until_somebody_uploads_a
     let server = again(server, &data, "");
     let acme = acme.at(server.address);
     acme.post("/Users", user("ada")).await.expect_status(403);
-    let decision = acme.decisions().await.remove(0);
-    let detail = acme.decision(decision["id"].as_str().unwrap()).await["evaluations"][0]["fault"].to_string();
-    assert!(detail.contains("`[store] components`"), "{detail}");
+    let fault = fault(&acme).await;
+    assert!(fault.contains("`[store] components`"), "{fault}");
 
     acme.enforce(SAFE_VALUES, settings()).await;
     let request = acme.admin.request(reqwest::Method::GET, &acme.api_path(VERSION));

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use crate::causes::with_causes;
 use crate::clock::Clock;
 use crate::constraints::ComponentSource;
-use crate::store::{Bucket, BucketError, Store, StoreError, StoredComponent};
+use crate::store::{Bucket, BucketError, BucketObject, Store, StoreError, StoredComponent};
 
 /// How long an object is left alone that no version has: an upload writes it before the version is there. A day, where an upload
 /// takes a minute, so that the clocks of nodes and bucket may differ by hours.
@@ -51,9 +51,9 @@ impl Components {
         match (self.store.component(digest).await?, &self.bucket) {
             (None, _) => Ok(None),
             (Some(StoredComponent::Here(bytes)), _) => Ok(Some(bytes)),
-            (Some(StoredComponent::InBucket { .. }), Some(bucket)) => match bucket.get(digest).await? {
+            (Some(StoredComponent::InBucket { size }), Some(bucket)) => match bucket.get(digest, size).await? {
                 Some(bytes) => Ok(Some(bytes.into())),
-                None => Err(StoreError::Damaged(format!("the bucket has no component {digest}"))),
+                None => Err(StoreError::Damaged(format!("the bucket has no component {digest} of {size} bytes"))),
             },
             (Some(StoredComponent::InBucket { .. }), None) => Err(StoreError::NoBucket { digest: digest.to_owned() }),
         }
@@ -88,15 +88,16 @@ impl Components {
         for object in bucket.objects().await? {
             let is_old = now.duration_since(object.written_at) >= ORPHANED_FOR;
             if is_old && self.store.component(&object.digest).await?.is_none() {
-                deleted += usize::from(self.delete(bucket, &object.digest).await?);
+                deleted += usize::from(self.delete(bucket, &object).await?);
             }
         }
         Ok(deleted)
     }
 
     /// Whether it is gone.
-    async fn delete(&self, bucket: &Bucket, digest: &str) -> Result<bool, StoreError> {
-        let Some(bytes) = bucket.get(digest).await? else { return Ok(false) };
+    async fn delete(&self, bucket: &Bucket, object: &BucketObject) -> Result<bool, StoreError> {
+        let digest = &object.digest;
+        let Some(bytes) = bucket.get(digest, object.size).await? else { return Ok(false) };
         bucket.delete(digest).await?;
         // Somebody has uploaded it anew in between, and found it there.
         if self.store.component(digest).await?.is_some() {
@@ -110,8 +111,15 @@ impl Components {
 #[async_trait]
 impl ComponentSource for Components {
     async fn component(&self, digest: &str) -> Result<Vec<u8>, String> {
-        let found = self.get(digest).await.map_err(|error| with_causes(&error))?;
-        found.ok_or_else(|| "it is not in the store".to_owned())
+        match self.get(digest).await {
+            Ok(found) => found.ok_or_else(|| "it is not in the store".to_owned()),
+            // A tenant reads in its log why it could not be asked, and need not learn there where the operator keeps what.
+            Err(error @ StoreError::Bucket(_)) => {
+                warn!(component.digest = digest, error = with_causes(&error), "a component cannot be fetched");
+                Err("the object store that has it failed".to_owned())
+            }
+            Err(error) => Err(with_causes(&error)),
+        }
     }
 }
 
@@ -159,9 +167,10 @@ mod tests {
         let written = bucket.objects().await.unwrap().into_iter().map(|object| object.written_at).max().unwrap();
         let (soon, later) = (written + SignedDuration::from_hours(23), written + SignedDuration::from_hours(25));
         assert_eq!(components.sweep(&bucket, soon).await.unwrap(), 0);
-        assert_eq!(bucket.get(&orphan).await.unwrap().as_deref(), Some(ORPHAN));
+        let size = ORPHAN.len() as u64;
+        assert_eq!(bucket.get(&orphan, size).await.unwrap().as_deref(), Some(ORPHAN));
         assert_eq!(components.sweep(&bucket, later).await.unwrap(), 1);
-        assert_eq!(bucket.get(&orphan).await.unwrap(), None);
+        assert_eq!(bucket.get(&orphan, size).await.unwrap(), None);
         assert_eq!(components.get(&kept).await.unwrap().as_deref(), Some(KEPT));
         assert_eq!(components.sweep(&bucket, later).await.unwrap(), 0);
     }
@@ -170,7 +179,8 @@ mod tests {
     async fn what_somebody_uploads_while_it_is_deleted_is_put_back() {
         let (_data, components, bucket, [kept, _]) = with_an_orphan().await;
         // As if its version had come after the question whether there is one.
-        assert!(!components.delete(&bucket, &kept).await.unwrap());
+        let object = bucket.objects().await.unwrap().into_iter().find(|object| object.digest == kept).unwrap();
+        assert!(!components.delete(&bucket, &object).await.unwrap());
         assert_eq!(components.get(&kept).await.unwrap().as_deref(), Some(KEPT));
     }
 

@@ -45,7 +45,7 @@ pub enum BucketError {
         url: String,
         /// What it says.
         #[source]
-        source: object_store::Error,
+        source: Box<object_store::Error>,
     },
     /// Something went wrong with an object.
     #[error("the component {name} cannot be {doing} the bucket `{url}`")]
@@ -58,7 +58,7 @@ pub enum BucketError {
         doing: &'static str,
         /// Why.
         #[source]
-        source: object_store::Error,
+        source: Box<object_store::Error>,
     },
 }
 
@@ -75,6 +75,8 @@ pub struct Bucket {
 pub struct BucketObject {
     /// The digest that it is named by.
     pub digest: String,
+    /// Its size in bytes.
+    pub size: u64,
     /// When it was written last.
     pub written_at: Timestamp,
 }
@@ -105,9 +107,8 @@ impl Bucket {
             // What is not encrypted is named so by whoever sets it.
             builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
         }
-        let unusable = |source| BucketError::Unusable { url: url.to_owned(), source };
-        let objects = builder.build().map_err(unusable)?;
-        Ok(Self::of(Arc::new(objects), prefix, url))
+        let prefixed = |objects| Self::of(Arc::new(objects), prefix, url);
+        builder.build().map(prefixed).map_err(|error| unusable(url, error))
     }
 
     fn of(objects: Arc<dyn ObjectStore>, prefix: Path, url: &str) -> Self {
@@ -120,7 +121,7 @@ impl Bucket {
     /// It does not answer, or refuses.
     pub async fn check(&self) -> Result<(), BucketError> {
         let first = self.list().try_next().await;
-        first.map(drop).map_err(|source| BucketError::Unusable { url: self.url.clone(), source })
+        first.map(drop).map_err(|error| unusable(&self.url, error))
     }
 
     /// Writes a component. Returns once it is durable.
@@ -132,14 +133,18 @@ impl Bucket {
         put.map(drop).map_err(|source| self.failed(digest, "written to", source))
     }
 
-    /// Reads a component, if it is there. What it is is for the caller to check.
+    /// Reads a component, if one of that size is there: what somebody has put in its place may be too large for our memory. What it
+    /// is is for the caller to check.
     ///
     /// # Errors
     /// It could not be read.
-    pub async fn get(&self, digest: &str) -> Result<Option<Bytes>, BucketError> {
-        let read = async { self.objects.get(&self.path(digest)).await?.bytes().await };
+    pub async fn get(&self, digest: &str, size: u64) -> Result<Option<Bytes>, BucketError> {
+        let read = async {
+            let found = self.objects.get(&self.path(digest)).await?;
+            if found.meta.size == size { found.bytes().await.map(Some) } else { Ok(None) }
+        };
         match read.await {
-            Ok(bytes) => Ok(Some(bytes)),
+            Ok(bytes) => Ok(bytes),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(source) => Err(self.failed(digest, "read from", source)),
         }
@@ -162,11 +167,11 @@ impl Bucket {
     /// It could not be listed.
     pub async fn objects(&self) -> Result<Vec<BucketObject>, BucketError> {
         let listed: Result<Vec<ObjectMeta>, _> = self.list().try_collect().await;
-        let listed = listed.map_err(|source| BucketError::Unusable { url: self.url.clone(), source })?;
+        let listed = listed.map_err(|error| unusable(&self.url, error))?;
         let object = |meta: ObjectMeta| {
             let digest = meta.location.filename().filter(|name| is_digest(name))?.to_owned();
             let written_at = Timestamp::from_second(meta.last_modified.timestamp()).ok()?;
-            Some(BucketObject { digest, written_at })
+            Some(BucketObject { digest, size: meta.size, written_at })
         };
         // Whatever else somebody keeps there is not ours.
         Ok(listed.into_iter().filter_map(object).collect())
@@ -181,8 +186,12 @@ impl Bucket {
     }
 
     fn failed(&self, name: &str, doing: &'static str, source: object_store::Error) -> BucketError {
-        BucketError::Object { url: self.url.clone(), name: name.to_owned(), doing, source }
+        BucketError::Object { url: self.url.clone(), name: name.to_owned(), doing, source: Box::new(source) }
     }
+}
+
+fn unusable(url: &str, source: object_store::Error) -> BucketError {
+    BucketError::Unusable { url: url.to_owned(), source: Box::new(source) }
 }
 
 /// SHA-256 in hexadecimal.

@@ -1,6 +1,7 @@
 //! Compiled components on disk: found again, and never believed when they are not what we wrote.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -144,6 +145,33 @@ async fn what_was_loaded_stays_as_it_was_whatever_becomes_of_the_file() {
     let file = fs::OpenOptions::new().write(true).open(kept(folder.path()).remove(0)).unwrap();
     file.set_len(0).unwrap();
     assert_eq!(format!("{:?}", sandbox.runner().describe(&pre).await.unwrap()), format!("{before:?}"));
+}
+
+/// Images of memories of about that size that the process has, by what the kernel calls them.
+fn images(bytes: Range<u64>) -> usize {
+    let is_image = |entry: &fs::DirEntry| {
+        let name = fs::read_link(entry.path()).unwrap_or_default();
+        name.to_string_lossy().contains("wasm-memory-image")
+            && fs::metadata(entry.path()).is_ok_and(|image| bytes.contains(&image.len()))
+    };
+    fs::read_dir("/proc/self/fd").unwrap().map(Result::unwrap).filter(is_image).count()
+}
+
+/// Else the first evaluation would make it, at the guest's expense.
+#[tokio::test]
+async fn what_is_compiled_has_the_image_of_its_memory_before_it_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    // As large as no other one is, so that other tests of this process do not count.
+    let guest = Guest::new().pages(16).with("(data (i32.const 700000) \"x\")");
+    let bytes = guest.component();
+    let size = 690_000..710_000;
+    assert_eq!(images(size.clone()), 0);
+    let (sandbox, fetched) = beside_store(folder.path(), 1, &bytes);
+    let pre = sandbox.load(TENANT, &compile::digest(&bytes)).await.unwrap();
+    assert_eq!(fetched.load(Ordering::Relaxed), 1, "it was to be compiled");
+    assert_eq!(images(size.clone()), 1);
+    sandbox.runner().describe(&pre).await.unwrap();
+    assert_eq!(images(size), 1, "the guest has made another one");
 }
 
 #[tokio::test]
