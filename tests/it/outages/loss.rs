@@ -157,6 +157,39 @@ async fn requests_that_a_lock_keeps_are_told_so_and_those_behind_them_too() {
     assert_eq!(acme.query("/Users", &[("count", "0")]).await.body["totalResults"], 2);
 }
 
+/// A database that is not done with a statement in half a minute gives it up. Who has nothing to do with that does not wait for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_that_takes_too_long_is_given_up_and_told() {
+    let database = Cluster::start("");
+    let server = server_with(&database.url()).await;
+    let (acme, other) = (server.tenant("acme").await, server.tenant("other").await);
+    acme.post("/Users", user("known")).await.expect_status(201);
+    database.execute(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN IF NEW.body LIKE ''%slow%'' THEN PERFORM pg_sleep(300); END IF; RETURN NEW; END'",
+    );
+    database.execute("CREATE TRIGGER slow BEFORE INSERT ON resource FOR EACH ROW EXECUTE FUNCTION slow()");
+
+    let begun = Instant::now();
+    let slow = tokio::spawn({
+        let acme = acme.clone();
+        async move { acme.post("/Users", user("slow")).await }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for answer in create_many(&other, "other", 20).await {
+        answer.expect_status(201);
+    }
+    acme.get(KNOWN).await.expect_status(200);
+    assert!(begun.elapsed() < ANSWERED_WITHIN, "others waited: {:?}", begun.elapsed());
+
+    let answer = slow.await.unwrap().expect_status(503);
+    assert!(answer.header("retry-after").is_some(), "{answer:?}");
+    let waited = begun.elapsed();
+    assert!((Duration::from_secs(25)..Duration::from_secs(40)).contains(&waited), "{waited:?}");
+    acme.post("/Users", user("after")).await.expect_status(201);
+    assert_eq!(acme.query("/Users", &[("count", "0")]).await.body["totalResults"], 2);
+}
+
 /// A database that is made read-only while it is in use, as before a planned change of the primary.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_becomes_read_only_is_told_and_got_over() {

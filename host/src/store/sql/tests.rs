@@ -277,7 +277,13 @@ fn block(store: &SqlStore) -> std::sync::mpsc::Sender<()> {
     let (release, wait) = std::sync::mpsc::channel();
     let inner = Arc::clone(&store.inner);
     tokio::spawn(async move {
-        inner.writer.write(move |_| Ok::<_, StoreError>(wait.recv().is_ok())).await.unwrap();
+        // Once: what follows may be in its batch, and has it run again.
+        let mut is_busy = true;
+        let work = move |_: &Connection| {
+            let waits = std::mem::take(&mut is_busy);
+            Ok::<_, StoreError>(waits && wait.recv().is_ok())
+        };
+        inner.writer.write(work).await.unwrap();
     });
     release
 }

@@ -243,40 +243,42 @@ fn sweep_one(
     })
 }
 
-/// One transaction for all of them. An error is one of the transaction, so of every request in it. `careful` counts down the batches
-/// until one is run without savepoints again.
+/// How a transaction ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// What was done in it is durable.
+    Committed,
+    /// Nothing of it stays, and nothing was to.
+    RolledBack,
+    /// Nothing of it stays: one that failed had written something, and so had others, who have to be run again.
+    Spoilt,
+}
+
+/// One transaction for all of them, or a second one. An error is one of the transaction, so of every request in it. `careful` counts
+/// down the batches until one is run without savepoints again.
 fn run_batch(connection: &Connection, batch: &mut [Box<dyn Job>], careful: &mut u32) -> driver::Result<()> {
     let savepoints = *careful > 0;
     *careful = careful.saturating_sub(1);
-    if run_transaction(connection, batch, savepoints)? == Ran::Spoilt {
+    if run_transaction(connection, batch, savepoints)? == End::Spoilt {
         *careful = CAREFUL_FOR;
         run_transaction(connection, batch, true)?;
     }
     Ok(())
 }
 
-/// What became of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ran {
-    /// It is done with: all that was to stay is durable.
-    Committed,
-    /// Nothing of it stays: one that failed had written something, and others had, too.
-    Spoilt,
-}
-
-fn run_transaction(connection: &Connection, batch: &mut [Box<dyn Job>], savepoints: bool) -> driver::Result<Ran> {
+fn run_transaction(connection: &Connection, batch: &mut [Box<dyn Job>], savepoints: bool) -> driver::Result<End> {
     execute(connection, "BEGIN IMMEDIATE")?;
-    let done = match batch {
-        // A request alone in its transaction needs none: what it has written is all there is to be rolled back.
-        [only] => Ok(Ended { commits: only.run(connection), ran: Ran::Committed }),
+    let end = match batch {
+        // A request alone in its transaction needs no savepoint: what it has written is all there is to be rolled back.
+        [only] => Ok(if only.run(connection) { End::Committed } else { End::RolledBack }),
         many if savepoints => run_in_savepoints(connection, many),
         many => run_together(connection, many),
     };
-    let ended = match done {
-        Ok(Ended { commits: true, ran }) => execute(connection, "COMMIT").map(|()| ran),
+    let ended = match end {
+        Ok(End::Committed) => execute(connection, "COMMIT").map(|()| End::Committed),
         // It may be over already, for the same reasons as in a savepoint.
-        Ok(Ended { ran, .. }) if is_autocommit(connection) => Ok(ran),
-        Ok(Ended { ran, .. }) => execute(connection, "ROLLBACK").map(|()| ran),
+        Ok(end) if is_autocommit(connection) => Ok(end),
+        Ok(end) => execute(connection, "ROLLBACK").map(|()| end),
         Err(error) => Err(error),
     };
     // A full disk ends the transaction by itself; any other failure leaves it open.
@@ -286,14 +288,8 @@ fn run_transaction(connection: &Connection, batch: &mut [Box<dyn Job>], savepoin
     ended
 }
 
-/// How a transaction is to end, and what that means for the batch.
-struct Ended {
-    commits: bool,
-    ran: Ran,
-}
-
 /// One after the other, until one fails that has written something.
-fn run_together(connection: &Connection, batch: &mut [Box<dyn Job>]) -> driver::Result<Ended> {
+fn run_together(connection: &Connection, batch: &mut [Box<dyn Job>]) -> driver::Result<End> {
     for job in batch {
         let before = rows_changed(connection);
         if job.run(connection) {
@@ -303,15 +299,15 @@ fn run_together(connection: &Connection, batch: &mut [Box<dyn Job>]) -> driver::
             return Err(driver::Error::Undone);
         }
         if rows_changed(connection) != before {
-            return Ok(Ended { commits: false, ran: Ran::Spoilt });
+            return Ok(End::Spoilt);
         }
     }
-    Ok(Ended { commits: true, ran: Ran::Committed })
+    Ok(End::Committed)
 }
 
-fn run_in_savepoints(connection: &Connection, batch: &mut [Box<dyn Job>]) -> driver::Result<Ended> {
+fn run_in_savepoints(connection: &Connection, batch: &mut [Box<dyn Job>]) -> driver::Result<End> {
     batch.iter_mut().try_for_each(|job| run_in_savepoint(connection, job.as_mut()))?;
-    Ok(Ended { commits: true, ran: Ran::Committed })
+    Ok(End::Committed)
 }
 
 /// Some failures (disk full, I/O error, no memory) make SQLite roll the whole transaction back, with what the requests
