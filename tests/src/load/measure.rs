@@ -96,7 +96,11 @@ pub(super) async fn run(
     let mut rows: Vec<Row> = scenarios.iter().flat_map::<Vec<Row>, _>(of_every_target).collect();
     for round in 0..=rounds {
         progress(&if round == 0 { "warming up".to_owned() } else { format!("round {round} of {rounds}") });
-        for row in rows.iter_mut().filter(|row| row.refusal.is_none()) {
+        for place in in_turns(rows.len(), targets.len(), round) {
+            let row = &mut rows[place];
+            if row.refusal.is_some() {
+                continue;
+            }
             match once(&row.scenario, &targets[row.target], time_max, run).await? {
                 Err(NotSupported(why)) => row.refusal = Some(why),
                 Ok(measured) if round > 0 => row.rounds.push(measured),
@@ -108,6 +112,15 @@ pub(super) async fn run(
         }
     }
     Ok(rows)
+}
+
+/// The places of rows, scenario by scenario, each round with another target first: what one leaves to be done, such as pages to be
+/// written, is at the expense of the next.
+fn in_turns(rows: usize, targets: usize, round: usize) -> impl Iterator<Item = usize> {
+    (0..rows).map(move |place| {
+        let (scenario, turn) = (place / targets, place % targets);
+        scenario * targets + (turn + round) % targets
+    })
 }
 
 async fn once(
@@ -189,6 +202,12 @@ mod tests {
         assert_eq!(row.cpu_ms(), Some(0.2));
         assert_eq!(row.median(|round| round.p50_ms), Some(2.0));
         assert_eq!(row.most(|used| used.growth_mib), Some(4.0));
+    }
+
+    #[test]
+    fn every_target_comes_first_once_and_each_row_is_measured_in_each_round() {
+        let rounds = [0, 1, 2].map(|round| in_turns(6, 3, round).collect::<Vec<_>>());
+        assert_eq!(rounds, [[0, 1, 2, 3, 4, 5], [1, 2, 0, 4, 5, 3], [2, 0, 1, 5, 3, 4]]);
     }
 
     #[test]
