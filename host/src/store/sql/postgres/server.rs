@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::Poll;
 
+use futures_util::FutureExt as _;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -124,7 +125,7 @@ impl Server {
         mut notified: impl FnMut() + Send + 'static,
     ) -> Result<(Client, Carrying), tokio_postgres::Error> {
         let (client, mut connection) = candidate.config.connect(self.tls.clone()).await?;
-        let mut carrying: Carrying = Box::pin(async move {
+        let carry = async move {
             loop {
                 match poll_fn(|context| connection.poll_message(context)).await {
                     Some(Ok(AsyncMessage::Notification(_))) => notified(),
@@ -137,10 +138,12 @@ impl Server {
                     None => return,
                 }
             }
-        });
+        };
+        // However often it is asked after its end: that must not be the end of the process.
+        let mut carrying: Carrying = Box::pin(carry.fuse());
+        let mut has_ended = false;
         {
             let mut set = pin!(client.batch_execute(SETTINGS));
-            let mut has_ended = false;
             poll_fn(|context| match set.as_mut().poll(context) {
                 Poll::Pending if !has_ended => {
                     has_ended = carrying.as_mut().poll(context).is_ready();
@@ -149,6 +152,10 @@ impl Server {
                 polled => polled,
             })
             .await?;
+        }
+        if has_ended {
+            // The server has ended it with its answer. So there is nobody to be asked, which asking says.
+            client.batch_execute("").await?;
         }
         Ok((client, carrying))
     }
@@ -215,4 +222,50 @@ fn tls(ca_file: Option<&Path>) -> Result<ClientConfig, StoreError> {
     let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let config = versions.map_err(|error| StoreError::Database(Box::new(error)))?;
     Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{SocketAddr, TcpListener};
+
+    use super::*;
+
+    const AUTHENTICATED: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+    /// One row, in whose only column stands `off`.
+    const OFF: &[u8] = b"T\0\0\0\x1a\0\x01x\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0\
+        D\0\0\0\x0d\0\x01\0\0\0\x03offC\0\0\0\x09SHOW\0Z\0\0\0\x05I";
+    const SET: &[u8] = b"C\0\0\0\x08SET\0Z\0\0\0\x05I";
+
+    /// A server that takes writes, and ends each connection with the answer to its settings.
+    fn ends_at_once() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            while let Ok((mut stream, _)) = listener.accept() {
+                let mut asked = [0; 4_096];
+                for answer in [AUTHENTICATED, OFF, SET] {
+                    if stream.read(&mut asked).is_ok() {
+                        stream.write_all(answer).unwrap();
+                    }
+                }
+            }
+        });
+        address
+    }
+
+    #[test]
+    fn a_connection_that_ends_with_the_answer_to_its_settings_is_none() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let url = format!("postgres://scruple@{}/scruple?sslmode=disable", ends_at_once());
+        let server = Server::new(&url, None, runtime.handle().clone()).unwrap();
+        // Now and then the end is seen only after the answer: then it is the session that says so.
+        for _ in 0..200 {
+            match server.connect() {
+                Ok(session) => drop(session),
+                Err(StoreError::Unreachable(_)) => {}
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
 }
