@@ -198,8 +198,8 @@ impl View<'_> {
         for entry in &write.entries_removed {
             self.remove_entry(&write.resource_type, write.id, entry)?;
         }
-        let (unique, other): (Vec<_>, Vec<_>) = write.entries_added.iter().partition(|entry| entry.unique);
-        for entry in unique.into_iter().chain(other) {
+        let added = |unique: bool| write.entries_added.iter().filter(move |entry| entry.unique == unique);
+        for entry in added(true).chain(added(false)) {
             if !self.add_entry(&write.resource_type, write.id, entry)? {
                 return Err(CommitError::Duplicate { attribute: entry.attribute.clone() });
             }

@@ -385,10 +385,10 @@ mod tests {
         end
     }
 
-    type Answer = oneshot::Receiver<Result<(), StoreError>>;
-
-    /// Requests that insert 1 and 2, and between them one that fails after or before it has inserted -1; how often each was run.
-    async fn batch(writer: &Writer, fails_late: bool) -> ([Answer; 3], Arc<[AtomicU32; 3]>) {
+    /// One batch of requests that insert 1 and 2, and between them one that fails after or before it has inserted -1. It alone fails;
+    /// how often each was run.
+    async fn batch(writer: &Writer, fails_late: bool) -> [u32; 3] {
+        let end = hold(writer).await;
         let runs: Arc<[AtomicU32; 3]> = Arc::default();
         let counted = |place: usize, work: fn(&Connection) -> Result<(), StoreError>| {
             let runs = Arc::clone(&runs);
@@ -398,52 +398,32 @@ mod tests {
             }
         };
         let queue = async |work| writer.loose_end().queue(work, None).await.unwrap();
-        let fails = match fails_late {
-            true => counted(1, |connection| insert(connection, -1).and(Err(StoreError::Closed))),
-            false => counted(1, |_| Err(StoreError::Closed)),
-        };
         let first = queue(counted(0, |connection| insert(connection, 1))).await;
-        let failing = queue(fails).await;
+        let failing = match fails_late {
+            true => queue(counted(1, |connection| insert(connection, -1).and(Err(StoreError::Closed)))).await,
+            false => queue(counted(1, |_| Err(StoreError::Closed))).await,
+        };
         let last = queue(counted(2, |connection| insert(connection, 2))).await;
-        ([first, failing, last], runs)
-    }
-
-    fn counts(runs: &[AtomicU32; 3]) -> [u32; 3] {
-        [0, 1, 2].map(|place| runs[place].load(Ordering::Relaxed))
-    }
-
-    async fn only_the_second_fails([first, failing, last]: [Answer; 3]) {
+        end.send(()).unwrap();
         first.await.unwrap().unwrap();
         failing.await.unwrap().unwrap_err();
         last.await.unwrap().unwrap();
+        [0, 1, 2].map(|place| runs[place].load(Ordering::Relaxed))
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn who_fails_before_he_writes_costs_the_others_nothing() {
         let writer = writer();
-        let end = hold(&writer).await;
-        let (answers, runs) = batch(&writer, false).await;
-        end.send(()).unwrap();
-        only_the_second_fails(answers).await;
-        assert_eq!(counts(&runs), [1, 1, 1]);
+        assert_eq!(batch(&writer, false).await, [1, 1, 1]);
         assert_eq!(numbers(&writer).await, [1, 2]);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn who_fails_after_he_has_written_is_rolled_back_alone_and_has_the_next_batches_run_with_care() {
         let writer = writer();
-        let end = hold(&writer).await;
-        let (answers, runs) = batch(&writer, true).await;
-        end.send(()).unwrap();
-        only_the_second_fails(answers).await;
-        assert_eq!(counts(&runs), [2, 2, 1]);
+        assert_eq!(batch(&writer, true).await, [2, 2, 1]);
         assert_eq!(numbers(&writer).await, [1, 2]);
-
-        let end = hold(&writer).await;
-        let (answers, runs) = batch(&writer, true).await;
-        end.send(()).unwrap();
-        only_the_second_fails(answers).await;
-        assert_eq!(counts(&runs), [1, 1, 1]);
+        assert_eq!(batch(&writer, true).await, [1, 1, 1]);
         assert_eq!(numbers(&writer).await, [1, 1, 2, 2]);
     }
 
