@@ -170,9 +170,10 @@ async fn durable_creates() {
     ];
     println!("durable creates of a 2 KB user, {CLIENTS} clients, {ROUNDS} rounds of {} requests", CLIENTS * CREATES);
     for round in 0..=ROUNDS {
-        for turn in 0..variants.len() {
+        let count = variants.len();
+        for turn in 0..count {
             // Each round another one first: what one leaves to be done, such as pages to be written, is at the expense of the next.
-            let variant = &mut variants[(turn + round) % 3];
+            let variant = &mut variants[(turn + round) % count];
             let over_http = creates_over_http(variant, round).await;
             let at_the_pipeline = creates_at_the_pipeline(variant, round).await;
             // The first round warms up.

@@ -2,7 +2,6 @@
 //! said where it refuses.
 
 use std::path::Path;
-use std::process::Command;
 
 use scruple_tests::components::{FIVE_READS, SAFE_VALUES};
 use scruple_tests::database::TestDatabase;
@@ -22,12 +21,7 @@ fn start(data: &Path, store: &str) -> ServerProcess {
 /// What the program says when it does not start, and its exit code.
 fn refused(store: &str, environment: &[(&str, &str)]) -> (Option<i32>, String) {
     let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("scruple.toml");
-    std::fs::write(&config, format!("[store]\n{store}")).unwrap();
-    let mut serve = Command::new(program());
-    serve.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(config).arg("--data").arg(folder.path());
-    let ended = serve.envs(environment.iter().copied()).output().unwrap();
-    (ended.status.code(), String::from_utf8_lossy(&ended.stderr).into_owned())
+    ServerProcess::refusal(program(), folder.path(), &format!("[store]\n{store}"), environment).unwrap()
 }
 
 /// `safe-values` allows addresses of this domain alone.

@@ -3,7 +3,6 @@
 mod rolling;
 
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
@@ -54,18 +53,9 @@ impl Cluster {
 
     /// Tries to start a server on a folder; what it says when it does not.
     fn refused(&self, folder: &Path) -> String {
-        let config = folder.join("scruple.toml");
-        std::fs::write(&config, self.settings()).unwrap();
-        let ended = Command::new(program())
-            .args(["serve", "--listen", "127.0.0.1:0", "--config"])
-            .arg(config)
-            .arg("--data")
-            .arg(folder)
-            .env("RUST_LOG", "error")
-            .output()
-            .unwrap();
-        assert_eq!(ended.status.code(), Some(5));
-        String::from_utf8_lossy(&ended.stderr).into_owned()
+        let (code, said) = ServerProcess::refusal(program(), folder, &self.settings(), &[]).unwrap();
+        assert_eq!(code, Some(5), "{said}");
+        said
     }
 }
 

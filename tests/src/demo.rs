@@ -10,7 +10,6 @@ mod story;
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::Context;
 
@@ -21,23 +20,9 @@ use crate::process::ServerProcess;
 /// What the server keeps, and what shows how it went.
 const FOLDER: &str = "target/demo";
 
-/// Runs the demo; with `DEMO_EXIT=1` in the environment it ends after the story.
-pub fn run() -> ExitCode {
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            println!("cannot start a runtime: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    match runtime.block_on(play()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            println!("\nThe demo failed: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+/// Runs the demo; with `DEMO_EXIT=1` in the environment it ends after the story. Whether every answer was the expected one.
+pub async fn run() -> anyhow::Result<bool> {
+    play().await.context("the demo failed")
 }
 
 async fn play() -> anyhow::Result<bool> {

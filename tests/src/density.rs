@@ -9,9 +9,7 @@ mod memory;
 mod prepare;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use serde_json::json;
 
@@ -50,18 +48,9 @@ enum Language {
 }
 
 /// Runs the program.
-pub fn run(args: &Args) -> ExitCode {
-    let runtime = tokio::runtime::Runtime::new().context("cannot start a runtime");
-    match runtime.and_then(|runtime| runtime.block_on(measured(args))) {
-        Ok(report) => {
-            println!("{report}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+pub async fn run(args: &Args) -> anyhow::Result<bool> {
+    println!("{}", measured(args).await?);
+    Ok(true)
 }
 
 async fn measured(args: &Args) -> anyhow::Result<String> {

@@ -19,10 +19,7 @@ mod usage;
 mod required;
 mod report;
 
-use std::process::ExitCode;
 use std::time::Duration;
-
-use anyhow::Context;
 
 pub use crate::load::args::Args;
 use crate::load::population::Population;
@@ -31,20 +28,15 @@ use crate::load::required::Subject;
 use crate::load::target::{Endpoint, Target};
 
 /// Runs the program.
-pub fn run(args: &Args) -> ExitCode {
-    let measured = tokio::runtime::Runtime::new().context("cannot start a runtime").and_then(|runtime| {
-        args.check()?;
-        runtime.block_on(measure_all(args))
-    });
-    match measured {
-        Ok(report) if args.json => println!("{:#}", report.json()),
-        Ok(report) => println!("{}", report.text()),
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            return ExitCode::FAILURE;
-        }
+pub async fn run(args: &Args) -> anyhow::Result<bool> {
+    args.check()?;
+    let report = measure_all(args).await?;
+    if args.json {
+        println!("{:#}", report.json())
+    } else {
+        println!("{}", report.text())
     }
-    ExitCode::SUCCESS
+    Ok(true)
 }
 
 async fn measure_all(args: &Args) -> anyhow::Result<Report> {

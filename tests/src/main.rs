@@ -1,6 +1,8 @@
 //! Everything that the tests' package does from the command line, in one program: each would have the whole server in it, and
 //! takes ten minutes of a processor to be built with optimisation.
 
+#![expect(clippy::print_stderr, reason = "a program says why it ends")]
+
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -19,12 +21,21 @@ enum Program {
     Nodes(nodes::Args),
 }
 
-fn main() -> ExitCode {
-    match Program::parse() {
-        Program::Demo => demo::run(),
-        Program::Conformance(args) => conformance::run(&args),
-        Program::Load(args) => load::run(&args),
-        Program::Density(args) => density::run(&args),
-        Program::Nodes(args) => nodes::run(args),
+#[tokio::main]
+async fn main() -> ExitCode {
+    let went_well = match Program::parse() {
+        Program::Demo => demo::run().await,
+        Program::Conformance(args) => conformance::run(&args).await,
+        Program::Load(args) => load::run(&args).await,
+        Program::Density(args) => density::run(&args).await,
+        Program::Nodes(args) => nodes::run(args).await,
+    };
+    match went_well {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

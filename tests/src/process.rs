@@ -31,17 +31,7 @@ impl ServerProcess {
 
     /// The same with an environment.
     pub fn start_in(program: &Path, data: &Path, settings: &str, environment: &[(&str, &str)]) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(data)?;
-        let config = data.join("scruple.toml");
-        std::fs::write(&config, settings)?;
-        let mut child = Command::new(program)
-            .args(["serve", "--listen", "127.0.0.1:0", "--config"])
-            .arg(config)
-            .arg("--data")
-            .arg(data)
-            .env("SCRUPLE_ADMIN_TOKEN", OPERATOR_TOKEN)
-            .env("RUST_LOG", "warn")
-            .envs(environment.iter().copied())
+        let mut child = serve(program, data, settings, environment)?
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start `{}`", program.display()))?;
@@ -56,6 +46,17 @@ impl ServerProcess {
         }
         let status = child.wait()?;
         bail!("the server ended before it listened: {status}")
+    }
+
+    /// What the server program says when it does not start on a folder, and its exit code.
+    pub fn refusal(
+        program: &Path,
+        data: &Path,
+        settings: &str,
+        environment: &[(&str, &str)],
+    ) -> anyhow::Result<(Option<i32>, String)> {
+        let ended = serve(program, data, settings, environment)?.output()?;
+        Ok((ended.status.code(), String::from_utf8_lossy(&ended.stderr).into_owned()))
     }
 
     /// The server program: beside this program, where the workspace's build puts both.
@@ -94,6 +95,23 @@ impl ServerProcess {
         self.child.wait()?;
         Ok(())
     }
+}
+
+/// `serve` on a folder, on a free port of the loopback interface.
+fn serve(program: &Path, data: &Path, settings: &str, environment: &[(&str, &str)]) -> anyhow::Result<Command> {
+    std::fs::create_dir_all(data)?;
+    let config = data.join("scruple.toml");
+    std::fs::write(&config, settings)?;
+    let mut serve = Command::new(program);
+    serve
+        .args(["serve", "--listen", "127.0.0.1:0", "--config"])
+        .arg(config)
+        .arg("--data")
+        .arg(data)
+        .env("SCRUPLE_ADMIN_TOKEN", OPERATOR_TOKEN)
+        .env("RUST_LOG", "warn")
+        .envs(environment.iter().copied());
+    Ok(serve)
 }
 
 /// A program of the workspace's build, which puts tests a folder deeper than programs.

@@ -66,13 +66,8 @@ fn settings(address: &str, authority: &Path) -> String {
 /// What the program says when it does not start.
 pub(super) fn refusal(settings: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("scruple.toml");
-    std::fs::write(&config, settings).unwrap();
-    let mut serve = Command::new(program());
-    serve.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(config).arg("--data").arg(folder.path());
-    let output = serve.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success(), "{settings} is served: {said}");
+    let (code, said) = ServerProcess::refusal(program(), folder.path(), settings, &[]).unwrap();
+    assert_ne!(code, Some(0), "{settings} is served: {said}");
     said
 }
 
