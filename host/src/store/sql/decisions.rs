@@ -148,7 +148,8 @@ fn walk(tenant: TenantId, query: &DecisionQuery) -> (String, Vec<Sql<'static>>) 
         values.push(value);
         sql.push_str(&format!(" AND {condition} ?{}", values.len()));
     }
-    sql.push_str(" ORDER BY id DESC");
+    // As many as are looked at: a server sends all that there are.
+    sql.push_str(&format!(" ORDER BY id DESC LIMIT {LOOK_AT_MAX}"));
     (sql, values)
 }
 
