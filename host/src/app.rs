@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
 use crate::pipeline::components::Components;
 use crate::pipeline::convoy::Convoys;
-use crate::pipeline::retention::{Exports, RetentionError};
+use crate::pipeline::retention::{Exports, Retention, RetentionError};
 use crate::scim::cursor::Cursors;
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::{Bucket, BucketError, NewNode, SqlStore, Store, StoreError, StoreOptions};
@@ -49,8 +49,8 @@ pub struct App {
     pub rates: Rates,
     /// The requests that were answered before they are carried out, as long as they are not.
     pub under_way: UnderWay,
-    /// Where decisions are written down before they are dropped.
-    pub exports: Option<Exports>,
+    /// What becomes of decisions that are not kept any longer.
+    pub retention: Retention,
     /// Which of the nodes that the database has this is.
     pub node: Uuid,
     leaving: AtomicBool,
@@ -70,6 +70,12 @@ pub enum AppError {
     /// Where decisions are written down before they are dropped.
     #[error(transparent)]
     Exports(#[from] RetentionError),
+    /// Partitions of what is in a file.
+    #[error(
+        "`store.decisions_partition_days` is set, and a file of SQLite's has no partitions: name a PostgreSQL database with `store.database`, \
+         or leave it out"
+    )]
+    NoPartitions,
     /// Where components are kept.
     #[error(transparent)]
     Bucket(#[from] BucketError),
@@ -98,6 +104,9 @@ impl App {
         compiler: CompilerProgram,
     ) -> Result<Opened, AppError> {
         let data = config.server.data.as_path();
+        if config.store.database.is_none() && config.store.decisions_partition_days.is_some() {
+            return Err(AppError::NoPartitions);
+        }
         let lock = folder::lock(data)?;
         let secrets = Secrets::open(data)?;
         let (operator, operator_token) = secrets.operator(data, operator_token)?;
@@ -146,7 +155,7 @@ impl App {
             origins: config.server.origins(),
             rates: Rates::per_second(config.scim.requests_per_second),
             under_way: UnderWay::at_most(config.scim.async_requests_max),
-            exports: config.store.decisions_exported_to.as_deref().map(Exports::to).transpose()?,
+            retention: config.store.retention()?,
             node: node.id,
             leaving: AtomicBool::new(false),
             _lock: lock,
@@ -194,6 +203,11 @@ impl StoreConfig {
     fn bucket(&self) -> Result<Option<Bucket>, BucketError> {
         let at = |url: &String| Bucket::at(url, self.components_endpoint.as_deref());
         self.components.as_ref().map(at).transpose()
+    }
+
+    fn retention(&self) -> Result<Retention, RetentionError> {
+        let exports = self.decisions_exported_to.as_deref().map(Exports::to).transpose()?;
+        Ok(Retention { exports, partition_days: self.decisions_partition_days })
     }
 
     fn options(&self) -> StoreOptions {

@@ -2,6 +2,7 @@
 //! misspelt limit must not silently be the default.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
@@ -166,6 +167,22 @@ impl ScimConfig {
     }
 }
 
+/// Days of a partition: from the shortest time that decisions are kept to what leaves few to drop in a year.
+const PARTITION_DAYS: RangeInclusive<u32> = 1..=366;
+
+impl StoreConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        let Some(found) = self.decisions_partition_days.filter(|days| !PARTITION_DAYS.contains(days)) else {
+            return Ok(());
+        };
+        Err(ConfigError::Range {
+            key: "store.decisions_partition_days".to_owned(),
+            found: found.to_string(),
+            expected: format!("from {} to {}", PARTITION_DAYS.start(), PARTITION_DAYS.end()),
+        })
+    }
+}
+
 fn check_tables(limits: &TableLimits) -> Result<(), ConfigError> {
     for (name, get, least, most) in TableLimits::RANGES {
         let found = get(limits);
@@ -194,6 +211,9 @@ pub struct StoreConfig {
     /// Folder in which decisions are written down, as lines of JSON, before they are dropped because their tenant keeps them no
     /// longer; without one, they are dropped only.
     pub decisions_exported_to: Option<PathBuf>,
+    /// Has the decision log in partitions of so many days, which are dropped whole once no tenant keeps anything in them: of PostgreSQL
+    /// only. Without it, decisions are dropped a few at a time. When it is taken away again, the partitions that there are stay.
+    pub decisions_partition_days: Option<u32>,
     /// Bucket of an object store with S3's protocol that components are kept in, `s3://bucket/prefix`; without one, they are in the
     /// database. Credentials and the region come from the environment, as Amazon's own tools take them.
     pub components: Option<String>,
@@ -209,6 +229,7 @@ impl Default for StoreConfig {
             snapshots_max: 64,
             batch_max: 256,
             decisions_exported_to: None,
+            decisions_partition_days: None,
             components: None,
             components_endpoint: None,
         }
@@ -322,6 +343,7 @@ impl Config {
         positive("store.snapshots_max", self.store.snapshots_max)?;
         positive("store.batch_max", self.store.batch_max)?;
         self.scim.check()?;
+        self.store.check()?;
         check_tables(&self.tables)?;
         self.sandbox.check()?;
         match &self.server.public_url {
@@ -398,6 +420,16 @@ mod tests {
         assert_eq!(error, "`scim.limits.filter_depth_max` is 201, but must be from 4 to 200");
         let error = parse("[scim.limits]\nvalue_max = 7\n").unwrap_err();
         assert!(error.contains("value_max"), "{error}");
+    }
+
+    #[test]
+    fn a_partition_has_at_least_a_day_and_at_most_a_year() {
+        let days = |days: u32| parse(&format!("[store]\ndecisions_partition_days = {days}\n"));
+        assert_eq!(days(366).unwrap().store.decisions_partition_days, Some(366));
+        for found in [0, 367] {
+            let error = days(found).unwrap_err();
+            assert_eq!(error, format!("`store.decisions_partition_days` is {found}, but must be from 1 to 366"));
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod glimpse;
 pub mod model;
 pub mod moving;
 pub mod node;
+pub mod partition;
 pub mod query;
 pub mod queued;
 pub mod schema;
@@ -42,6 +43,7 @@ pub use model::{
 };
 pub use moving::{MoveError, MovePhase, MoveProgress, MoveState, MoveTo, MovedTable};
 pub use node::{Active, LiveNode, Membership, NewNode};
+pub use partition::{DecisionPartition, DecisionSpan, PartitionCare, PartitionedDecision};
 pub use query::{Choose, Found, Matches, Page, Reference, Represented, ShowError, Shown, Wanted};
 pub use queued::{Committing, Premise, Queued};
 pub use signing::{
@@ -274,6 +276,10 @@ pub trait Store: Send + Sync + 'static {
     async fn join(&self, node: NewNode) -> Result<Arc<dyn Membership>, StoreError>;
     /// The nodes that live, the oldest first.
     async fn nodes(&self) -> Result<Vec<LiveNode>, StoreError>;
+    /// The partitions that the decision log has, oldest first; none, if it is one table.
+    async fn decision_partitions(&self) -> Result<Vec<DecisionPartition>, StoreError>;
+    /// The care for them; `None`, where there can be none, or as long as another node has it.
+    async fn care_for_partitions(&self) -> Result<Option<Arc<dyn PartitionCare>>, StoreError>;
     /// Whether the store can be reached; for readiness.
     async fn ping(&self) -> Result<(), StoreError>;
     /// What one tenant has.
@@ -426,12 +432,12 @@ pub trait TenantStore: Send + Sync {
 
     /// A page of the decision log, newest first.
     async fn decisions(&self, query: DecisionQuery) -> Result<DecisionPage, StoreError>;
-    /// The oldest decisions before a time, at most so many, oldest first.
-    async fn oldest_decisions(&self, before: jiff::Timestamp, most: usize) -> Result<Vec<StoredDecision>, StoreError>;
-    /// Drops the oldest decisions before a time, and up to one of them, if one is named, at most so many; how many those are.
+    /// The oldest decisions of a span of time, at most so many, oldest first.
+    async fn oldest_decisions(&self, of: DecisionSpan, most: usize) -> Result<Vec<StoredDecision>, StoreError>;
+    /// Drops the oldest decisions of a span of time, and up to one of them, if one is named, at most so many; how many those are.
     async fn drop_decisions(
         &self,
-        before: jiff::Timestamp,
+        of: DecisionSpan,
         through: Option<DecisionId>,
         most: usize,
     ) -> Result<usize, StoreError>;

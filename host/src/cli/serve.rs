@@ -141,7 +141,7 @@ async fn serve(config: &Config, admin_token: Option<&str>, trial: Option<&str>) 
         served
     };
     let forgetful = Arc::clone(&app);
-    let forgetting = async move { forgetful.pipeline.keep_dropping_decisions(forgetful.exports.as_ref()).await };
+    let forgetting = async move { forgetful.pipeline.keep_dropping_decisions(&forgetful.retention).await };
     let sweeper = Arc::clone(&app);
     let sweeping = async move { sweeper.pipeline.components.keep_sweeping(&sweeper.clock).await };
     let operator_token = operator_token.as_deref().or(admin_token);

@@ -32,7 +32,8 @@ pub(super) enum Tenant {
         switch: Switch,
     },
     /// Set how long a tenant's decisions are kept. Older ones are dropped; the server's setting `[store] decisions_exported_to` has
-    /// them written down before.
+    /// them written down before. Where the server has the log in partitions (`[store] decisions_partition_days`), they are kept at most the
+    /// width of a partition longer.
     KeepDecisions {
         /// Its name.
         name: String,

@@ -1,20 +1,22 @@
 //! Decisions that their tenants do not want to keep any longer: written down where the operator wants them, and dropped, a few at
-//! a time.
+//! a time, or a partition at a time.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+mod exports;
+mod partitions;
+
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use tracing::{info, warn};
 
+pub use self::exports::Exports;
+use self::partitions::Looks;
 use crate::causes::with_causes;
 use crate::pipeline::Pipeline;
-use crate::store::{StoreError, StoredDecision, Tenant};
+use crate::store::{DecisionSpan, StoreError, Tenant};
 
 /// Decisions dropped in one transaction: some 10 ms of SQLite's writer, for which others wait.
 const AT_ONCE: usize = 500;
@@ -45,65 +47,85 @@ pub enum RetentionError {
     Store(#[from] StoreError),
 }
 
-/// A folder that has each decision that was dropped, as a line of JSON, in a file of its tenant and day (UTC):
-/// `acme/2026-11-27.jsonl`. After a crash between writing and dropping, or if several nodes drop at a time, a decision may be
-/// there twice.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exports {
-    folder: PathBuf,
+/// What the operator wants done with the decision log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Where decisions are written down before they are dropped.
+    pub exports: Option<Exports>,
+    /// The log is to be in partitions of so many days.
+    pub partition_days: Option<u32>,
 }
 
 impl Pipeline {
     /// Drops what is too old by now, again and again, and never returns. What fails is said in the log and tried again.
-    pub async fn keep_dropping_decisions(&self, exports: Option<&Exports>) {
+    pub async fn keep_dropping_decisions(&self, retention: &Retention) {
+        let mut looks = Looks::default();
         loop {
-            tokio::time::sleep(INTERVAL).await;
-            match self.drop_old_decisions(exports).await {
+            match self.drop_old(retention, &mut looks).await {
                 Ok(0) => {}
                 Ok(dropped) => info!(dropped, "decisions were dropped that are not kept any longer"),
                 Err(error) => {
                     warn!(error = with_causes(&error), "decisions that are not kept any longer are still there")
                 }
             }
+            tokio::time::sleep(INTERVAL).await;
         }
     }
 
-    /// Drops what is too old by now; how many decisions that were.
-    pub async fn drop_old_decisions(&self, exports: Option<&Exports>) -> Result<u64, RetentionError> {
+    /// Drops what is too old by now; how many decisions that were, without those of partitions that were dropped whole.
+    pub async fn drop_old_decisions(&self, retention: &Retention) -> Result<u64, RetentionError> {
+        self.drop_old(retention, &mut Looks::default()).await
+    }
+
+    async fn drop_old(&self, retention: &Retention, looks: &mut Looks) -> Result<u64, RetentionError> {
+        // What is there counts, not what is set: partitions stay when nobody wants them any more.
+        if retention.partition_days.is_some() || !self.store.decision_partitions().await?.is_empty() {
+            return self.drop_old_of_partitions(retention, looks).await;
+        }
         let now = self.clock.now();
         let mut dropped = 0;
         for tenant in self.store.forgetful_tenants().await? {
             let Some(before) = kept_since(&tenant, now) else { continue };
-            loop {
-                let some = self.drop_some(&tenant, before, exports).await?;
-                dropped += some as u64;
-                if some < AT_ONCE {
-                    break;
-                }
-                tokio::time::sleep(PAUSE).await;
-            }
+            dropped += self.drop_span(&tenant, DecisionSpan::before(before), retention, u64::MAX).await?;
         }
         Ok(dropped)
+    }
+
+    /// Drops what a tenant has in a span, as many as `most` and a few; how many those are.
+    async fn drop_span(
+        &self,
+        tenant: &Tenant,
+        span: DecisionSpan,
+        retention: &Retention,
+        most: u64,
+    ) -> Result<u64, RetentionError> {
+        let mut dropped = 0;
+        loop {
+            let some = self.drop_some(tenant, span, retention).await?;
+            dropped += some as u64;
+            if some < AT_ONCE || dropped >= most {
+                return Ok(dropped);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     async fn drop_some(
         &self,
         tenant: &Tenant,
-        before: Timestamp,
-        exports: Option<&Exports>,
+        span: DecisionSpan,
+        retention: &Retention,
     ) -> Result<usize, RetentionError> {
         let tenant_store = self.store.tenant(tenant.id);
         let mut through = None;
-        if let Some(exports) = exports {
-            let decisions = tenant_store.oldest_decisions(before, AT_ONCE).await?;
+        if let Some(exports) = &retention.exports {
+            let decisions = tenant_store.oldest_decisions(span, AT_ONCE).await?;
             let Some(last) = decisions.last() else { return Ok(0) };
             through = Some(last.id);
-            let (exports, name) = (exports.clone(), tenant.name.clone());
-            let written = tokio::task::spawn_blocking(move || exports.write(&name, &decisions)).await;
-            written.map_err(|error| StoreError::Database(Box::new(error)))??;
+            exports.write(&tenant.name, decisions).await?;
         }
         // Not more than was written, whoever has dropped some of it meanwhile.
-        Ok(tenant_store.drop_decisions(before, through, AT_ONCE).await?)
+        Ok(tenant_store.drop_decisions(span, through, AT_ONCE).await?)
     }
 }
 
@@ -111,54 +133,4 @@ impl Pipeline {
 fn kept_since(tenant: &Tenant, now: Timestamp) -> Option<Timestamp> {
     let kept = SignedDuration::from_secs(i64::from(tenant.decisions_kept_days?) * SECONDS_A_DAY);
     now.checked_sub(kept).ok()
-}
-
-impl Exports {
-    /// Makes the folder, if need be.
-    pub fn to(folder: &Path) -> Result<Self, RetentionError> {
-        let failed = |source| RetentionError::Export { path: folder.to_owned(), source };
-        fs::create_dir_all(folder).map_err(failed)?;
-        Ok(Self { folder: folder.to_owned() })
-    }
-
-    /// Returns once they are on the disk.
-    fn write(&self, tenant: &str, decisions: &[StoredDecision]) -> Result<(), RetentionError> {
-        let mut days: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-        for decision in decisions {
-            let lines = days.entry(day_of(decision)).or_default();
-            lines.extend_from_slice(decision.record.to_string().as_bytes());
-            lines.push(b'\n');
-        }
-        let folder = self.folder.join(tenant);
-        for (day, lines) in days {
-            let path = folder.join(format!("{day}.jsonl"));
-            append(&path, &lines).map_err(|source| RetentionError::Export { path, source })?;
-        }
-        Ok(())
-    }
-}
-
-/// A decision's id has its time (RFC 9562 §5.7).
-fn day_of(decision: &StoredDecision) -> String {
-    let (seconds, nanoseconds) = decision.id.0.get_timestamp().map_or((0, 0), |time| time.to_unix());
-    let at = Timestamp::new(i64::try_from(seconds).unwrap_or(0), i32::try_from(nanoseconds).unwrap_or(0));
-    at.unwrap_or_default().to_zoned(TimeZone::UTC).date().to_string()
-}
-
-fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(path);
-    fs::create_dir_all(folder)?;
-    let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
-    // A crash may have left half a line.
-    if file.seek(SeekFrom::End(0))? > 0 {
-        file.seek(SeekFrom::End(-1))?;
-        let mut last = [0];
-        file.read_exact(&mut last)?;
-        if last != *b"\n" {
-            file.write_all(b"\n")?;
-        }
-    }
-    file.write_all(lines)?;
-    file.sync_all()?;
-    File::open(folder)?.sync_all()
 }

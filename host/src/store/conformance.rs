@@ -118,6 +118,8 @@ macro_rules! conformance {
             a_refusal_is_recorded_in_full,
             the_log_is_searched_by_time_outcome_constraint_and_resource,
             the_oldest_decisions_are_dropped_first_and_no_more_than_wanted,
+            decisions_are_dropped_of_a_span_of_time_alone,
+            a_log_that_nobody_has_divided_is_one_table,
             a_node_is_listed_from_its_start_to_its_end,
             a_change_is_looked_for_until_the_node_is_prepared,
             a_deleted_tenant_is_not_waited_for,

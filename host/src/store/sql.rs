@@ -75,7 +75,8 @@ use self::writer::Writer;
 use crate::decision::{TenantId, Txn};
 use crate::scim::schema::SchemaRegistry;
 use crate::store::{
-    LiveNode, Membership, NewNode, Store, StoreError, StoredComponent, Tenant, TenantStore, TokenHash, TokenOwner,
+    DecisionPartition, LiveNode, Membership, NewNode, PartitionCare, Store, StoreError, StoredComponent, Tenant,
+    TenantStore, TokenHash, TokenOwner,
 };
 
 /// The file's name in the data directory.
@@ -309,6 +310,22 @@ impl Store for SqlStore {
 
     async fn nodes(&self) -> Result<Vec<LiveNode>, StoreError> {
         self.inner.pool.read(nodes::live).await
+    }
+
+    async fn decision_partitions(&self) -> Result<Vec<DecisionPartition>, StoreError> {
+        match &self.inner.writer {
+            Writer::Sqlite(_) => Ok(Vec::new()),
+            Writer::Postgres(_) => self.inner.pool.read(postgres::partitions).await,
+        }
+    }
+
+    async fn care_for_partitions(&self) -> Result<Option<Arc<dyn PartitionCare>>, StoreError> {
+        match &self.inner.writer {
+            Writer::Sqlite(_) => Ok(None),
+            Writer::Postgres(writer) => {
+                Ok(postgres::Care::take(writer).await?.map(|care| Arc::new(care) as Arc<dyn PartitionCare>))
+            }
+        }
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

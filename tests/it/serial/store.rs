@@ -12,12 +12,13 @@ use scruple::scim::resource::{Member, Resource, ResourceId};
 use scruple::scim::schema::ResourceType;
 use scruple::store::{
     ActivateError, Activation, ActivationState, Active, AddVersionError, AsyncRequest, ChangeSet, ChangeSetError,
-    Choose, CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish, Found, FoundRow, Glimpse, LiveNode,
-    Matches, Membership, NewAsyncRequest, NewDefinitions, NewNode, NewSigningKey, NewSigningPolicy, NewTable, NewToken,
-    NewVersion, NewWaiver, Page, PluginVersion, Premise, QueryError, Queued, Reference, Represented, ShowError, Shown,
-    Signed, Signing, SigningKey, SigningKeyError, SigningPolicyError, Snapshot, Store, StoreError, StoredComponent,
-    StoredDecision, StoredWaiver, TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange,
-    TenantModel, TenantStore, Token, TokenHash, TokenOwner, Wanted,
+    Choose, CommitError, DecisionPage, DecisionPartition, DecisionQuery, DecisionSpan, DefineError, Defined, Finish,
+    Found, FoundRow, Glimpse, LiveNode, Matches, Membership, NewAsyncRequest, NewDefinitions, NewNode, NewSigningKey,
+    NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, Page, PartitionCare, PluginVersion, Premise,
+    QueryError, Queued, Reference, Represented, ShowError, Shown, Signed, Signing, SigningKey, SigningKeyError,
+    SigningPolicyError, Snapshot, Store, StoreError, StoredComponent, StoredDecision, StoredWaiver, TableChangeError,
+    TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token, TokenHash,
+    TokenOwner, Wanted,
 };
 
 use super::gates::{Gate, Gates, Writer};
@@ -98,6 +99,8 @@ gated! {
         fn unfinished() -> Result<Vec<(TenantId, Txn)>, StoreError>;
         fn join(node: NewNode) -> Result<Arc<dyn Membership>, StoreError>;
         fn nodes() -> Result<Vec<LiveNode>, StoreError>;
+        fn decision_partitions() -> Result<Vec<DecisionPartition>, StoreError>;
+        fn care_for_partitions() -> Result<Option<Arc<dyn PartitionCare>>, StoreError>;
         fn ping() -> Result<(), StoreError>;
     }
 }
@@ -181,8 +184,8 @@ gated! {
         fn decisions_of(txn: Txn) -> Result<Vec<StoredDecision>, StoreError>;
         fn finish(finish: Finish) -> Result<(), StoreError>;
         fn decisions(query: DecisionQuery) -> Result<DecisionPage, StoreError>;
-        fn oldest_decisions(before: Timestamp, most: usize) -> Result<Vec<StoredDecision>, StoreError>;
-        fn drop_decisions(before: Timestamp, through: Option<DecisionId>, most: usize) -> Result<usize, StoreError>;
+        fn oldest_decisions(of: DecisionSpan, most: usize) -> Result<Vec<StoredDecision>, StoreError>;
+        fn drop_decisions(of: DecisionSpan, through: Option<DecisionId>, most: usize) -> Result<usize, StoreError>;
         fn decision(id: DecisionId) -> Result<Option<StoredDecision>, StoreError>;
     }
 }

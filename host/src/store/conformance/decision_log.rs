@@ -10,7 +10,7 @@ use crate::decision::reads::{DocumentAnswer, DocumentRef};
 use crate::decision::{
     ConstraintFault, ConstraintName, DecisionId, FailurePolicy, LookUp, LookUpAnswer, Mode, Outcome, Read, Verdict,
 };
-use crate::store::{DecisionQuery, Store, TenantChange};
+use crate::store::{DecisionQuery, DecisionSpan, Store, TenantChange};
 
 pub(crate) async fn a_refusal_is_recorded_in_full(store: &dyn Store) {
     let acme = World::new(store, "acme").await;
@@ -135,12 +135,12 @@ pub(crate) async fn the_oldest_decisions_are_dropped_first_and_no_more_than_want
     other.user("ada").await;
     let after_them = tick();
     acme.user("late").await;
-    let oldest = |most| acme.tenant.oldest_decisions(after_them, most);
+    let oldest = |most| acme.tenant.oldest_decisions(DecisionSpan::before(after_them), most);
     let ids: Vec<DecisionId> = oldest(10).await.unwrap().iter().map(|decision| decision.id).collect();
     assert!(ids.len() == 5 && ids.is_sorted(), "{ids:?}");
     assert_eq!(oldest(2).await.unwrap().last().unwrap().id, ids[1]);
 
-    let drop_some = |through, most| acme.tenant.drop_decisions(after_them, through, most);
+    let drop_some = |through, most| acme.tenant.drop_decisions(DecisionSpan::before(after_them), through, most);
     assert_eq!(drop_some(Some(ids[1]), 10).await.unwrap(), 2);
     assert_eq!(drop_some(Some(ids[1]), 10).await.unwrap(), 0);
     assert_eq!(drop_some(None, 1).await.unwrap(), 1);
@@ -148,7 +148,7 @@ pub(crate) async fn the_oldest_decisions_are_dropped_first_and_no_more_than_want
     assert_eq!(drop_some(None, 10).await.unwrap(), 2);
     let left = acme.tenant.decisions(DecisionQuery { limit: 10, ..DecisionQuery::default() }).await.unwrap();
     assert_eq!(left.decisions.len(), 1);
-    assert_eq!(other.tenant.oldest_decisions(after_them, 10).await.unwrap().len(), 1);
+    assert_eq!(other.tenant.oldest_decisions(DecisionSpan::before(after_them), 10).await.unwrap().len(), 1);
 
     let keep = |decisions_kept_days| {
         acme.tenant.change(TenantChange { decisions_kept_days: Some(decisions_kept_days), ..TenantChange::default() })
@@ -159,4 +159,24 @@ pub(crate) async fn the_oldest_decisions_are_dropped_first_and_no_more_than_want
     assert_eq!(store.forgetful_tenants().await.unwrap(), [kept]);
     keep(None).await.unwrap();
     assert_eq!(store.forgetful_tenants().await.unwrap(), []);
+}
+
+pub(crate) async fn decisions_are_dropped_of_a_span_of_time_alone(store: &dyn Store) {
+    let acme = World::new(store, "acme").await;
+    let mut times = Vec::new();
+    for n in 0..5 {
+        times.push(tick());
+        acme.user(&format!("user-{n}")).await;
+    }
+    let all: Vec<DecisionId> = ids(&acme, DecisionQuery { limit: 10, ..DecisionQuery::default() }).await.0;
+    let span = DecisionSpan { from: Some(times[1]), before: times[4] };
+    let oldest = acme.tenant.oldest_decisions(span, 2).await.unwrap();
+    assert_eq!(oldest.iter().map(|decision| decision.id).collect::<Vec<_>>(), [all[3], all[2]]);
+    assert_eq!(acme.tenant.drop_decisions(span, Some(all[2]), 10).await.unwrap(), 2);
+    assert_eq!(acme.tenant.drop_decisions(span, None, 10).await.unwrap(), 1);
+    assert_eq!(ids(&acme, DecisionQuery { limit: 10, ..DecisionQuery::default() }).await.0, [all[0], all[4]]);
+}
+
+pub(crate) async fn a_log_that_nobody_has_divided_is_one_table(store: &dyn Store) {
+    assert_eq!(store.decision_partitions().await.unwrap(), []);
 }

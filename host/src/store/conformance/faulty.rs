@@ -17,12 +17,13 @@ use crate::scim::schema::ResourceType;
 use crate::store::query::Found;
 use crate::store::{
     ActivateError, Activation, ActivationState, Active, AddVersionError, AsyncRequest, ChangeSet, ChangeSetError,
-    Choose, CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish, FoundRow, Glimpse, LiveNode,
-    Matches, Membership, NewAsyncRequest, NewDefinitions, NewNode, NewSigningKey, NewSigningPolicy, NewTable, NewToken,
-    NewVersion, NewWaiver, Page, PluginVersion, Premise, QueryError, Queued, Reference, Represented, ShowError, Shown,
-    Signed, Signing, SigningKey, SigningKeyError, SigningPolicyError, Snapshot, Store, StoreError, StoredComponent,
-    StoredDecision, StoredWaiver, TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange,
-    TenantModel, TenantStore, Token, TokenHash, TokenOwner, Wanted,
+    Choose, CommitError, DecisionPage, DecisionPartition, DecisionQuery, DecisionSpan, DefineError, Defined, Finish,
+    FoundRow, Glimpse, LiveNode, Matches, Membership, NewAsyncRequest, NewDefinitions, NewNode, NewSigningKey,
+    NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, Page, PartitionCare, PluginVersion, Premise,
+    QueryError, Queued, Reference, Represented, ShowError, Shown, Signed, Signing, SigningKey, SigningKeyError,
+    SigningPolicyError, Snapshot, Store, StoreError, StoredComponent, StoredDecision, StoredWaiver, TableChangeError,
+    TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token, TokenHash,
+    TokenOwner, Wanted,
 };
 
 /// Calls of each method that meet faults, each in another test: with other values and another state, but not all of thousands.
@@ -261,11 +262,18 @@ faulty! {
             let _not_alone = self.breaking.alone.read().await;
             self.inner.join(node).await
         }
+
+        /// What it does is done in a session of its own, whose faults the tests of partitions meet.
+        async fn care_for_partitions(&self) -> Result<Option<Arc<dyn PartitionCare>>, StoreError> {
+            let _not_alone = self.breaking.alone.read().await;
+            self.inner.care_for_partitions().await
+        }
     }
     reads {
         fn tenants() -> Result<Vec<Tenant>, StoreError>;
         fn forgetful_tenants() -> Result<Vec<Tenant>, StoreError>;
         fn nodes() -> Result<Vec<LiveNode>, StoreError>;
+        fn decision_partitions() -> Result<Vec<DecisionPartition>, StoreError>;
         fn tenant_named(name: &str) -> Result<Option<Tenant>, StoreError>;
         fn token_owner(hash: &TokenHash) -> Result<Option<TokenOwner>, StoreError>;
         fn component(digest: &str) -> Result<Option<StoredComponent>, StoreError>;
@@ -321,7 +329,7 @@ faulty! {
         fn activations() -> Result<(Arc<TenantModel>, Vec<Activation>), StoreError>;
         fn in_force(at: Timestamp) -> Result<(Arc<TenantModel>, Vec<Activation>, Vec<StoredWaiver>), StoreError>;
         fn active() -> Result<Active, StoreError>;
-        fn oldest_decisions(before: Timestamp, most: usize) -> Result<Vec<StoredDecision>, StoreError>;
+        fn oldest_decisions(of: DecisionSpan, most: usize) -> Result<Vec<StoredDecision>, StoreError>;
         fn waivers(most: usize) -> Result<Vec<StoredWaiver>, StoreError>;
         fn waivers_ending_at(ends: &[Timestamp]) -> Result<Vec<StoredWaiver>, StoreError>;
         fn activation_history(name: &ConstraintName) -> Result<Vec<Activation>, StoreError>;
@@ -336,7 +344,7 @@ faulty! {
     }
     writes {
         fn record_refusal(record: Arc<DecisionRecord>) -> Result<(), StoreError>;
-        fn drop_decisions(before: Timestamp, through: Option<DecisionId>, most: usize) -> Result<usize, StoreError>;
+        fn drop_decisions(of: DecisionSpan, through: Option<DecisionId>, most: usize) -> Result<usize, StoreError>;
         fn create_token(token: NewToken) -> Result<Token, StoreError>;
         fn revoke_token(id: uuid::Uuid, at: Timestamp) -> Result<bool, StoreError>;
         fn add_version(version: NewVersion) -> Result<(PluginVersion, bool), AddVersionError>;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::row::{integer, json, uuid};
 use crate::decision::{DecisionId, Outcome, TenantId, Txn};
 use crate::store::write_set::DecisionRow;
-use crate::store::{DecisionPage, DecisionQuery, StoreError, StoredDecision};
+use crate::store::{DecisionPage, DecisionQuery, DecisionSpan, StoreError, StoredDecision};
 
 /// Entries one call looks at. Passing over one that does not match reads no record and takes about 2 µs, so a call ends
 /// within some 20 ms, whatever it looks for.
@@ -60,34 +60,42 @@ pub(super) fn of_request(
     Ok(decisions)
 }
 
-/// The oldest of those before a time, oldest first.
+/// The oldest of a span of time, oldest first.
 pub(super) fn oldest(
     connection: &Connection,
     tenant: TenantId,
-    before: Timestamp,
+    span: DecisionSpan,
     most: usize,
 ) -> Result<Vec<StoredDecision>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT id, record FROM decision WHERE tenant_id = ?1 AND id < ?2 ORDER BY id LIMIT ?3")?;
-    let decisions = statement.query_map(params![tenant.0, first_id_of(before), integer(most)], stored)?;
+    let mut statement = connection.prepare_cached(
+        "SELECT id, record FROM decision WHERE tenant_id = ?1 AND id >= ?2 AND id < ?3 ORDER BY id LIMIT ?4",
+    )?;
+    let (first, bound) = ids_of(span);
+    let decisions = statement.query_map(params![tenant.0, first, bound, integer(most)], stored)?;
     Ok(decisions.collect::<Result<_, _>>()?)
 }
 
-/// Drops the oldest of those before a time, and up to one of them, if one is named; how many those are.
+/// Drops the oldest of a span of time, and up to one of them, if one is named; how many those are. The span is said twice: where the
+/// log has partitions, it is looked for in those of the span alone.
 pub(super) fn drop_oldest(
     connection: &Connection,
     tenant: TenantId,
-    (before, through): (Timestamp, Option<DecisionId>),
+    (span, through): (DecisionSpan, Option<DecisionId>),
     most: usize,
 ) -> Result<usize, StoreError> {
-    let bound = first_id_of(before);
+    let (first, bound) = ids_of(span);
     let dropped = connection
         .prepare_cached(
-            "DELETE FROM decision WHERE tenant_id = ?1 AND id IN \
-             (SELECT id FROM decision WHERE tenant_id = ?1 AND id < ?2 AND id <= ?3 ORDER BY id LIMIT ?4)",
+            "DELETE FROM decision WHERE tenant_id = ?1 AND id >= ?2 AND id < ?3 AND id IN \
+             (SELECT id FROM decision WHERE tenant_id = ?1 AND id >= ?2 AND id < ?3 AND id <= ?4 ORDER BY id LIMIT ?5)",
         )?
-        .execute(params![tenant.0, bound, through.map_or(bound, |through| through.0), integer(most)])?;
+        .execute(params![tenant.0, first, bound, through.map_or(bound, |through| through.0), integer(most)])?;
     Ok(dropped)
+}
+
+/// The ids of a span of time: from the first on, below the second.
+fn ids_of(span: DecisionSpan) -> (Uuid, Uuid) {
+    (span.from.map_or(Uuid::nil(), first_id_of), first_id_of(span.before))
 }
 
 fn stored(row: &Row<'_>) -> driver::Result<StoredDecision> {
@@ -168,7 +176,7 @@ fn uuid_value(id: Uuid) -> Sql<'static> {
 
 /// The smallest version 7 UUID of a time's millisecond (RFC 9562 §5.7: it begins with 48 bits of milliseconds). A
 /// decision's id is made from the decision's own time, so none since then has a smaller one.
-fn first_id_of(time: Timestamp) -> Uuid {
+pub(super) fn first_id_of(time: Timestamp) -> Uuid {
     let milliseconds = u64::try_from(time.as_millisecond()).unwrap_or(0);
     Uuid::from_u128(u128::from(milliseconds & 0xFFFF_FFFF_FFFF) << 80)
 }

@@ -20,10 +20,11 @@ use crate::scim::resource::ResourceId;
 use crate::store::write_set::{DecisionRow, MembersWrite, WriteSet};
 use crate::store::{
     ActivateError, Activation, ActivationState, Active, AddVersionError, AsyncRequest, ChangeSet, ChangeSetError,
-    CommitError, DecisionPage, DecisionQuery, DefineError, Defined, Finish, Glimpse, NewAsyncRequest, NewDefinitions,
-    NewSigningKey, NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, PluginVersion, Premise, Queued, Signed,
-    Signing, SigningKey, SigningKeyError, SigningPolicyError, Snapshot, StoreError, StoredDecision, StoredWaiver,
-    TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token,
+    CommitError, DecisionPage, DecisionQuery, DecisionSpan, DefineError, Defined, Finish, Glimpse, NewAsyncRequest,
+    NewDefinitions, NewSigningKey, NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, PluginVersion, Premise,
+    Queued, Signed, Signing, SigningKey, SigningKeyError, SigningPolicyError, Snapshot, StoreError, StoredDecision,
+    StoredWaiver, TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel,
+    TenantStore, Token,
 };
 
 /// One tenant's part of the store.
@@ -325,17 +326,17 @@ impl TenantStore for SqlTenant {
         self.read(move |connection, tenant| decisions::page(connection, tenant, &query)).await
     }
 
-    async fn oldest_decisions(&self, before: Timestamp, most: usize) -> Result<Vec<StoredDecision>, StoreError> {
-        self.read(move |connection, tenant| decisions::oldest(connection, tenant, before, most)).await
+    async fn oldest_decisions(&self, of: DecisionSpan, most: usize) -> Result<Vec<StoredDecision>, StoreError> {
+        self.read(move |connection, tenant| decisions::oldest(connection, tenant, of, most)).await
     }
 
     async fn drop_decisions(
         &self,
-        before: Timestamp,
+        of: DecisionSpan,
         through: Option<DecisionId>,
         most: usize,
     ) -> Result<usize, StoreError> {
-        self.write(move |connection, tenant| decisions::drop_oldest(connection, tenant, (before, through), most)).await
+        self.write(move |connection, tenant| decisions::drop_oldest(connection, tenant, (of, through), most)).await
     }
 
     async fn decision(&self, id: DecisionId) -> Result<Option<StoredDecision>, StoreError> {

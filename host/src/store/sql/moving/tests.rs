@@ -164,6 +164,24 @@ fn a_move_that_is_interrupted_goes_on_where_it_was_and_nothing_is_served_meanwhi
 }
 
 #[test]
+fn what_is_moved_finds_its_place_in_partitions() {
+    let (directory, database) = (filled(), Database::new());
+    let here = node("keys");
+    let mut interrupt = |progress: MoveProgress<'_>| assert!(progress.table != "decision", "interrupted");
+    catch_unwind(AssertUnwindSafe(|| moved(&directory, &database, &here, &mut interrupt).is_ok())).unwrap_err();
+    database.execute(
+        "ALTER TABLE decision RENAME TO plain; CREATE TABLE decision (LIKE plain INCLUDING ALL) PARTITION BY RANGE (id); \
+         DROP TABLE plain; \
+         CREATE TABLE decision_first PARTITION OF decision FOR VALUES FROM (MINVALUE) TO ('00000000-0000-0000-0000-000000000000'); \
+         CREATE TABLE decision_rest PARTITION OF decision FOR VALUES FROM ('00000000-0000-0000-0000-000000000000') TO (MAXVALUE)",
+    );
+    let tables = moved(&directory, &database, &here, &mut |_| ()).unwrap().unwrap();
+    let decisions = tables.iter().find(|table| table.name == "decision").unwrap().rows as i64;
+    assert_eq!((decisions > 0, database.count("SELECT count(*) FROM decision_rest")), (true, decisions));
+    serve(&database, &here).unwrap();
+}
+
+#[test]
 fn a_move_that_ended_between_the_two_marks_is_ended() {
     let (directory, database) = (filled(), Database::new());
     moved_quietly(&directory, &database).unwrap();

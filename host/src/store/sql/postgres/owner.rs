@@ -4,7 +4,7 @@ use crate::store::StoreError;
 use crate::store::sql::driver::{Connection, params};
 
 /// Of the lock that a node holds while it starts ("SCRUPLE", in ASCII): two that start at once do so one after the other.
-const LOCK: i64 = 0x0053_4352_5550_4c45;
+pub(super) const LOCK: i64 = 0x0053_4352_5550_4c45;
 
 /// Does what only one node may do at a time.
 pub(in crate::store::sql) fn alone<T>(
@@ -24,6 +24,9 @@ pub(in crate::store::sql) fn alone<T>(
 
 /// Of the lock that a program holds while it copies into a database.
 const COPY_LOCK: i64 = LOCK + 1;
+
+/// Of the lock that the node holds which cares for the partitions of the decision log.
+pub(super) const PARTITIONS_LOCK: i64 = LOCK + 2;
 
 /// Waits for a session that copies into the database, and is the one that does until it ends. The program of the other may have been
 /// killed, and what it had sent may still be committed.

@@ -283,6 +283,21 @@ impl Session {
         self.answer(self.client.query(&statement, values)).await
     }
 
+    /// The same with a statement that is asked once.
+    pub(super) async fn query_async(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
+        self.answer(self.client.query(sql, values)).await
+    }
+
+    /// Runs statements that are PostgreSQL's own, as they are written.
+    pub(super) async fn run_async(&self, sql: &str) -> Result<()> {
+        self.answer(self.client.batch_execute(sql)).await
+    }
+
+    /// The same, however long they take.
+    pub(super) async fn run_patiently(&self, sql: &str) -> Result<()> {
+        Ok(self.client.batch_execute(sql).await?)
+    }
+
     /// Runs statements without parameters.
     pub(in crate::store::sql) fn execute_batch(&self, sql: &str) -> Result<()> {
         self.line.wait(self.answer(self.in_transaction(self.client.batch_execute(sql))))

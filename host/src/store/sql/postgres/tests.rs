@@ -3,6 +3,7 @@
 mod nodes;
 mod faults;
 mod foreseen;
+mod partitions;
 mod proxy;
 mod statements;
 mod together;

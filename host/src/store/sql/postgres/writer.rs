@@ -231,6 +231,13 @@ impl Writer {
         Ok(session)
     }
 
+    /// A session for what no request waits for, in the place of one that writes: there are not more than before.
+    pub(super) async fn session_apart(&self) -> Result<(Session, OwnedSemaphorePermit), StoreError> {
+        let leave = leave(Arc::clone(&self.leave)).await?;
+        drop(self.idle_session());
+        Ok((self.connect().await?, leave))
+    }
+
     fn idle_session(&self) -> Option<Session> {
         std::iter::from_fn(|| self.idle.take()).find(|session| !session.is_closed())
     }

@@ -87,6 +87,10 @@ fn every_statement_is_understood_by_both_databases() {
     for (sql, error) in database.refused(&prepared) {
         writeln!(wrong, "PostgreSQL: {error}: {sql}").unwrap();
     }
+    database.divide();
+    for (sql, error) in database.refused(&prepared) {
+        writeln!(wrong, "PostgreSQL, with partitions: {error}: {sql}").unwrap();
+    }
     assert!(wrong.is_empty(), "{wrong}");
 
     let missed = sources
