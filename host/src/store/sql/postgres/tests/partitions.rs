@@ -427,36 +427,31 @@ async fn a_promise_is_kept_while_it_is_far_ahead_and_taken_back_when_it_comes_ne
             "ALTER TABLE decision_first ADD CONSTRAINT decision_until CHECK (id < '{id}') NOT VALID"
         ));
     };
-    // A node ended when the table was the only partition and no end was promised, and another one when it was.
-    let first = care(&store).await;
-    let others = hold(&database).await;
-    assert!(!first.prepare(first_day(), 1).await.unwrap());
-    others.batch_execute("COMMIT").await.unwrap();
-    assert!(first.prepare(first_day(), 1).await.unwrap());
-    database.execute(
-        "ALTER TABLE decision DETACH PARTITION decision_first; \
-         DO $$ DECLARE p text; BEGIN FOR p IN SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'decision'::regclass \
-         LOOP EXECUTE 'DROP TABLE ' || p; END LOOP; END $$; \
-         ALTER TABLE decision ATTACH PARTITION decision_first FOR VALUES FROM (MINVALUE) TO (MAXVALUE)",
-    );
+    // As a node leaves it that was killed when the table was the only partition.
+    let as_only_partition = || {
+        database.execute(
+            "ALTER TABLE decision DETACH PARTITION decision_first; \
+             DO $$ DECLARE p text; BEGIN FOR p IN SELECT inhrelid::regclass::text FROM pg_inherits \
+             WHERE inhparent = 'decision'::regclass LOOP EXECUTE 'DROP TABLE ' || p; END LOOP; END $$; \
+             ALTER TABLE decision ATTACH PARTITION decision_first FOR VALUES FROM (MINVALUE) TO (MAXVALUE)",
+        );
+    };
+    let care = care(&store).await;
+    assert!(care.prepare(first_day(), 1).await.unwrap());
+    as_only_partition();
     promise(day(2));
-    first.tidy(first_day()).await.unwrap();
+    care.tidy(first_day()).await.unwrap();
     assert_eq!(database.count(PROMISES), 0, "it would have refused what is written in two days");
     promise(day(2));
-    assert!(first.prepare(first_day(), 1).await.unwrap());
-    assert_eq!(ends(&first.partitions().await.unwrap()), [Some(day(7)), None]);
+    assert!(care.prepare(first_day(), 1).await.unwrap());
+    assert_eq!(ends(&care.partitions().await.unwrap()), [Some(day(7)), None]);
 
-    database.execute(
-        "ALTER TABLE decision DETACH PARTITION decision_first; \
-         DO $$ DECLARE p text; BEGIN FOR p IN SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'decision'::regclass \
-         LOOP EXECUTE 'DROP TABLE ' || p; END LOOP; END $$; \
-         ALTER TABLE decision ATTACH PARTITION decision_first FOR VALUES FROM (MINVALUE) TO (MAXVALUE)",
-    );
+    as_only_partition();
     promise(day(5));
-    first.tidy(first_day()).await.unwrap();
+    care.tidy(first_day()).await.unwrap();
     assert_eq!(database.count(PROMISES), 1);
-    assert!(first.prepare(first_day(), 1).await.unwrap());
-    assert_eq!(ends(&first.partitions().await.unwrap()), [Some(day(5)), None]);
+    assert!(care.prepare(first_day(), 1).await.unwrap());
+    assert_eq!(ends(&care.partitions().await.unwrap()), [Some(day(5)), None]);
     assert_eq!(database.count(PROMISES), 0);
     acme.user("ada").await;
 }
