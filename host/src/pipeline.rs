@@ -26,6 +26,7 @@ pub mod moment;
 pub mod passwords;
 pub mod turnstile;
 pub mod convoy;
+mod crossing;
 
 use std::sync::Arc;
 

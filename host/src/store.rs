@@ -14,6 +14,7 @@ pub mod node;
 pub mod partition;
 pub mod query;
 pub mod queued;
+pub mod right_of_way;
 pub mod schema;
 pub mod signing;
 pub mod sql;
@@ -46,6 +47,7 @@ pub use node::{Active, LiveNode, Membership, NewNode};
 pub use partition::{DecisionPartition, DecisionSpan, PartitionCare, PartitionedDecision};
 pub use query::{Choose, Found, Matches, Page, Reference, Represented, ShowError, Shown, Wanted};
 pub use queued::{Committing, Premise, Queued};
+pub use right_of_way::RightOfWay;
 pub use signing::{
     ActivateError, AddVersionError, NewSigningKey, NewSigningPolicy, Signed, Signing, SigningKey, SigningKeyError,
     SigningPolicyError, Unsigned,
@@ -302,6 +304,9 @@ pub trait TenantStore: Send + Sync {
         id: ResourceId,
         named: &[ResourceId],
     ) -> Result<Option<Glimpse>, StoreError>;
+    /// Waits until no other node has the right of way of a resource, and takes it; `None` if there can be no other node, or it is not
+    /// to be had soon.
+    async fn right_of_way(&self, resource: ResourceId) -> Result<Option<RightOfWay>, StoreError>;
     /// Queues the change to be written with its decision in one transaction, if version, generation and look-ups still hold then.
     /// What it comes to is known once it is durable. Of one resource's updates, what is queued first is tried first: one may
     /// rest on what another one that is queued makes of the resource, and is not written if that is not.

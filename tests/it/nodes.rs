@@ -3,14 +3,23 @@
 mod rolling;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
+use scruple::app::App;
 use scruple::clock::Clock;
 use scruple::config::Config;
-use scruple_tests::components::SAFE_VALUES;
+use scruple::constraints::CompilerProgram;
+use scruple::decision::{Actor, TenantId};
+use scruple::metrics::text::{Surroundings, written};
+use scruple::pipeline::write::{Caller, Change, Precondition, WriteRequest};
+use scruple::scim::projection::AttributeNames;
+use scruple::scim::resource::ResourceId;
+use scruple_tests::components::{PROTECTED_ACCOUNTS, SAFE_VALUES};
 use scruple_tests::database::TestDatabase;
-use scruple_tests::{ServerProcess, TenantClient, TestServer, mail_at, numbered, user};
+use scruple_tests::server::OPERATOR_TOKEN;
+use scruple_tests::{ServerProcess, TenantClient, TestServer, group, mail_at, numbered, patch_op, user};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -42,13 +51,27 @@ impl Cluster {
 
     /// Starts a node, or starts it again.
     fn start(&self, name: &str) -> anyhow::Result<ServerProcess> {
+        ServerProcess::start_with(program(), &self.keyed(name)?, &self.settings())
+    }
+
+    /// A node in this process, which serves nobody.
+    fn open(&self, name: &str) -> Arc<App> {
+        let mut config = Config::default();
+        config.server.data = self.keyed(name).unwrap();
+        config.store.database = Some(self.database.url.clone());
+        config.store.snapshots_max = 16;
+        App::open(&config, Some(OPERATOR_TOKEN), Clock::system(), CompilerProgram::at(program())).unwrap().app
+    }
+
+    /// The folder of a node, with the keys of the first.
+    fn keyed(&self, name: &str) -> std::io::Result<std::path::PathBuf> {
         let folder = self.folder(name);
         let key = folder.join("secret.key");
         if !key.exists() && self.folder("first").join("secret.key").exists() {
             std::fs::create_dir_all(&folder)?;
             std::fs::copy(self.folder("first").join("secret.key"), key)?;
         }
-        ServerProcess::start_with(program(), &folder, &self.settings())
+        Ok(folder)
     }
 
     /// Tries to start a server on a folder; what it says when it does not.
@@ -237,4 +260,72 @@ async fn a_clock_that_is_minutes_ahead_is_told_and_ends_tokens_and_nothing_else(
         let changed = setter.patch(&path, operations).await.expect_status(200);
         assert!(changed.body["meta"]["lastModified"].as_str() >= made.body["meta"]["lastModified"].as_str());
     }
+}
+
+/// What one node knows to be on its way is in vain when another one writes in between. So they take turns: few changes are judged more
+/// than once, and none of them so often that its client has to come again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nodes_whose_clients_change_one_group_take_turns() {
+    const CLIENTS: usize = 64;
+    const CHANGES: usize = 20;
+    let cluster = Cluster::new();
+    let server = cluster.start("first").unwrap();
+    let acme = tenant(&server, "acme").await;
+    let mut ids = Vec::new();
+    for n in 0..CLIENTS {
+        ids.push(acme.post("/Users", user(&format!("user-{n}"))).await.expect_status(201).id());
+    }
+    // It reads what the group is called, and who its members are.
+    acme.enforce(PROTECTED_ACCOUNTS, json!({ "groups": [{ "displayName": "Others", "minimum": 1 }] })).await;
+    let team = acme.post("/Groups", group("Everybody", &[])).await.expect_status(201).id();
+
+    // Without HTTP, which would keep them from each other.
+    let nodes = ["second", "third"].map(|name| cluster.open(name));
+    let tenant = nodes[0].pipeline.store.tenant_named("acme").await.unwrap().unwrap().id;
+    for node in &nodes {
+        // Each compiles the component, for longer than others wait.
+        let rename = patch_op("replace", "displayName", json!(format!("Everybody on {}", node.node)));
+        node.pipeline.write(&caller(tenant), &patch(team.parse().unwrap(), rename)).await.unwrap();
+    }
+    let clients = ids.iter().enumerate().map(|(n, id)| {
+        let (node, team, id) = (Arc::clone(&nodes[n % 2]), team.parse().unwrap(), id.clone());
+        tokio::spawn(async move {
+            for n in 0..CHANGES {
+                let change = match n % 2 {
+                    0 => patch_op("add", "members", json!([{ "value": id }])),
+                    _ => json!({ "op": "remove", "path": format!("members[value eq \"{id}\"]") }),
+                };
+                node.pipeline.write(&caller(tenant), &patch(team, change)).await.unwrap();
+            }
+        })
+    });
+    for client in clients.collect::<Vec<_>>() {
+        client.await.unwrap();
+    }
+    let changes = nodes.len() + CLIENTS * CHANGES;
+    let left = acme.get(&format!("/Groups/{team}")).await.expect_status(200);
+    assert_eq!(left.header("etag"), Some(format!("W/\"{}\"", changes + 1).as_str()));
+    assert!(left.body.get("members").is_none());
+    let judged: usize = nodes.iter().map(|node| evaluations(node)).sum();
+    eprintln!("{judged} evaluations for {changes} changes");
+    assert!(judged < changes * 3 / 2, "{judged} evaluations for {changes} changes");
+}
+
+fn caller(tenant: TenantId) -> Caller {
+    let actor = Actor { subject: "tests".to_owned(), label: "tests".to_owned(), scopes: vec!["scim".to_owned()] };
+    Caller { tenant, actor, request_id: "tests".to_owned(), txn: None }
+}
+
+fn patch(id: ResourceId, operation: Value) -> WriteRequest {
+    let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation] });
+    let body = body.as_object().cloned().unwrap();
+    let change = Change::Patch { id, body, precondition: Precondition::None };
+    WriteRequest { endpoint: "Groups".to_owned(), change, names: AttributeNames::default() }
+}
+
+/// How often a node has asked constraints.
+fn evaluations(node: &App) -> usize {
+    let text = written(&node.pipeline.metrics, Surroundings::default()).unwrap();
+    let numbers = text.lines().filter(|line| line.starts_with("scruple_evaluations_total{"));
+    numbers.map(|line| line.rsplit_once(' ').unwrap().1.parse::<usize>().unwrap()).sum()
 }

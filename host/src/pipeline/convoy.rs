@@ -8,31 +8,46 @@
 //! [turnstile](super::turnstile), convoys are never needed for correctness.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
+use super::crossing::{Crossing, Pass};
 use crate::change::Removed;
 use crate::decision::{AdmittedChange, TenantId};
 use crate::scim::resource::ResourceId;
-use crate::store::Premise;
+use crate::store::{Premise, TenantStore};
 
 /// Changes that have arrived and are remembered, for those who looked at the resource before and come to the head after. Such a one
 /// waits for no more than those who are in the line, some hundred at most; each change is the resource twice, without its members.
 const ARRIVED_MAX: usize = 128;
+
+/// How long those who come one by one are taken to be in the way of other nodes after a change was lost. Asking for the right of way is two
+/// more ways to the database for each of them.
+const CROSSED_FOR: Duration = Duration::from_secs(5);
 
 /// Which tenant's resource.
 type Resource = (TenantId, ResourceId);
 
 /// The convoys that there are: of each resource that somebody [travels](Traveller) with.
 #[derive(Default)]
-pub struct Convoys(Mutex<HashMap<Resource, (usize, Arc<Convoy>)>>);
+pub struct Convoys {
+    /// With how many travel in each.
+    convoys: Mutex<HashMap<Resource, (usize, Arc<Convoy>)>>,
+    /// When a change of a resource was lost last.
+    crossed: Mutex<HashMap<Resource, Instant>>,
+}
 
 #[derive(Default)]
 struct Convoy {
     lead: Arc<AsyncMutex<()>>,
+    crossing: Crossing,
     /// The first first: some that have arrived, and those that are on their way.
     ahead: Mutex<VecDeque<Ahead>>,
+    /// How often something has become of the resource that is not among those.
+    unknown: AtomicU64,
 }
 
 /// A change on its way, or one that has arrived.
@@ -53,7 +68,7 @@ impl Convoys {
     /// Joins those who change the resource, or is the first of them.
     pub fn join(&self, tenant: TenantId, resource: ResourceId) -> Traveller<'_> {
         let resource = (tenant, resource);
-        let mut convoys = lock(&self.0);
+        let mut convoys = lock(&self.convoys);
         let (travellers, convoy) = convoys.entry(resource).or_default();
         *travellers += 1;
         Traveller { convoys: self, resource, convoy: Arc::clone(convoy) }
@@ -61,6 +76,31 @@ impl Convoys {
 }
 
 impl Traveller<'_> {
+    /// Waits to be let through where convoys of other nodes may cross this one; `None`: none does.
+    pub(super) async fn pass(&self, store: &dyn TenantStore) -> Option<Pass> {
+        if !self.has_to_wait() && !self.is_crossed() {
+            return None;
+        }
+        let opened = || self.convoy.is_unknown();
+        self.convoy.crossing.pass(store, self.resource.1, opened).await
+    }
+
+    /// A change was lost: another node may have been in the way, and may be again.
+    pub(super) fn was_crossed(&self) {
+        let mut crossed = lock(&self.convoys.crossed);
+        crossed.retain(|_, since| since.elapsed() < CROSSED_FOR);
+        crossed.insert(self.resource, Instant::now());
+    }
+
+    fn is_crossed(&self) -> bool {
+        lock(&self.convoys.crossed).get(&self.resource).is_some_and(|since| since.elapsed() < CROSSED_FOR)
+    }
+
+    /// For one who looks at the resource now: by this [the lead](Lead::knows_all_since) can tell whether that is of use.
+    pub fn looks(&self) -> Looked {
+        Looked(self.convoy.unknown.load(Ordering::Acquire))
+    }
+
     /// Whether somebody is judged already.
     pub fn has_to_wait(&self) -> bool {
         self.convoy.lead.try_lock().is_err()
@@ -84,9 +124,21 @@ impl Traveller<'_> {
     }
 }
 
+/// When somebody has looked at the resource.
+#[derive(Clone, Copy, Debug)]
+pub struct Looked(u64);
+
+impl Convoy {
+    /// Something has become of the resource that is not remembered, and nothing that is remembered follows on it.
+    fn is_unknown(&self) {
+        self.unknown.fetch_add(1, Ordering::Release);
+        lock(&self.ahead).retain(|ahead| ahead.premise.is_open());
+    }
+}
+
 impl Drop for Traveller<'_> {
     fn drop(&mut self) {
-        let mut convoys = lock(&self.convoys.0);
+        let mut convoys = lock(&self.convoys.convoys);
         if let Some((travellers, _)) = convoys.get_mut(&self.resource) {
             *travellers -= 1;
             if *travellers == 0 {
@@ -109,6 +161,11 @@ impl Lead {
     /// The changes that had arrived or were on their way when it came to the head, the first first.
     pub fn ahead(&self) -> Vec<Arc<AdmittedChange>> {
         self.ahead.iter().map(|ahead| Arc::clone(&ahead.change)).collect()
+    }
+
+    /// Whether all that has become of the resource since then is among them.
+    pub fn knows_all_since(&self, Looked(unknown): Looked) -> bool {
+        self.convoy.unknown.load(Ordering::Acquire) == unknown
     }
 
     /// Whether some of them had not arrived then.
@@ -148,7 +205,7 @@ impl Lead {
             }
             None
         };
-        UnderWay { convoy, change: Arc::clone(change), is_over: false, _guard: guard }
+        UnderWay { convoy, change: Arc::clone(change), is_over: false, guard }
     }
 }
 
@@ -157,7 +214,8 @@ pub struct UnderWay {
     convoy: Arc<Convoy>,
     change: Arc<AdmittedChange>,
     is_over: bool,
-    _guard: Option<OwnedMutexGuard<()>>,
+    /// Of one that is not remembered.
+    guard: Option<OwnedMutexGuard<()>>,
 }
 
 impl UnderWay {
@@ -169,6 +227,10 @@ impl UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
+        // Before the next one has the lead.
+        if self.guard.is_some() {
+            self.convoy.is_unknown();
+        }
         if !self.is_over {
             let mut ahead = lock(&self.convoy.ahead);
             // Unless somebody ahead of it has not arrived, and others have set out anew.

@@ -243,10 +243,14 @@ impl Pipeline {
         let join = || travels.map(|(convoys, resource)| convoys.join(caller.tenant, resource));
         let mut traveller = if has_company { join() } else { None };
         for attempt in 1..=TRIES_MAX {
-            // What waits in vain once may have waited for others than those it knows of.
-            let glimpse = match &traveller {
-                Some(traveller) if attempt == 1 && traveller.has_to_wait() => {
-                    self.look_beforehand(caller, request).await
+            let pass = match &traveller {
+                Some(traveller) => traveller.pass(&*self.store.tenant(caller.tenant)).await,
+                None => None,
+            };
+            let looked = match &traveller {
+                Some(traveller) if turn.is_none() && (attempt == 1 || pass.is_some()) && traveller.has_to_wait() => {
+                    let looked = traveller.looks();
+                    self.look_beforehand(caller, request).await.map(|glimpse| (looked, glimpse))
                 }
                 _ => None,
             };
@@ -255,6 +259,9 @@ impl Pipeline {
                 Some(traveller) => Some(traveller.lead().await),
                 None => None,
             };
+            // He may have waited for others than those who are known.
+            let knows_all = |looked| lead.as_ref().is_some_and(|lead| lead.knows_all_since(looked));
+            let glimpse = looked.and_then(|(looked, glimpse)| knows_all(looked).then_some(glimpse));
             match self.attempt(caller, &place, request, at, ids, lead, glimpse, &mut hashes).await {
                 Ok(Attempt::Done(written)) => return Ok(written),
                 Err(WriteError::Scim(mut error)) => {
@@ -266,12 +273,17 @@ impl Pipeline {
                 Ok(Attempt::Moved(cause)) => {
                     debug!(decision.id = %decision, attempt, %cause, "what the decision rests on has moved; planning again");
                     let is_of_resource = matches!(cause, CommitError::VersionMoved);
+                    traveller = traveller.or_else(join);
+                    if let Some(traveller) = traveller.as_ref().filter(|_| is_of_resource) {
+                        traveller.was_crossed();
+                    }
+                    // Who waits for a turn may wait for one who waits to be let through.
+                    drop(pass);
                     if turn.is_none() && !(has_company && is_of_resource && attempt < TRIES_IN_COMPANY) {
                         turn = self.turnstile.turn(caller.tenant).await;
                     }
                 }
             }
-            traveller = traveller.or_else(join);
         }
         warn!(decision.id = %decision, tries = TRIES_MAX, "gave up on a contended write");
         Err(WriteError::Contended)

@@ -15,10 +15,10 @@ use scruple::store::{
     Choose, CommitError, DecisionPage, DecisionPartition, DecisionQuery, DecisionSpan, DefineError, Defined, Finish,
     Found, FoundRow, Glimpse, LiveNode, Matches, Membership, NewAsyncRequest, NewDefinitions, NewNode, NewSigningKey,
     NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, Page, PartitionCare, PluginVersion, Premise,
-    QueryError, Queued, Reference, Represented, ShowError, Shown, Signed, Signing, SigningKey, SigningKeyError,
-    SigningPolicyError, Snapshot, Store, StoreError, StoredComponent, StoredDecision, StoredWaiver, TableChangeError,
-    TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token, TokenHash,
-    TokenOwner, Wanted,
+    QueryError, Queued, Reference, Represented, RightOfWay, ShowError, Shown, Signed, Signing, SigningKey,
+    SigningKeyError, SigningPolicyError, Snapshot, Store, StoreError, StoredComponent, StoredDecision, StoredWaiver,
+    TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token,
+    TokenHash, TokenOwner, Wanted,
 };
 
 use super::gates::{Gate, Gates, Writer};
@@ -117,6 +117,11 @@ gated! {
         async fn glimpse(&self, endpoint: &str, id: ResourceId, named: &[ResourceId]) -> Result<Option<Glimpse>, StoreError> {
             self.store.gates.pass(Gate::Look).await;
             self.inner.glimpse(endpoint, id, named).await
+        }
+
+        /// Nobody ever has it: what is written must hold without.
+        async fn right_of_way(&self, _resource: ResourceId) -> Result<Option<RightOfWay>, StoreError> {
+            Ok(None)
         }
 
         async fn queue_commit(

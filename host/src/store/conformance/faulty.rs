@@ -20,10 +20,10 @@ use crate::store::{
     Choose, CommitError, DecisionPage, DecisionPartition, DecisionQuery, DecisionSpan, DefineError, Defined, Finish,
     FoundRow, Glimpse, LiveNode, Matches, Membership, NewAsyncRequest, NewDefinitions, NewNode, NewSigningKey,
     NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, Page, PartitionCare, PluginVersion, Premise,
-    QueryError, Queued, Reference, Represented, ShowError, Shown, Signed, Signing, SigningKey, SigningKeyError,
-    SigningPolicyError, Snapshot, Store, StoreError, StoredComponent, StoredDecision, StoredWaiver, TableChangeError,
-    TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token, TokenHash,
-    TokenOwner, Wanted,
+    QueryError, Queued, Reference, Represented, RightOfWay, ShowError, Shown, Signed, Signing, SigningKey,
+    SigningKeyError, SigningPolicyError, Snapshot, Store, StoreError, StoredComponent, StoredDecision, StoredWaiver,
+    TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel, TenantStore, Token,
+    TokenHash, TokenOwner, Wanted,
 };
 
 /// Calls of each method that meet faults, each in another test: with other values and another state, but not all of thousands.
@@ -311,6 +311,12 @@ faulty! {
                 breaking: Arc::clone(&self.breaking),
             };
             Ok(Arc::new(snapshot))
+        }
+
+        /// It is never needed, and who does not get it goes on without.
+        async fn right_of_way(&self, resource: ResourceId) -> Result<Option<RightOfWay>, StoreError> {
+            let _not_alone = self.breaking.alone.read().await;
+            self.inner.right_of_way(resource).await
         }
 
         /// What others rest on is queued once; the faults are met by `commit`.

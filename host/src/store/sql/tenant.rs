@@ -22,9 +22,9 @@ use crate::store::{
     ActivateError, Activation, ActivationState, Active, AddVersionError, AsyncRequest, ChangeSet, ChangeSetError,
     CommitError, DecisionPage, DecisionQuery, DecisionSpan, DefineError, Defined, Finish, Glimpse, NewAsyncRequest,
     NewDefinitions, NewSigningKey, NewSigningPolicy, NewTable, NewToken, NewVersion, NewWaiver, PluginVersion, Premise,
-    Queued, Signed, Signing, SigningKey, SigningKeyError, SigningPolicyError, Snapshot, StoreError, StoredDecision,
-    StoredWaiver, TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange, TenantModel,
-    TenantStore, Token,
+    Queued, RightOfWay, Signed, Signing, SigningKey, SigningKeyError, SigningPolicyError, Snapshot, StoreError,
+    StoredDecision, StoredWaiver, TableChangeError, TableRevision, TableState, TablesKept, Tenant, TenantChange,
+    TenantModel, TenantStore, Token,
 };
 
 /// One tenant's part of the store.
@@ -74,6 +74,10 @@ impl TenantStore for SqlTenant {
             }
         }
         Glimpse::of_snapshot(&*self.snapshot().await?, endpoint, id, named).await
+    }
+
+    async fn right_of_way(&self, resource: ResourceId) -> Result<Option<RightOfWay>, StoreError> {
+        self.inner.writer.right_of_way(resource).await
     }
 
     async fn queue_commit(

@@ -8,9 +8,10 @@ use tokio::sync::oneshot;
 use super::driver::Connection;
 use super::{Shared, commit, postgres, sqlite};
 use crate::decision::TenantId;
+use crate::scim::resource::ResourceId;
 use crate::store::queued::Fate;
 use crate::store::write_set::WriteSet;
-use crate::store::{CommitError, Premise, Queued, StoreError};
+use crate::store::{CommitError, Premise, Queued, RightOfWay, StoreError};
 
 /// The way to write.
 pub(super) enum Writer {
@@ -94,6 +95,14 @@ impl Writer {
             },
         };
         Ok(Queued { premise, committing: Box::pin(async { answer.await.map_err(|_| StoreError::Closed)? }) })
+    }
+
+    /// Waits for the right of way of a resource, if there may be another node to have it.
+    pub(super) async fn right_of_way(&self, resource: ResourceId) -> Result<Option<RightOfWay>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(writer) => postgres::right_of_way(writer, resource).await,
+        }
     }
 
     /// A way to write that does not keep the store from closing.

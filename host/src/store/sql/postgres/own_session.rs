@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use super::owner::lock_of;
 use super::server::Server;
 use crate::store::StoreError;
 use crate::store::node::NewNode;
@@ -109,8 +110,6 @@ impl OwnSession {
 
 /// Takes the lock on a node's id, which is the session's until that ends; `false` if another one has it.
 fn try_lock(connection: &Connection, id: Uuid) -> Result<bool, StoreError> {
-    let (high, low) = id.as_u64_pair();
-    let key = (high ^ low).cast_signed();
     let taken = "SELECT CASE WHEN pg_try_advisory_lock(?1) THEN 1 ELSE 0 END";
-    Ok(connection.query_row(taken, params![key], |row| row.get(0))?)
+    Ok(connection.query_row(taken, params![lock_of(id)], |row| row.get(0))?)
 }

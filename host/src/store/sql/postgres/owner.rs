@@ -1,5 +1,7 @@
 //! Whose a database is, and what only one node may do at a time.
 
+use uuid::Uuid;
+
 use crate::store::StoreError;
 use crate::store::sql::driver::{Connection, params};
 
@@ -27,6 +29,12 @@ const COPY_LOCK: i64 = LOCK + 1;
 
 /// Of the lock that the node holds which cares for the partitions of the decision log.
 pub(super) const PARTITIONS_LOCK: i64 = LOCK + 2;
+
+/// Of the lock on what has this id. Two ids have the same one as seldom as two random numbers of 64 bits are the same.
+pub(super) fn lock_of(id: Uuid) -> i64 {
+    let (high, low) = id.as_u64_pair();
+    (high ^ low).cast_signed()
+}
 
 /// Waits for a session that copies into the database, and is the one that does until it ends. The program of the other may have been
 /// killed, and what it had sent may still be committed.

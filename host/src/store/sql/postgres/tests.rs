@@ -5,6 +5,7 @@ mod faults;
 mod foreseen;
 mod partitions;
 mod proxy;
+mod right_of_way;
 mod statements;
 mod together;
 

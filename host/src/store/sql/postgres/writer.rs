@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::columns::Kind;
 use super::commit::{self, Done};
 use super::lanes::{Lane, Lanes, QueuedWrite, Turn};
+use super::right_of_way::HELD_MAX;
 use super::server::Server;
 use super::session::{PLANS, Session};
 use crate::decision::TenantId;
@@ -42,6 +43,7 @@ pub(in crate::store::sql) struct Writer {
     server: Arc<Server>,
     threads: Arc<Threads>,
     leave: Arc<Semaphore>,
+    rights_of_way: Arc<Semaphore>,
     idle: Idle<Session>,
     lanes: Lanes,
     stopped: AtomicBool,
@@ -54,6 +56,7 @@ impl Writer {
             server,
             threads,
             leave,
+            rights_of_way: Arc::new(Semaphore::new(HELD_MAX)),
             idle: Idle::default(),
             lanes: Lanes::default(),
             stopped: AtomicBool::new(false),
@@ -170,10 +173,7 @@ impl Writer {
             if attempt > 0 {
                 tokio::time::sleep(back_off(attempt)).await;
             }
-            let session = match self.idle_session() {
-                Some(session) => session,
-                None => self.connect().await?,
-            };
+            let session = self.idle_or_new().await?;
             let working = Working { session: Some(session), leave: leave.take(), writer: self };
             let done = working.commit(tenant, shared, writes).await;
             leave = working.end();
@@ -223,6 +223,29 @@ impl Writer {
     /// A session that is in order, as far as can be told.
     fn take(&self) -> Result<Session, StoreError> {
         self.idle_session().map_or_else(|| self.server.runtime().block_on(self.connect()), Ok)
+    }
+
+    async fn idle_or_new(&self) -> Result<Session, StoreError> {
+        match self.idle_session() {
+            Some(session) => Ok(session),
+            None => self.connect().await,
+        }
+    }
+
+    /// A session for a task, and the leave that it takes.
+    pub(super) async fn session(&self) -> Result<(Session, OwnedSemaphorePermit), StoreError> {
+        let leave = leave(Arc::clone(&self.leave)).await?;
+        Ok((self.idle_or_new().await?, leave))
+    }
+
+    /// Keeps a session that is in order for the next.
+    pub(super) fn keep(&self, session: Session) {
+        self.idle.put(session);
+    }
+
+    /// Places for those who have a right of way.
+    pub(super) fn rights_of_way(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.rights_of_way)
     }
 
     async fn connect(&self) -> Result<Session, StoreError> {

@@ -64,7 +64,7 @@ fn every_method_meets_lost_connections_and_nothing_is_done_of_what_failed() {
     // A snapshot is had without a question. What is shown fails below; what is queued, in the tests of commits below; how a node
     // comes back, in those of nodes; what becomes of partitions, in theirs.
     let missed: Vec<_> = methods().into_iter().filter(|name| !failed.contains(name)).collect();
-    assert_eq!(missed, ["care_for_partitions", "join", "queue_commit", "show", "snapshot"]);
+    assert_eq!(missed, ["care_for_partitions", "join", "queue_commit", "right_of_way", "show", "snapshot"]);
 }
 
 /// What becomes of a write whose answer is lost.
