@@ -3,7 +3,8 @@
 //! row. Then one group that all clients change at once: by one client after the other, and by all of them.
 //! `SCRUPLE_TEST_STORE=postgres SCRUPLE_TEST_DURABLE=1 tests/postgres.sh cargo bench --package scruple-tests --bench benches -- postgres`.
 //!
-//! The variants take turns within one run; the ratio of their medians is what counts. Load is bounded.
+//! The variants take turns within one run, and change places from round to round; the ratio of their medians is what counts. Load
+//! is bounded.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -304,26 +305,39 @@ async fn creates(nodes: &Arc<[Arc<Pipeline>; 2]>, tenant: TenantId, url: &str) {
         rows.record.len(),
         CLIENTS * CREATES
     );
+    let mut ways = [
+        ("one bare statement", Way::Bare { as_one: true }),
+        ("a statement for each row", Way::Bare { as_one: false }),
+        ("one node, one constraint", Way::Nodes(1)),
+        ("two nodes, one constraint", Way::Nodes(2)),
+    ];
     let mut measured = Measured::default();
     for _ in 0..=ROUNDS {
-        for (name, as_one) in [("one bare statement", true), ("a statement for each row", false)] {
-            let (rows, sessions) = (Arc::clone(&rows), Arc::clone(&sessions));
-            let probe = move |client: usize, _| {
-                let (rows, sessions) = (Arc::clone(&rows), Arc::clone(&sessions));
-                async move { sessions[client].create(&rows, as_one).await }
+        for (name, way) in ways {
+            let (rows, sessions, nodes) = (Arc::clone(&rows), Arc::clone(&sessions), Arc::clone(nodes));
+            let once = move |client: usize, _| {
+                let (rows, sessions, nodes) = (Arc::clone(&rows), Arc::clone(&sessions), Arc::clone(&nodes));
+                async move {
+                    match way {
+                        Way::Bare { as_one } => sessions[client].create(&rows, as_one).await,
+                        Way::Nodes(of) => create(&nodes[client % of], tenant).await,
+                    }
+                }
             };
-            measured.add(name, round(CLIENTS, CREATES, probe).await);
+            measured.add(name, round(CLIENTS, CREATES, once).await);
         }
-        for (name, of) in [("one node, one constraint", 1), ("two nodes, one constraint", 2)] {
-            let nodes = Arc::clone(nodes);
-            let by_a_node = move |client: usize, _| {
-                let nodes = Arc::clone(&nodes);
-                async move { create(&nodes[client % of], tenant).await }
-            };
-            measured.add(name, round(CLIENTS, CREATES, by_a_node).await);
-        }
+        ways.rotate_left(1);
     }
     measured.print();
+}
+
+/// How users are made.
+#[derive(Clone, Copy)]
+enum Way {
+    /// As rows, in one statement or in several.
+    Bare { as_one: bool },
+    /// By so many nodes.
+    Nodes(usize),
 }
 
 async fn one_group(nodes: &Arc<[Arc<Pipeline>; 2]>, apart: Arc<Pipeline>, tenant: TenantId) {
@@ -345,13 +359,13 @@ async fn one_group(nodes: &Arc<[Arc<Pipeline>; 2]>, apart: Arc<Pipeline>, tenant
     let apart = Arc::new([0, 0].map(|_| Arc::clone(&apart)));
     println!("\none group, of which each client adds one member and removes it again, {ROUNDS} rounds");
     let mut measured = Measured::default();
+    let mut variants = [
+        ("64 clients, a transaction each", CLIENTS, EACH_APART, &apart),
+        ("one client after the other", 1, ALONE, &apart),
+        ("64 clients, one node", CLIENTS, EACH, &one),
+        ("64 clients, two nodes", CLIENTS, EACH, nodes),
+    ];
     for _ in 0..=ROUNDS {
-        let variants = [
-            ("64 clients, a transaction each", CLIENTS, EACH_APART, &apart),
-            ("one client after the other", 1, ALONE, &apart),
-            ("64 clients, one node", CLIENTS, EACH, &one),
-            ("64 clients, two nodes", CLIENTS, EACH, nodes),
-        ];
         for (name, clients, each, nodes) in variants {
             let (nodes, members, group) = (Arc::clone(nodes), Arc::clone(&members), group.clone());
             let by_a_node = move |client: usize, n| {
@@ -360,6 +374,7 @@ async fn one_group(nodes: &Arc<[Arc<Pipeline>; 2]>, apart: Arc<Pipeline>, tenant
             };
             measured.add(name, round(clients, each, by_a_node).await);
         }
+        variants.rotate_left(1);
     }
     measured.print();
 }
