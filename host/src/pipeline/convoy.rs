@@ -81,7 +81,7 @@ impl Traveller<'_> {
         if !self.has_to_wait() && !self.is_crossed() {
             return None;
         }
-        let opened = || self.convoy.is_unknown();
+        let opened = || self.convoy.lose_track();
         self.convoy.crossing.pass(store, self.resource.1, opened).await
     }
 
@@ -130,7 +130,7 @@ pub struct Looked(u64);
 
 impl Convoy {
     /// Something has become of the resource that is not remembered, and nothing that is remembered follows on it.
-    fn is_unknown(&self) {
+    fn lose_track(&self) {
         self.unknown.fetch_add(1, Ordering::Release);
         lock(&self.ahead).retain(|ahead| ahead.premise.is_open());
     }
@@ -229,7 +229,7 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         // Before the next one has the lead.
         if self.guard.is_some() {
-            self.convoy.is_unknown();
+            self.convoy.lose_track();
         }
         if !self.is_over {
             let mut ahead = lock(&self.convoy.ahead);

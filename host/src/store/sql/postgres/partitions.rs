@@ -52,8 +52,12 @@ fn midnight(time: Timestamp) -> Timestamp {
     midnight.timestamp()
 }
 
+fn after(time: Timestamp, duration: SignedDuration) -> Timestamp {
+    time.saturating_add(duration).unwrap_or(Timestamp::MAX)
+}
+
 fn days_after(time: Timestamp, days: i64) -> Timestamp {
-    time.saturating_add(SignedDuration::from_hours(days.saturating_mul(24))).unwrap_or(Timestamp::MAX)
+    after(time, SignedDuration::from_hours(days.saturating_mul(24)))
 }
 
 /// Until when the partitions lie, if there are to be enough ahead.
@@ -76,8 +80,7 @@ fn bounds_after(end: Timestamp, now: Timestamp, days: u32) -> Vec<(Timestamp, Op
 
 /// Where a last partition ends, so that others can come after it: not before `least`, and not before what is in it.
 fn end_of(last: &DecisionPartition, least: Timestamp, newest: Option<Timestamp>, days: u32) -> Timestamp {
-    let beyond = newest
-        .map_or(least, |newest| least.max(newest.saturating_add(SignedDuration::from_hours(1)).unwrap_or(newest)));
+    let beyond = newest.map_or(least, |newest| least.max(after(newest, SignedDuration::from_hours(1))));
     let in_step = last.from.map(|from| days_after(from, i64::from(days))).filter(|end| *end >= beyond);
     in_step.unwrap_or_else(|| midnight(beyond))
 }

@@ -27,9 +27,6 @@ const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// How long it is waited for: until whoever stands still has lost it.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// The longest that an answer is waited for. A server that works gives up before.
-const ANSWER_MAX: Duration = Duration::from_secs(8);
-
 /// Takes the lock, once nobody else has it; `None` if others have it for too long, or this node has too many.
 pub(in crate::store::sql) async fn right_of_way(
     writer: &Arc<Writer>,
@@ -49,10 +46,15 @@ async fn take(
 ) -> Result<Option<RightOfWay>, StoreError> {
     let (session, leave) = writer.session().await?;
     let lock = owner::lock_of(resource.0);
-    let locked = Locked { session: Some(session), places: Some([place, leave]), lock, writer };
-    match locked.say(&take_lock(lock)).await {
-        Ok(()) => Ok(Some(RightOfWay::new(locked))),
-        Err(Error::Postgres(error)) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => Ok(None),
+    match session.run_async(&take_lock(lock)).await {
+        Ok(()) => {
+            Ok(Some(RightOfWay::new(Locked { session: Some(session), places: Some([place, leave]), lock, writer })))
+        }
+        Err(Error::Postgres(error)) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+            // What was set with it is undone with it.
+            writer.keep(session);
+            Ok(None)
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -64,7 +66,6 @@ fn take_lock(lock: i64) -> String {
     )
 }
 
-/// Also what was not taken can be given back.
 fn give_back(lock: i64) -> String {
     format!("SELECT pg_advisory_unlock({lock}); SET idle_session_timeout = 0")
 }
@@ -82,26 +83,13 @@ struct Locked {
     writer: Arc<Writer>,
 }
 
-impl Locked {
-    async fn say(&self, what: &str) -> Result<(), Error> {
-        let Some(session) = &self.session else { return Ok(()) };
-        say(session, what).await
-    }
-}
-
 #[async_trait]
 impl Held for Locked {
     async fn is_wanted(&self) -> bool {
         let Some(session) = &self.session else { return true };
-        let asked = tokio::time::timeout(ANSWER_MAX, session.query_raw(IS_WANTED, &[&self.lock])).await;
         // Who cannot be asked may have lost the lock.
-        !matches!(asked, Ok(Ok(waiting)) if waiting.is_empty())
+        session.query_raw(IS_WANTED, &[&self.lock]).await.map_or(true, |waiting| !waiting.is_empty())
     }
-}
-
-async fn say(session: &Session, what: &str) -> Result<(), Error> {
-    let said = tokio::time::timeout(ANSWER_MAX, session.client().batch_execute(what)).await;
-    said.map_err(|_| Error::Silent)?.map_err(Error::from)
 }
 
 impl Drop for Locked {
@@ -109,7 +97,7 @@ impl Drop for Locked {
         let (Some(session), places) = (self.session.take(), self.places.take()) else { return };
         let (writer, lock) = (Arc::clone(&self.writer), self.lock);
         self.writer.server().runtime().spawn(async move {
-            match say(&session, &give_back(lock)).await {
+            match session.run_async(&give_back(lock)).await {
                 Ok(()) => writer.keep(session),
                 // The lock goes with it.
                 Err(_) => drop(session),

@@ -222,7 +222,7 @@ impl Writer {
 
     /// A session that is in order, as far as can be told.
     fn take(&self) -> Result<Session, StoreError> {
-        self.idle_session().map_or_else(|| self.server.runtime().block_on(self.connect()), Ok)
+        self.server.runtime().block_on(self.idle_or_new())
     }
 
     async fn idle_or_new(&self) -> Result<Session, StoreError> {

@@ -1,7 +1,7 @@
 //! [`Care`]: the session of the node that makes and drops partitions.
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
@@ -14,8 +14,8 @@ use super::super::text::unescaped;
 use super::super::writer::Writer;
 use super::catalog::{CONSTRAINT, INDEXES, PARTITIONS, PROMISED, oldest_first, partition, promised_end};
 use super::{
-    END_AHEAD, PROMISE_ENDS_BEFORE, SMALL_BYTES, SMALL_END_AHEAD, bounds_after, end_of, first_id_of, horizon, name,
-    range, time_of,
+    END_AHEAD, PROMISE_ENDS_BEFORE, SMALL_BYTES, SMALL_END_AHEAD, after, bounds_after, end_of, first_id_of, horizon,
+    name, range, time_of,
 };
 use crate::decision::{DecisionId, TenantId};
 use crate::store::sql::driver::{Error, Result as Answer};
@@ -348,10 +348,6 @@ fn present(table: &str) -> String {
 fn age(partition: &DecisionPartition, now: Timestamp) -> Option<i64> {
     let age = now.as_microsecond().checked_sub(partition.to?.as_microsecond())?;
     (age >= 0).then_some(age)
-}
-
-fn after(time: Timestamp, duration: SignedDuration) -> Timestamp {
-    time.saturating_add(duration).unwrap_or(Timestamp::MAX)
 }
 
 fn get(row: &Row) -> Result<(String, String), StoreError> {

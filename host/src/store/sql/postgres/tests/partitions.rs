@@ -104,6 +104,15 @@ async fn tenant_of(store: &SqlStore, name: &str) -> TenantId {
     store.tenant_named(name).await.unwrap().unwrap().id
 }
 
+/// A log in partitions of a day, and whose decisions it is to have.
+async fn divided() -> (Database, SqlStore, TenantId) {
+    let (database, store) = open();
+    World::new(&store, "acme").await;
+    let id = tenant_of(&store, "acme").await;
+    assert!(prepare(&store, first_day(), 1).await);
+    (database, store, id)
+}
+
 /// Somebody who has the log for as long as his transaction goes on.
 async fn hold(database: &Database) -> Client {
     let (client, connection) = tokio_postgres::connect(&database.url, NoTls).await.unwrap();
@@ -165,10 +174,7 @@ async fn a_log_is_divided_while_others_write_and_nothing_is_refused_or_lost() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_decision_is_in_the_partition_of_its_time_and_every_time_has_one() {
-    let (database, store) = open();
-    World::new(&store, "acme").await;
-    let id = tenant_of(&store, "acme").await;
-    assert!(prepare(&store, first_day(), 1).await);
+    let (database, store, id) = divided().await;
     let partitions = store.decision_partitions().await.unwrap();
     // In an empty log nothing stands in the way of days that begin tomorrow.
     assert_eq!(ends(&partitions), [Some(day(1)), Some(day(2)), Some(day(3)), None]);
@@ -206,10 +212,7 @@ async fn partitions_are_made_ahead_day_by_day() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_written_while_no_partition_was_made_stays_where_it_is() {
-    let (database, store) = open();
-    World::new(&store, "acme").await;
-    let id = tenant_of(&store, "acme").await;
-    assert!(prepare(&store, first_day(), 1).await);
+    let (database, store, id) = divided().await;
     // Nobody was there for a month. Some clock was ahead, too.
     let times: Vec<Timestamp> = (0..40).map(day).collect();
     write(&database, id, &times, 1);
@@ -390,10 +393,7 @@ async fn what_is_dropped_leaves_a_blank_place_that_grows_and_takes_what_comes_la
 /// The table is gone, not emptied: it was another one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_partition_is_dropped_and_not_emptied() {
-    let (database, store) = open();
-    World::new(&store, "acme").await;
-    let id = tenant_of(&store, "acme").await;
-    assert!(prepare(&store, first_day(), 1).await);
+    let (database, store, id) = divided().await;
     assert!(prepare(&store, day(5), 1).await);
     write(&database, id, &[day(0), day(1)], 1);
     let care = care(&store).await;
@@ -520,10 +520,7 @@ async fn what_a_migration_adds_is_in_every_partition() {
 /// What a node does that knows of no partitions.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_older_node_drops_decisions_one_by_one_as_before() {
-    let (database, store) = open();
-    World::new(&store, "acme").await;
-    let id = tenant_of(&store, "acme").await;
-    assert!(prepare(&store, first_day(), 1).await);
+    let (database, _store, id) = divided().await;
     write(&database, id, &(0..6).map(day).collect::<Vec<_>>(), 1);
     database.execute(&format!(
         "DELETE FROM decision WHERE tenant_id = {0} AND id IN (SELECT id FROM decision WHERE tenant_id = {0} AND id < '{1}' \
