@@ -22,17 +22,17 @@ use scruple::app::App;
 use scruple::clock::Clock;
 use scruple::config::Config;
 use scruple::constraints::CompilerProgram;
-use scruple::decision::{Actor, DecisionId, TenantId};
+use scruple::decision::{DecisionId, TenantId};
 use scruple::pipeline::Pipeline;
 use scruple::pipeline::convoy::Convoys;
-use scruple::pipeline::write::{Caller, Change, Precondition, WriteError, WriteRequest};
+use scruple::pipeline::write::{Change, Precondition, WriteError, WriteRequest};
 use scruple::scim::cursor::Cursors;
 use scruple::scim::projection::AttributeNames;
 use scruple_tests::bench::full_user;
 use scruple_tests::components::{FIVE_READS, PROTECTED_ACCOUNTS};
 use scruple_tests::load::statistics::median;
 use scruple_tests::server::OPERATOR_TOKEN;
-use scruple_tests::{ServerProcess, TestServer};
+use scruple_tests::{ServerProcess, TestServer, caller};
 use serde_json::{Value, json};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Statement};
@@ -209,11 +209,6 @@ async fn round<F: Future<Output = ()> + Send + 'static>(
 
 /// Writes that lost each of their tries to others, and were sent once more.
 static REPEATED: AtomicUsize = AtomicUsize::new(0);
-
-fn caller(tenant: TenantId) -> Caller {
-    let actor = Actor { subject: "bench".to_owned(), label: "bench".to_owned(), scopes: vec!["scim".to_owned()] };
-    Caller { tenant, actor, request_id: "bench".to_owned(), txn: None }
-}
 
 async fn write(node: &Pipeline, tenant: TenantId, endpoint: &str, change: Change) -> Option<DecisionId> {
     let request = WriteRequest { endpoint: endpoint.to_owned(), change, names: AttributeNames::default() };

@@ -11,15 +11,14 @@ use scruple::app::App;
 use scruple::clock::Clock;
 use scruple::config::Config;
 use scruple::constraints::CompilerProgram;
-use scruple::decision::{Actor, TenantId};
 use scruple::metrics::text::{Surroundings, written};
-use scruple::pipeline::write::{Caller, Change, Precondition, WriteRequest};
+use scruple::pipeline::write::{Change, Precondition, WriteRequest};
 use scruple::scim::projection::AttributeNames;
 use scruple::scim::resource::ResourceId;
 use scruple_tests::components::{PROTECTED_ACCOUNTS, SAFE_VALUES};
 use scruple_tests::database::TestDatabase;
 use scruple_tests::server::OPERATOR_TOKEN;
-use scruple_tests::{ServerProcess, TenantClient, TestServer, group, mail_at, numbered, patch_op, user};
+use scruple_tests::{ServerProcess, TenantClient, TestServer, caller, group, mail_at, numbered, patch_op, user};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -309,11 +308,6 @@ async fn nodes_whose_clients_change_one_group_take_turns() {
     let judged: usize = nodes.iter().map(|node| evaluations(node)).sum();
     eprintln!("{judged} evaluations for {changes} changes");
     assert!(judged < changes * 3 / 2, "{judged} evaluations for {changes} changes");
-}
-
-fn caller(tenant: TenantId) -> Caller {
-    let actor = Actor { subject: "tests".to_owned(), label: "tests".to_owned(), scopes: vec!["scim".to_owned()] };
-    Caller { tenant, actor, request_id: "tests".to_owned(), txn: None }
 }
 
 fn patch(id: ResourceId, operation: Value) -> WriteRequest {

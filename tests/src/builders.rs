@@ -1,7 +1,9 @@
-//! Resources and messages as provisioning clients send them.
+//! Resources and messages as provisioning clients send them, and who they are to the pipeline.
 
 use std::fmt::Write as _;
 
+use scruple::decision::{Actor, TenantId};
+use scruple::pipeline::write::Caller;
 use serde_json::{Value, json};
 
 /// A user with a name and an e-mail address.
@@ -13,6 +15,12 @@ pub fn user(user_name: &str) -> Value {
         "emails": [{ "value": format!("{user_name}@example.com"), "type": "work", "primary": true }],
         "active": true,
     })
+}
+
+/// Somebody of a tenant, for those who write without HTTP.
+pub fn caller(tenant: TenantId) -> Caller {
+    let actor = Actor { subject: "test".to_owned(), label: "test".to_owned(), scopes: vec!["scim".to_owned()] };
+    Caller { tenant, actor, request_id: "test".to_owned(), txn: None }
 }
 
 /// A group with these members.

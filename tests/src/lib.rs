@@ -25,7 +25,7 @@ pub mod process;
 pub mod registry;
 pub mod server;
 
-pub use builders::{compile_heavy, group, mail_at, numbered, patch_op, user};
+pub use builders::{caller, compile_heavy, group, mail_at, numbered, patch_op, user};
 pub use client::{Response, TenantClient};
 pub use process::ServerProcess;
 pub use server::TestServer;

@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use scruple::clock::Clock;
 use scruple::constraints::{Limits, Registry, Sandbox, SandboxConfig};
-use scruple::decision::{Actor, ConstraintName, FailurePolicy, Mode, TenantId};
+use scruple::decision::{ConstraintName, FailurePolicy, Mode, TenantId};
 use scruple::pipeline::Pipeline;
 use scruple::pipeline::activation::{ConstraintRequest, Which};
 use scruple::pipeline::components::Components;
 use scruple::pipeline::upload::NewUpload;
-use scruple::pipeline::write::{Caller, Change, WriteRequest, Written};
+use scruple::pipeline::write::{Change, WriteRequest, Written};
 use scruple::scim::cursor::Cursors;
 use scruple::scim::projection::AttributeNames;
 use scruple::store::{Node, SqlStore, Store, StoreOptions};
 use scruple::tables::{Contents, TableLimits, json as table_json};
+pub(super) use scruple_tests::caller;
 use scruple_tests::components::RESTS_ON_LOOK_UPS;
 use scruple_tests::database::TestDatabase;
 use serde_json::{Value, json};
@@ -176,11 +177,6 @@ pub(super) fn user_body(user_name: &str, user: &User) -> Value {
 
 pub(super) fn contents(rows: &BTreeMap<String, Value>) -> Contents {
     table_json::read(&serde_json::to_vec(rows).unwrap(), None, &TableLimits::DEFAULT).unwrap()
-}
-
-pub(super) fn caller(tenant: TenantId) -> Caller {
-    let actor = Actor { subject: "test".to_owned(), label: "test".to_owned(), scopes: vec!["scim".to_owned()] };
-    Caller { tenant, actor, request_id: "test".to_owned(), txn: None }
 }
 
 pub(super) fn asking(endpoint: &str, change: Change) -> WriteRequest {
